@@ -1,0 +1,1 @@
+"""Sequence variational autoencoders: what molecules and sentences share."""

@@ -1,0 +1,93 @@
+"""Bounds on log p(x), nats per sequence, never weighted."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.distributions import kl_divergence
+
+from vaeseq.corpus import Batch
+from vaeseq.model import SequenceVAE
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The evidence lower bound and its terms, nats per sequence, each ``(batch,)``.
+
+    Attributes:
+        reconstruction: ``-log p(x | z)`` for one z from the posterior; lower is better.
+        kl: ``KL(q(z | x) || p(z))``.
+        kl_by_dimension: The same by latent dimension, ``(batch, latent)``; its sum is ``kl``.
+        aux: Named further terms; none of them is in ``elbo``.
+    """
+
+    reconstruction: Tensor
+    kl: Tensor
+    kl_by_dimension: Tensor
+    aux: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def elbo(self) -> Tensor:
+        """``E_q[log p(x | z)] - KL(q(z | x) || p(z)) <= log p(x)``; higher is better."""
+        return -self.reconstruction - self.kl
+
+    def detach(self) -> "Bound":
+        """The same values without their graph."""
+        aux = {name: value.detach() for name, value in self.aux.items()}
+        return Bound(self.reconstruction.detach(), self.kl.detach(), self.kl_by_dimension.detach(), aux)
+
+    @classmethod
+    def joined(cls, bounds: Sequence["Bound"]) -> "Bound":
+        """All rows of several batches; ``aux`` is left out."""
+        return cls(
+            *(torch.cat([getattr(b, name) for b in bounds]) for name in ("reconstruction", "kl", "kl_by_dimension"))
+        )
+
+
+def elbo(
+    vae: SequenceVAE,
+    batch: Batch,
+    *,
+    generator: torch.Generator | None = None,
+    visible: Tensor | None = None,
+) -> Bound:
+    """Single-sample evidence lower bound with the reparametrisation trick and the closed-form KL.
+
+    Args:
+        vae: The model.
+        batch: Rows to bound.
+        generator: Source of the posterior noise, on the batch's device.
+        visible: Symbols that the decoder may read (word dropout), see ``SequenceLikelihood.symbol_log_prob``.
+
+    References:
+        Kingma and Welling (2014), eq. 7 and appendix B, https://arxiv.org/abs/1312.6114
+    """
+    posterior = vae.encoder(batch.tokens, batch.observed)
+    z = _reparametrised(posterior.mean, posterior.stddev, generator)
+    by_dimension = kl_divergence(posterior.base_dist, vae.prior().base_dist)
+    return Bound(-vae.decoder(z).log_prob(batch.tokens, visible), by_dimension.sum(dim=1), by_dimension)
+
+
+@torch.no_grad()
+def iwae(vae: SequenceVAE, batch: Batch, *, samples: int, generator: torch.Generator | None = None) -> Tensor:
+    """Importance-weighted bound ``log 1/K sum_k p(x | z_k) p(z_k) / q(z_k | x)``, ``(batch,)``.
+
+    It is the ELBO in expectation for K = 1 and rises to log p(x) with K.
+
+    References:
+        Burda, Grosse and Salakhutdinov (2016), eq. 8, https://arxiv.org/abs/1509.00519
+    """
+    posterior, prior = vae.encoder(batch.tokens, batch.observed), vae.prior()
+    log_weights = []
+    for _ in range(samples):
+        z = _reparametrised(posterior.mean, posterior.stddev, generator)
+        log_joint = vae.decoder(z).log_prob(batch.tokens) + prior.log_prob(z)
+        log_weights.append(log_joint - posterior.log_prob(z))
+    return torch.logsumexp(torch.stack(log_weights), dim=0) - math.log(samples)
+
+
+def _reparametrised(mean: Tensor, stddev: Tensor, generator: torch.Generator | None) -> Tensor:
+    noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+    return mean + stddev * noise

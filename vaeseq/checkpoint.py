@@ -1,0 +1,78 @@
+"""A model as a folder: JSON for what it is, safetensors for its weights, and a card for people."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from vaeseq.errors import InputError
+from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
+from vaeseq.tokenizer import Tokenizer
+
+FORMAT_VERSION = 1
+_PARTS = {"encoder": EncoderConfig, "decoder": DecoderConfig, "prior": PriorConfig}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a folder holds; ``domain`` says what the text is and how it was prepared."""
+
+    vae: SequenceVAE
+    config: VAEConfig
+    tokenizer: Tokenizer
+    domain: dict[str, Any]
+
+
+def save(folder: Path, checkpoint: Checkpoint, *, card: str) -> None:
+    """Write the folder; ``card`` becomes its README.md."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {"format_version": FORMAT_VERSION, "domain": checkpoint.domain} | asdict(checkpoint.config)
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    for part in _PARTS:
+        module: nn.Module = getattr(checkpoint.vae, part)
+        save_file({k: v.cpu().contiguous() for k, v in module.state_dict().items()}, folder / f"{part}.safetensors")
+    checkpoint.tokenizer.save(folder / "tokenizer.json")
+    (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def load(folder: Path) -> Checkpoint:
+    """Read a folder that ``save`` wrote; nothing in it is executed.
+
+    Raises:
+        InputError: The folder is missing, foreign, of another format version, or its weights do not fit its config.
+    """
+    config, domain = _config(folder / "config.json")
+    vae = SequenceVAE.build(config)
+    for part in _PARTS:
+        path = folder / f"{part}.safetensors"
+        try:
+            getattr(vae, part).load_state_dict(load_file(path))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise InputError(f"weights {str(path)!r} do not belong to this model: {error}") from error
+    tokenizer = Tokenizer.load(folder / "tokenizer.json")
+    if tokenizer.size != config.vocabulary:
+        raise InputError(
+            f"model {str(folder)!r}: vocabulary is {config.vocabulary}, its tokenizer has {tokenizer.size}"
+        )
+    return Checkpoint(vae.eval(), config, tokenizer, domain)
+
+
+def _config(path: Path) -> tuple[VAEConfig, dict[str, Any]]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        version = stored.pop("format_version")
+        if version != FORMAT_VERSION:
+            raise InputError(f"model {str(path)!r} has format version {version!r}; this release reads {FORMAT_VERSION}")
+        domain = stored.pop("domain")
+        parts = {name: part(**stored.pop(name)) for name, part in _PARTS.items()}
+        return VAEConfig(**stored, **parts), domain
+    except OSError as error:
+        raise InputError(f"model {str(path.parent)!r} has no config.json; train one with `dvc repro`") from error
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"model {str(path)!r} is not a config of ours: {error!r}") from error

@@ -1,0 +1,95 @@
+"""Has it collapsed, and what does the latent carry?
+
+References:
+    Burda, Grosse and Salakhutdinov (2016), section 5.2 (active units), https://arxiv.org/abs/1509.00519
+    Hoffman and Johnson (2016), ELBO surgery, http://approximateinference.org/accepted/HoffmanJohnson2016.pdf
+"""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Independent, Normal
+
+from vaeseq.bounds import Bound, elbo, iwae
+from vaeseq.corpus import Batch, Corpus
+from vaeseq.model import SequenceVAE
+
+ACTIVE_VARIANCE = 0.01  # Burda et al. (2016), section 5.2
+
+
+class Summary(NamedTuple):
+    """Means over rows, nats per sequence; ``active_units`` is a fraction of the latent dimensions."""
+
+    elbo: float
+    reconstruction: float
+    kl: float
+    active_units: float
+    mutual_information: float
+
+
+def active_units(means: Tensor) -> float:
+    """Fraction of latent dimensions whose posterior mean ``(rows, latent)`` varies by more than 0.01 over the rows."""
+    return float((means.var(dim=0, unbiased=False) > ACTIVE_VARIANCE).float().mean())
+
+
+def mutual_information(posterior: Independent, z: Tensor) -> float:
+    """Estimate of I(x; z) under the aggregate posterior of the rows given, nats.
+
+    ``E_i[log q(z_i | x_i) - log 1/N sum_j q(z_i | x_j)]``: it cannot exceed ln N, so a latent that carries more reads
+    ln N.
+
+    Args:
+        posterior: q(z | x) of N rows.
+        z: One draw from each, ``(N, latent)``.
+    """
+    gaussian = posterior.base_dist
+    densities = [  # one row of the N x N table at a time keeps memory at N x latent
+        Independent(Normal(gaussian.mean, gaussian.stddev), 1).log_prob(code).logsumexp(dim=0) for code in z
+    ]
+    aggregate = torch.stack(densities) - math.log(len(z))
+    return float((posterior.log_prob(z) - aggregate).mean())
+
+
+def batches(corpus: Corpus, rows: np.ndarray, device: torch.device, size: int = 256) -> Iterator[Batch]:
+    """Rows on a device, by length, for evaluation."""
+    for chunk in corpus.in_order(rows, size):
+        yield corpus.batch(chunk).to(device)
+
+
+@torch.no_grad()
+def summarise(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, *, seed: int) -> Summary:
+    """The bound and the collapse diagnostics on some rows."""
+    vae.eval()
+    device = next(vae.parameters()).device
+    generator = torch.Generator(device).manual_seed(seed)
+    bounds, means, deviations = [], [], []
+    for batch in batches(corpus, rows, device):
+        bounds.append(elbo(vae, batch, generator=generator))
+        posterior = vae.encoder(batch.tokens, batch.observed)
+        means.append(posterior.mean)
+        deviations.append(posterior.stddev)
+    mean, deviation = torch.cat(means), torch.cat(deviations)
+    posterior = Independent(Normal(mean, deviation), 1)
+    z = mean + deviation * torch.randn(mean.shape, generator=generator, device=device)
+    bound = Bound.joined(bounds)
+    return Summary(
+        float(bound.elbo.mean()),
+        float(bound.reconstruction.mean()),
+        float(bound.kl.mean()),
+        active_units(mean),
+        mutual_information(posterior, z),
+    )
+
+
+@torch.no_grad()
+def iwae_by_row(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, *, samples: int, seed: int) -> Tensor:
+    """The importance-weighted bound of each row, nats, by the row's length and not in the order given."""
+    vae.eval()
+    device = next(vae.parameters()).device
+    generator = torch.Generator(device).manual_seed(seed)
+    bounds = [iwae(vae, batch, samples=samples, generator=generator) for batch in batches(corpus, rows, device)]
+    return torch.cat(bounds)

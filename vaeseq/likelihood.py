@@ -1,0 +1,71 @@
+"""p(x | z) over whole sequences, as a distribution: score them, or draw them symbol by symbol."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vaeseq.tokenizer import BOS, EOS, PAD, UNK
+
+if TYPE_CHECKING:
+    from vaeseq.model import LSTMDecoder
+
+
+class SequenceLikelihood:
+    """``p(x | z) = prod_t p(x_t | x_<t, z)``, for a batch of codes.
+
+    Args:
+        decoder: Gives the logits of each next symbol.
+        z: Codes ``(batch, latent)``.
+    """
+
+    def __init__(self, decoder: "LSTMDecoder", z: Tensor) -> None:
+        self.decoder, self.z = decoder, z
+
+    def symbol_log_prob(self, tokens: Tensor, visible: Tensor | None = None) -> Tensor:
+        """Log-probability of every symbol after ``<bos>``; ``(batch, length - 1)``, 0 at padding.
+
+        Args:
+            tokens: Ids ``(batch, length)``, ``<bos> ... <eos>``.
+            visible: Where False, the decoder reads ``<unk>`` instead of the true previous symbol (word dropout, Bowman
+                et al. 2015, section 3.1.2); ``(batch, length)``. None shows all.
+        """
+        history, targets = tokens[:, :-1], tokens[:, 1:]
+        if visible is not None:
+            history = torch.where(visible[:, :-1] | (history == PAD) | (history == BOS), history, UNK)
+        logits, _ = self.decoder.logits(history, self.z, self.decoder.first_state(self.z))
+        losses = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction="none")
+        return -losses.view_as(targets)
+
+    def log_prob(self, tokens: Tensor, visible: Tensor | None = None) -> Tensor:
+        """Log-probability of each sequence, nats, ``(batch,)``."""
+        return self.symbol_log_prob(tokens, visible).sum(dim=1)
+
+    @torch.no_grad()
+    def draw(self, max_length: int, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+        """One sequence a code, ``(batch, length)``, padded after ``<eos>``.
+
+        Args:
+            max_length: Most symbols after ``<bos>``; a row that does not end by then stays without ``<eos>``.
+            temperature: Divides the logits; 0 takes the likeliest symbol at every step (greedy).
+            generator: Source of randomness, on the device of ``z``; unused at temperature 0.
+        """
+        batch = self.z.shape[0]
+        symbols = torch.full((batch, 1), BOS, dtype=torch.int64, device=self.z.device)
+        drawn, done = [symbols], torch.zeros(batch, dtype=torch.bool, device=self.z.device)
+        state = self.decoder.first_state(self.z)
+        for _ in range(max_length):
+            logits, state = self.decoder.logits(symbols, self.z, state)
+            symbols = _pick(logits[:, -1], temperature, generator).masked_fill(done, PAD).unsqueeze(1)
+            drawn.append(symbols)
+            done = done | (symbols.squeeze(1) == EOS)
+            if bool(done.all()):
+                break
+        return torch.cat(drawn, dim=1)
+
+
+def _pick(logits: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
+    if temperature == 0:
+        return logits.argmax(dim=1)
+    return torch.multinomial(torch.softmax(logits / temperature, dim=1), 1, generator=generator).squeeze(1)

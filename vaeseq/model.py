@@ -1,0 +1,170 @@
+"""The sequence VAE: three modules that return distributions.
+
+``p(x, z) = p(x | z) p(z)`` with ``q(z | x)``: ``encoder(tokens)`` is the posterior, ``decoder(z)`` the likelihood,
+``prior()`` the prior. Everything else (bounds, samples, paths, search) is a function of these three.
+
+References:
+    Kingma and Welling (2014), Auto-Encoding Variational Bayes, https://arxiv.org/abs/1312.6114
+    Bowman et al. (2015), Generating Sentences from a Continuous Space, https://arxiv.org/abs/1511.06349
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+from torch.nn import functional
+
+from vaeseq.likelihood import SequenceLikelihood
+from vaeseq.tokenizer import BOS, MASK, PAD
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Sizes of the encoder; ``hidden`` units in each direction."""
+
+    kind: Literal["bilstm"] = "bilstm"
+    embedding: int = 64
+    hidden: int = 256
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """Sizes of the decoder; ``dropout`` acts on what its LSTM puts out."""
+
+    kind: Literal["lstm"] = "lstm"
+    embedding: int = 64
+    hidden: int = 512
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class PriorConfig:
+    """Which prior."""
+
+    kind: Literal["standard_normal"] = "standard_normal"
+
+
+@dataclass(frozen=True)
+class VAEConfig:
+    """All that determines the modules and their sizes."""
+
+    vocabulary: int
+    latent: int
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    prior: PriorConfig = field(default_factory=PriorConfig)
+
+
+class BiLSTMEncoder(nn.Module):
+    """A Gaussian posterior with diagonal covariance from the two last states of a bidirectional LSTM.
+
+    Each direction is an LSTM of its own: the backward one reads the row reversed within its length. So padding never
+    enters a state, and no lengths leave the device.
+    """
+
+    def __init__(self, config: EncoderConfig, vocabulary: int, latent: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, config.embedding, padding_idx=PAD)
+        self.forwards = nn.LSTM(config.embedding, config.hidden, batch_first=True)
+        self.backwards = nn.LSTM(config.embedding, config.hidden, batch_first=True)
+        self.head = nn.Linear(2 * config.hidden, 2 * latent)
+
+    def forward(self, tokens: Tensor, observed: Tensor | None = None) -> Independent:
+        """q(z | x).
+
+        Args:
+            tokens: Ids ``(batch, length)``.
+            observed: Where False, the encoder sees ``<mask>`` instead of the symbol; None means all are given.
+
+        Returns:
+            Gaussian with batch shape ``(batch,)`` and event shape ``(latent,)``.
+        """
+        if observed is not None:
+            tokens = torch.where(observed | (tokens == PAD), tokens, MASK)
+        lengths = (tokens != PAD).sum(dim=1, keepdim=True)
+        place = torch.arange(tokens.shape[1], device=tokens.device)
+        mirrored = torch.where(place < lengths, lengths - 1 - place, place)
+        last = torch.cat(
+            [
+                _last_state(self.forwards, self.embedding(tokens), lengths),
+                _last_state(self.backwards, self.embedding(tokens.gather(1, mirrored)), lengths),
+            ],
+            dim=1,
+        )
+        mean, raw = self.head(last).float().chunk(2, dim=1)
+        # softplus(0.54) = 1: training starts at the prior's scale; the floor keeps log densities finite.
+        return Independent(Normal(mean, functional.softplus(raw + 0.54) + 1e-4), 1)
+
+
+def _last_state(lstm: nn.LSTM, inputs: Tensor, lengths: Tensor) -> Tensor:
+    states, _ = lstm(inputs)
+    return states.gather(1, (lengths - 1).unsqueeze(2).expand(-1, -1, states.shape[2])).squeeze(1)
+
+
+class LSTMDecoder(nn.Module):
+    """An autoregressive LSTM that is given z as its first state and again at every step.
+
+    The reserved symbols that no text holds (``<pad>``, ``<bos>``, ``<mask>``) have probability zero.
+    """
+
+    def __init__(self, config: DecoderConfig, vocabulary: int, latent: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, config.embedding, padding_idx=PAD)
+        self.start = nn.Linear(latent, 2 * config.hidden)
+        self.lstm = nn.LSTM(config.embedding + latent, config.hidden, batch_first=True)
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = nn.Linear(config.hidden, vocabulary)
+        impossible = torch.zeros(vocabulary)
+        impossible[[PAD, BOS, MASK]] = -torch.inf
+        self.register_buffer("impossible", impossible, persistent=False)
+
+    def forward(self, z: Tensor) -> SequenceLikelihood:
+        """p(x | z) for codes ``(batch, latent)``."""
+        return SequenceLikelihood(self, z)
+
+    def first_state(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """The state before the first symbol: two tensors ``(1, batch, hidden)``."""
+        hidden, cell = self.start(z).chunk(2, dim=1)
+        return torch.tanh(hidden).unsqueeze(0).contiguous(), cell.unsqueeze(0).contiguous()
+
+    def logits(self, symbols: Tensor, z: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Logits ``(batch, length, vocabulary)`` of what follows each of ``symbols``, and the state after the last."""
+        inputs = torch.cat([self.embedding(symbols), z.unsqueeze(1).expand(-1, symbols.shape[1], -1)], dim=2)
+        states, state = self.lstm(inputs, state)
+        return self.head(self.dropout(states)).float() + self.impossible, state
+
+
+class StandardNormalPrior(nn.Module):
+    """N(0, I) over codes."""
+
+    def __init__(self, latent: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(latent), persistent=False)
+
+    def forward(self) -> Independent:
+        """p(z) with event shape ``(latent,)``."""
+        return Independent(Normal(self.mean, torch.ones_like(self.mean)), 1)
+
+
+class SequenceVAE(nn.Module):
+    """``p(x, z) = p(x | z) p(z)``, with ``q(z | x)``."""
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, prior: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.decoder, self.prior = encoder, decoder, prior
+
+    @classmethod
+    def build(cls, config: VAEConfig) -> "SequenceVAE":
+        """The one place where sizes become modules."""
+        match config.encoder.kind:
+            case "bilstm":
+                encoder = BiLSTMEncoder(config.encoder, config.vocabulary, config.latent)
+        match config.decoder.kind:
+            case "lstm":
+                decoder = LSTMDecoder(config.decoder, config.vocabulary, config.latent)
+        match config.prior.kind:
+            case "standard_normal":
+                prior = StandardNormalPrior(config.latent)
+        return cls(encoder, decoder, prior)

@@ -1,0 +1,121 @@
+"""What training minimises. Weights on the terms of the bound live here and nowhere else.
+
+The user's one knob is the *rate*: how many nats z carries. ``RateController`` finds the weight of the KL that reaches
+it.
+
+References:
+    Bowman et al. (2015), section 3.1 (annealing, word dropout), https://arxiv.org/abs/1511.06349
+    Higgins et al. (2017), beta-VAE, https://openreview.net/forum?id=Sy2fzU9gl
+    Kingma et al. (2016), appendix C.8 (free bits), https://arxiv.org/abs/1606.04934
+    Fu et al. (2019), cyclical annealing, https://arxiv.org/abs/1903.10145
+    Shao et al. (2020), ControlVAE, https://arxiv.org/abs/2004.05988
+    Rezende and Viola (2018), constrained optimisation of the bound, https://arxiv.org/abs/1810.00597
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vaeseq.bounds import Bound, elbo
+from vaeseq.corpus import Batch
+from vaeseq.errors import InputError
+from vaeseq.model import SequenceVAE
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """How the terms of the bound are weighed.
+
+    Attributes:
+        rate: Nats that z shall carry; a controller then sets the weight of the KL, and ``beta`` and ``annealing`` are
+            unused. None trains with the weight ``beta``.
+        beta: Weight of the KL.
+        annealing: How that weight rises from 0: at once, linearly, or in cycles.
+        annealing_steps: Steps until the full weight (linear), or in all cycles together (cyclical).
+        cycles: Number of cycles; each rises in its first half.
+        free_bits: Nats of KL in each latent dimension that cost nothing.
+        word_dropout: Chance that the decoder does not see a previous symbol.
+    """
+
+    rate: float | None = None
+    beta: float = 1.0
+    annealing: Literal["none", "linear", "cyclical"] = "none"
+    annealing_steps: int = 0
+    cycles: int = 4
+    free_bits: float = 0.0
+    word_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.rate is not None and self.rate <= 0:
+            raise InputError(f"rate must be positive, got {self.rate!r}")
+        if self.annealing != "none" and self.annealing_steps < 1:
+            raise InputError(f"annealing_steps must be at least 1 when annealing, got {self.annealing_steps!r}")
+
+
+def annealed(config: ObjectiveConfig, step: int) -> float:
+    """Weight of the KL at a step, without a controller."""
+    if config.annealing == "none" or step >= config.annealing_steps:
+        return config.beta
+    if config.annealing == "linear":
+        return config.beta * step / config.annealing_steps
+    period = config.annealing_steps / config.cycles
+    return config.beta * min(1.0, 2 * (step % period) / period)
+
+
+class RateController:
+    """Moves the weight of the KL until the KL is the rate asked for.
+
+    An integral controller on the logarithm of the weight (so it stays positive and acts alike at every scale), with a
+    proportional part that damps it: ``log beta = I + p e`` and ``I += i e``, where e is the relative error
+    ``KL / rate - 1`` within [-1, 1] of the smoothed KL.
+
+    Attributes:
+        log_beta: The integral part I.
+        kl: Smoothed KL, nats; None before the first step.
+    """
+
+    integral, proportional, smoothing, floor = 0.005, 0.5, 0.9, math.log(1e-4)
+
+    def __init__(self, rate: float, log_beta: float = math.log(0.1), kl: float | None = None) -> None:
+        self.rate, self.log_beta, self.kl = rate, log_beta, kl
+
+    @property
+    def error(self) -> float:
+        """Relative error of the smoothed KL, within [-1, 1]."""
+        return 0.0 if self.kl is None else max(-1.0, min(1.0, self.kl / self.rate - 1))
+
+    @property
+    def beta(self) -> float:
+        """Weight of the KL for the next step."""
+        return math.exp(max(self.floor, self.log_beta + self.proportional * self.error))
+
+    def observe(self, kl: float) -> None:
+        """Take note of a batch's mean KL."""
+        self.kl = kl if self.kl is None else self.smoothing * self.kl + (1 - self.smoothing) * kl
+        self.log_beta = max(self.floor, self.log_beta + self.integral * self.error)
+
+
+def objective(
+    vae: SequenceVAE, batch: Batch, config: ObjectiveConfig, *, beta: float, generator: torch.Generator | None
+) -> tuple[Tensor, Bound]:
+    """The loss of a batch, and the bound it came from.
+
+    ``loss = mean(reconstruction) + beta sum_j max(mean(kl_j), free_bits)``, nats per sequence.
+
+    Args:
+        vae: The model.
+        batch: Rows to learn from.
+        config: Free bits and word dropout.
+        beta: Weight of the KL at this step.
+        generator: Source of the posterior noise and of word dropout, on the batch's device.
+    """
+    visible = None
+    if config.word_dropout > 0:
+        chance = torch.rand(batch.tokens.shape, generator=generator, device=batch.tokens.device)
+        visible = chance >= config.word_dropout
+    bound = elbo(vae, batch, generator=generator, visible=visible)
+    kl = bound.kl_by_dimension.mean(dim=0).clamp(min=config.free_bits).sum()
+    return bound.reconstruction.mean() + beta * kl, bound

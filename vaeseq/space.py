@@ -1,0 +1,91 @@
+"""A trained model seen from outside: strings in, codes out, and back."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Independent, Normal
+
+from vaeseq import checkpoint
+from vaeseq.corpus import batch_of
+from vaeseq.device import device_of
+from vaeseq.errors import InputError
+from vaeseq.model import SequenceVAE
+from vaeseq.tokenizer import Tokenizer
+
+BATCH = 256
+
+
+class LatentSpace:
+    """A sequence VAE with its tokenizer.
+
+    Attributes:
+        vae: The model, in evaluation mode.
+        tokenizer: Cuts its texts.
+        metadata: What the texts are and how they were prepared.
+        latent: Dimension of a code.
+        max_length: Most symbols decoded before a text is cut off.
+    """
+
+    def __init__(
+        self, vae: SequenceVAE, tokenizer: Tokenizer, metadata: dict[str, Any], *, latent: int, device: torch.device
+    ) -> None:
+        self.vae, self.tokenizer, self.metadata = vae.to(device).eval(), tokenizer, metadata
+        self.latent, self.device = latent, device
+        self.max_length = int(metadata.get("max_length", 256))
+
+    @classmethod
+    def load(cls, folder: Path, device: str | None = None) -> "LatentSpace":
+        """Read a checkpoint folder.
+
+        Raises:
+            InputError: It is missing, foreign or broken.
+        """
+        stored = checkpoint.load(Path(folder))
+        return cls(stored.vae, stored.tokenizer, stored.domain, latent=stored.config.latent, device=device_of(device))
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str]) -> Independent:
+        """q(z | x) of each text, on the CPU; batch shape ``(texts,)``, event shape ``(latent,)``."""
+        means, deviations = torch.empty(len(texts), self.latent), torch.empty(len(texts), self.latent)
+        sequences = self.tokenizer.encode_batch(texts)
+        by_length = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
+        for start in range(0, len(by_length), BATCH):
+            rows = by_length[start : start + BATCH]
+            posterior = self.vae.encoder(batch_of([sequences[i] for i in rows]).tokens.to(self.device))
+            means[rows], deviations[rows] = posterior.mean.cpu(), posterior.stddev.cpu()
+        return Independent(Normal(means, deviations), 1)
+
+    @torch.no_grad()
+    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
+        """The text of each code ``(codes, latent)``: the greedy one, or drawn at a temperature.
+
+        Raises:
+            InputError: The codes are not of this space, or not finite.
+        """
+        if z.ndim != 2 or z.shape[1] != self.latent:
+            raise InputError(f"codes must be (count, {self.latent}) for this model, got {tuple(z.shape)}")
+        if not bool(z.isfinite().all()):
+            raise InputError(f"codes must be finite; {int((~z.isfinite()).any(dim=1).sum())} of {len(z)} are not")
+        generator = torch.Generator(self.device).manual_seed(seed)
+        texts: list[str] = []
+        for codes in z.float().to(self.device).split(BATCH):
+            drawn = self.vae.decoder(codes).draw(self.max_length, temperature=temperature, generator=generator)
+            texts += [self.tokenizer.decode(ids) for ids in drawn.tolist()]
+        return texts
+
+    def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:
+        """Codes from the prior, ``(count, latent)``, on the CPU."""
+        prior = self.vae.prior()
+        noise = torch.randn(count, self.latent, generator=torch.Generator().manual_seed(seed))
+        return prior.mean.cpu() + prior.stddev.cpu() * noise
+
+    def sample(self, count: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
+        """Texts decoded from draws of the prior."""
+        return self.decode(self.prior_sample(count, seed=seed), temperature=temperature, seed=seed)
+
+    def reconstruct(self, texts: Sequence[str]) -> list[str]:
+        """Posterior mean, one greedy pass."""
+        return self.decode(self.encode(texts).mean)

@@ -1,0 +1,272 @@
+"""The training loop: one serialisable state, and a generator of records.
+
+Order of the data, noise and dropout are functions of ``(seed, step)``, so a run that is killed and resumed gives the
+same weights as one that was not.
+"""
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vaeseq.bounds import Bound
+from vaeseq.corpus import Corpus
+from vaeseq.device import Precision, autocast
+from vaeseq.diagnostics import Summary, summarise
+from vaeseq.errors import InputError
+from vaeseq.model import SequenceVAE
+from vaeseq.objectives import ObjectiveConfig, RateController, annealed, objective
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How long and how fast.
+
+    Attributes:
+        steps: Optimiser steps in all.
+        batch_size: Rows a step.
+        learning_rate: Peak of the schedule.
+        warmup: Share of the steps in which the learning rate rises linearly; it then falls to 0 as a cosine.
+        weight_decay: Of AdamW.
+        clip: Largest norm of the gradient.
+        precision: Of the matrix products; the weights are float32.
+        evaluate_every: Steps between two looks at held-out rows.
+        evaluate_rows: Held-out rows of each look.
+    """
+
+    steps: int = 10_000
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    warmup: float = 0.05
+    weight_decay: float = 0.0
+    clip: float = 5.0
+    precision: Precision = "auto"
+    evaluate_every: int = 500
+    evaluate_rows: int = 1_000
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of the history; nats per sequence, None where not measured."""
+
+    step: int
+    epoch: float
+    seconds: float
+    split: str
+    elbo: float
+    reconstruction: float
+    kl: float
+    loss: float | None = None
+    beta: float | None = None
+    learning_rate: float | None = None
+    rate: float | None = None
+    active_units: float | None = None
+    mutual_information: float | None = None
+    symbols_per_second: float | None = None
+
+
+class TrainState:
+    """Everything that the rest of a run depends on, besides the data.
+
+    Attributes:
+        vae: The model being trained.
+        optimizer: AdamW.
+        controller: Sets the weight of the KL; None where the objective names no rate.
+        step: Steps done.
+        seconds: Time they took.
+        history: Records so far.
+        best_step: Step of the best state, as ``badness`` orders them.
+        best: Weights of that state.
+    """
+
+    def __init__(self, vae: SequenceVAE, train: TrainConfig, aim: ObjectiveConfig, *, seed: int) -> None:
+        self.vae, self.train, self.aim, self.seed = vae, train, aim, seed
+        self.optimizer = torch.optim.AdamW(
+            vae.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay, betas=(0.9, 0.98), fused=True
+        )
+        self.controller = RateController(aim.rate) if aim.rate is not None else None
+        self.step, self.seconds = 0, 0.0
+        self.history: list[Record] = []
+        self.best_step, self.best_badness = 0, (math.inf, math.inf)
+        self.best: dict[str, Tensor] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.vae.parameters()).device
+
+    @property
+    def beta(self) -> float:
+        """Weight of the KL at the next step."""
+        return self.controller.beta if self.controller else annealed(self.aim, self.step)
+
+    @property
+    def learning_rate(self) -> float:
+        """Step size at the next step."""
+        warm = max(1.0, self.train.warmup * self.train.steps)
+        if self.step < warm:
+            return self.train.learning_rate * (self.step + 1) / warm
+        done = (self.step - warm) / max(1.0, self.train.steps - warm)
+        return self.train.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+    def save(self, path: Path) -> None:
+        """Write the whole state to one file, atomically."""
+        tensors = {f"vae.{name}": value for name, value in self.vae.state_dict().items()}
+        tensors |= {f"best.{name}": value for name, value in self.best.items()}
+        for i, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{name}": value for name, value in moments.items()}
+        scalars = {"step": self.step, "seconds": self.seconds, "history": [asdict(record) for record in self.history]}
+        scalars |= {"best_step": self.best_step, "best_badness": self.best_badness}
+        if self.controller:
+            scalars |= {"log_beta": self.controller.log_beta, "kl": self.controller.kl}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        on_cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        save_file(on_cpu, partial, {"scalars": json.dumps(scalars)})
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Take up a state that ``save`` wrote for the same model and settings."""
+        with safe_open(path, framework="pt", device="cpu") as file:
+            scalars = json.loads(file.metadata()["scalars"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+        self.vae.load_state_dict(_under("vae.", tensors))
+        self.best = {name: value.to(self.device) for name, value in _under("best.", tensors).items()}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in _under("optimizer.", tensors).items():
+            i, moment = name.split(".")
+            moments.setdefault(int(i), {})[moment] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        self.step, self.seconds, self.best_step = scalars["step"], scalars["seconds"], scalars["best_step"]
+        self.history = [Record(**record) for record in scalars["history"]]
+        self.best_badness = tuple(scalars["best_badness"])
+        if self.controller:
+            self.controller.log_beta, self.controller.kl = scalars["log_beta"], scalars["kl"]
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterator[list[Record]]:
+    """Train until ``state.train.steps``, yielding the records of training and of held-out rows as they come.
+
+    The state is whole whenever the generator is suspended: the caller may save it and stop.
+
+    Raises:
+        InputError: There are no rows to train on or to look at.
+        FloatingPointError: The loss or its gradient is not finite.
+    """
+    rows, held_out = corpus.rows("train"), corpus.rows("valid")[: state.train.evaluate_rows]
+    if not len(rows) or not len(held_out):
+        raise InputError(f"training needs train and valid rows, got {len(rows)} and {len(held_out)}; use more data")
+    window = _Window()
+    for batch_rows, epoch in _batches(corpus, rows, state):
+        window.add(*_train_step(state, corpus, batch_rows), int(corpus.lengths[batch_rows].sum()))
+        look = state.step == state.train.steps or state.step % state.train.evaluate_every == 0
+        if not look and state.step % record_every:
+            continue
+        records = [window.record(state, epoch)]
+        state.seconds = records[0].seconds
+        if look:
+            records.append(_look(state, corpus, held_out, epoch))
+        state.history += records
+        yield records
+        window = _Window()
+
+
+def _batches(corpus: Corpus, rows: np.ndarray, state: TrainState) -> Iterator[tuple[np.ndarray, float]]:
+    """Rows of each batch from the state's step on, with the epochs done after it."""
+    first, epoch = 0, 0
+    while True:
+        batches = list(corpus.epoch(rows, state.train.batch_size, seed=state.seed, epoch=epoch))
+        for i in range(state.step - first, len(batches)):
+            if state.step >= state.train.steps:
+                return
+            yield batches[i], epoch + (i + 1) / len(batches)
+        first, epoch = first + len(batches), epoch + 1
+
+
+def _train_step(state: TrainState, corpus: Corpus, rows: np.ndarray) -> tuple[float, Bound]:
+    batch = corpus.batch(rows).to(state.device)
+    seed = int(np.random.SeedSequence([state.seed, state.step]).generate_state(1, np.uint64)[0] >> 1)
+    torch.manual_seed(seed)  # dropout draws from the global generator
+    generator = torch.Generator(state.device).manual_seed(seed)
+    state.vae.train()
+    for group in state.optimizer.param_groups:
+        group["lr"] = state.learning_rate
+    with autocast(state.device, state.train.precision):
+        loss, bound = objective(state.vae, batch, state.aim, beta=state.beta, generator=generator)
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = float(torch.nn.utils.clip_grad_norm_(state.vae.parameters(), state.train.clip))
+    value, bound = float(loss.detach()), bound.detach()
+    if not math.isfinite(value) or not math.isfinite(norm):
+        raise FloatingPointError(f"loss and gradient norm must be finite, got {value} and {norm} at step {state.step}")
+    state.optimizer.step()
+    if state.controller:
+        state.controller.observe(float(bound.kl.mean()))
+    state.step += 1
+    return value, bound
+
+
+def _look(state: TrainState, corpus: Corpus, rows: np.ndarray, epoch: float) -> Record:
+    summary = summarise(state.vae, corpus, rows, seed=state.seed)
+    worth = badness(summary, state.aim.rate)
+    if worth < state.best_badness:
+        state.best_badness, state.best_step = worth, state.step
+        state.best = {name: value.detach().clone() for name, value in state.vae.state_dict().items()}
+    return Record(state.step, epoch, state.seconds, "valid", rate=state.aim.rate, **summary._asdict())
+
+
+def badness(summary: Summary, rate: float | None) -> tuple[float, float]:
+    """Orders states; lower is better.
+
+    With a rate, a state that misses it by more than a twentieth is worse than one that does not, however good its
+    bound: the bound alone would favour the early states whose latent carries little. Then the bound decides.
+    """
+    miss = 0.0 if rate is None else max(0.0, abs(summary.kl / rate - 1) - 0.05)
+    return miss, -summary.elbo
+
+
+class _Window:
+    """Means over the steps since the last record."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self.bounds: list[Bound] = []
+        self.symbols, self.started = 0, time.monotonic()
+
+    def add(self, loss: float, bound: Bound, symbols: int) -> None:
+        self.losses.append(loss)
+        self.bounds.append(bound)
+        self.symbols += symbols
+
+    def record(self, state: TrainState, epoch: float) -> Record:
+        seconds = time.monotonic() - self.started
+        bound = Bound.joined(self.bounds)
+        return Record(
+            state.step,
+            epoch,
+            state.seconds + seconds,
+            "train",
+            elbo=float(bound.elbo.mean()),
+            reconstruction=float(bound.reconstruction.mean()),
+            kl=float(bound.kl.mean()),
+            loss=sum(self.losses) / len(self.losses),
+            beta=state.beta,
+            learning_rate=state.learning_rate,
+            rate=state.aim.rate,
+            symbols_per_second=self.symbols / seconds,
+        )

@@ -1,0 +1,80 @@
+"""Decoded walks through a latent space, and what lies around one text; texts may be anything.
+
+References:
+    Bowman et al. (2015), Generating Sentences from a Continuous Space, tables 7 and 8, https://arxiv.org/abs/1511.06349
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+from torch.distributions import Independent
+
+from vaeseq.errors import InputError
+from vaeseq.paths import PathKind, path
+
+
+class TextSpace(Protocol):
+    """What walks and searches need of a latent space; see ``vaeseq.space.LatentSpace``."""
+
+    @property
+    def latent(self) -> int:
+        """Dimension of a code."""
+
+    def encode(self, texts: Sequence[str]) -> Independent:
+        """q(z | x) of each text."""
+
+    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
+        """The text of each code; empty where there is none."""
+
+    def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:
+        """Codes from the prior, ``(count, latent)``."""
+
+
+class Neighbourhood(NamedTuple):
+    """A text, the text of its posterior mean, and those of draws from its posterior."""
+
+    text: str
+    mean: str
+    samples: list[str]
+
+
+def ends_of(space: TextSpace, start: str, end: str) -> tuple[Tensor, Tensor]:
+    """The posterior means of two texts, each ``(latent,)``."""
+    codes = space.encode([start, end]).mean
+    return codes[0], codes[1]
+
+
+def prior_ends(space: TextSpace, count: int, *, seed: int = 0) -> list[tuple[Tensor, Tensor]]:
+    """Pairs of draws from the prior, each ``(latent,)``: the ends of walks between random points (table 8)."""
+    codes = space.prior_sample(2 * count, seed=seed)
+    return list(zip(codes[::2], codes[1::2], strict=True))
+
+
+def walk(
+    space: TextSpace, ends: tuple[Tensor, Tensor], *, steps: int, kind: PathKind = "slerp"
+) -> list[tuple[float, str]]:
+    """The place t in [0, 1] and the greedy text of each of ``steps`` points, both ends included.
+
+    Raises:
+        InputError: There are fewer than two steps, or no arc joins the ends.
+    """
+    try:
+        codes = path(*ends, steps, kind)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return list(zip(torch.linspace(0, 1, steps).tolist(), space.decode(codes), strict=True))
+
+
+def neighbourhoods(
+    space: TextSpace, texts: Sequence[str], *, samples: int = 3, seed: int = 0
+) -> list[Neighbourhood]:
+    """What each text's posterior holds (table 7): greedy texts of its mean and of ``samples`` draws."""
+    posterior = space.encode(texts)
+    shape = (samples, *posterior.mean.shape)
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    codes = torch.cat([posterior.mean.unsqueeze(0), posterior.mean + posterior.stddev * noise])
+    decoded = space.decode(codes.transpose(0, 1).flatten(0, 1))
+    rows = [decoded[i : i + samples + 1] for i in range(0, len(decoded), samples + 1)]
+    return [Neighbourhood(text, row[0], row[1:]) for text, row in zip(texts, rows, strict=True)]
