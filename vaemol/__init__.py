@@ -1,0 +1,1 @@
+"""Molecules: parsing, notations, properties, oracles, proposals and pictures."""

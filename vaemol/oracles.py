@@ -1,0 +1,83 @@
+"""What optimisation asks: functions from a list of SMILES to an array of one value each.
+
+Higher is better; nan where a molecule has no value, as for one that does not parse.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from rdkit import DataStructs
+from rdkit.Chem import Mol
+
+from vaemol import properties
+from vaemol.molecule import fingerprint, parse
+from vaeseq.errors import InputError
+
+Oracle = Callable[[Sequence[str]], np.ndarray]
+
+# Mean and standard deviation of logP, SA score and ring penalty over ZINC250k, as published penalised logP uses them:
+# You et al., 2018, https://github.com/bowenliu16/rl_graph_generation/blob/030b3f46bd372667fdc5314b57a1afa7462623dc
+# /gym-molecule/gym_molecule/envs/molecule.py (reward_penalized_log_p)
+LOG_P_ZINC = (2.4570953396190123, 1.434324401111988)
+SA_SCORE_ZINC = (3.0525811293166134, 0.8335207024513095)
+RING_PENALTY_ZINC = (0.0485696876403053, 0.2860212110245455)
+
+
+def qed(smiles: Sequence[str]) -> np.ndarray:
+    """Drug-likeness, 0 to 1 (``vaemol.properties.qed``); nan for an invalid molecule. Shape (molecules,)."""
+    return _values(properties.qed, smiles)
+
+
+def penalised_log_p(smiles: Sequence[str], max_heavy_atoms: int = 38) -> np.ndarray:
+    """The logP less the SA score less what the largest ring has above six atoms, each in standard units of ZINC250k.
+
+    value = (logP - 2.46) / 1.43 - (SA - 3.05) / 0.834 - (max(largest ring - 6, 0) - 0.0486) / 0.286
+
+    Long greasy chains raise it without end. So a molecule of more than ``max_heavy_atoms``, by default the size of the
+    largest of ZINC250k, has no value: nan, as for an invalid one. The best of ZINC250k has 4.52. Shape (molecules,).
+
+    References:
+        Gómez-Bombarelli et al., 2018, https://arxiv.org/abs/1610.02415; Kusner et al., 2017,
+        https://arxiv.org/abs/1703.01925; constants: You et al., 2018, https://arxiv.org/abs/1806.02473
+    """
+    return _values(functools.partial(_penalised_log_p, max_heavy_atoms=max_heavy_atoms), smiles)
+
+
+def similarity_to(target: str) -> Oracle:
+    """An oracle: Tanimoto similarity to ``target``, 0 to 1.
+
+    Raises:
+        InputError: ``target`` is no molecule.
+    """
+    mol = parse(target)
+    if mol is None:
+        raise InputError(f"target must be a molecule in SMILES, got {target!r}")
+    return functools.partial(_values, functools.partial(_similarity, reference=fingerprint(mol)))
+
+
+ORACLES: dict[str, Oracle] = {"qed": qed, "penalised_log_p": penalised_log_p}
+
+
+def _values(function: Callable[[Mol], float], smiles: Sequence[str]) -> np.ndarray:
+    mols = (parse(text) for text in smiles)
+    return np.array([math.nan if mol is None else function(mol) for mol in mols], dtype=np.float64)
+
+
+def _penalised_log_p(mol: Mol, max_heavy_atoms: int) -> float:
+    if mol.GetNumHeavyAtoms() > max_heavy_atoms:
+        return math.nan
+    largest = max((len(ring) for ring in mol.GetRingInfo().AtomRings()), default=0)
+    log_p = _standard(properties.log_p(mol), LOG_P_ZINC)
+    sa_score = _standard(properties.sa_score(mol), SA_SCORE_ZINC)
+    return log_p - sa_score - _standard(max(largest - 6, 0), RING_PENALTY_ZINC)
+
+
+def _standard(value: float, moments: tuple[float, float]) -> float:
+    mean, deviation = moments
+    return (value - mean) / deviation
+
+
+def _similarity(mol: Mol, reference: DataStructs.ExplicitBitVect) -> float:
+    return DataStructs.TanimotoSimilarity(fingerprint(mol), reference)

@@ -1,0 +1,80 @@
+"""A trained model whose texts are molecules: SMILES in, canonical SMILES out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+from torch.distributions import Independent
+
+from vaemol.molecule import Limits
+from vaemol.notation import to_smiles
+from vaemol.record import molecule_record
+from vaeseq.errors import InputError, Rejected
+from vaeseq.space import LatentSpace
+from vaeseq.tokenizer import UNK
+
+
+class MoleculeSpace:
+    """A latent space of molecules.
+
+    Attributes:
+        space: The latent space of texts in the model's notation.
+        notation: ``selfies`` or ``smiles``.
+    """
+
+    def __init__(self, space: LatentSpace) -> None:
+        if space.metadata.get("name") != "molecules":
+            raise InputError(f"model must be one of molecules, got one of {space.metadata.get('name')!r}")
+        self.space, self.notation = space, space.metadata["notation"]
+
+    @classmethod
+    def load(cls, folder: Path, device: str | None = None) -> "MoleculeSpace":
+        """Read a checkpoint folder.
+
+        Raises:
+            InputError: It is missing, foreign or broken, or no model of molecules.
+        """
+        return cls(LatentSpace.load(folder, device))
+
+    @property
+    def latent(self) -> int:
+        """Dimension of a code."""
+        return self.space.latent
+
+    def texts(self, smiles: Sequence[str]) -> list[str]:
+        """Each molecule as the model reads it, prepared as the training set was.
+
+        Raises:
+            InputError: A molecule cannot be read, or holds an atom or bond that the model does not know.
+        """
+        return [self._text(entry) for entry in smiles]
+
+    def _text(self, smiles: str) -> str:
+        try:
+            text = str(molecule_record(smiles, notation=self.notation, standardise=False, limits=Limits())["text"])
+        except Rejected as rejected:
+            raise InputError(f"molecule must be readable SMILES, got {smiles[:80]!r}: {rejected.reason}") from rejected
+        if UNK in self.space.tokenizer.encode(text):
+            raise InputError(f"molecule {smiles[:80]!r} holds a symbol that this model was not trained on")
+        return text
+
+    def encode(self, smiles: Sequence[str]) -> Independent:
+        """q(z | x) of each molecule; batch shape ``(molecules,)``, event shape ``(latent,)``."""
+        return self.space.encode(self.texts(smiles))
+
+    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
+        """Canonical SMILES of each code ``(codes, latent)``; empty where the decoded text is no molecule."""
+        texts = self.space.decode(z, temperature=temperature, seed=seed)
+        return [to_smiles(text, self.notation) for text in texts]
+
+    def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:
+        """Codes from the prior, ``(count, latent)``."""
+        return self.space.prior_sample(count, seed=seed)
+
+    def sample(self, count: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
+        """Canonical SMILES decoded from draws of the prior; empty where the text is no molecule."""
+        return self.decode(self.prior_sample(count, seed=seed), temperature=temperature, seed=seed)
+
+    def reconstruct(self, smiles: Sequence[str]) -> list[str]:
+        """Posterior mean, one greedy pass."""
+        return self.decode(self.encode(smiles).mean)
