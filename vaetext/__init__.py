@@ -1,0 +1,1 @@
+"""Sentences: corpora, paths, samples and metrics."""

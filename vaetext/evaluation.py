@@ -1,0 +1,52 @@
+"""How sentences are judged: what the evaluate stage needs to know about them."""
+
+import difflib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from vaetext.sentence import word_count
+
+IDENTITY = "text"  # the column by which two rows are the same
+SIMILARITY = "word_similarity"
+COLOURS = ("topic", "tense", "frame", "subject", "polarity", "words")
+
+Row = dict[str, Any]
+
+
+def readable(texts: Sequence[str], metadata: Row) -> list[str]:
+    """Sentences are read as they are decoded."""
+    return list(texts)
+
+
+def similarity(original: str, other: str) -> float:
+    """Share of words in common, in order: 2 M / T of ``difflib`` over words."""
+    return difflib.SequenceMatcher(None, original.split(), other.split(), autojunk=False).ratio()
+
+
+def likelihood_per_unit(nats: float, records: Sequence[Row]) -> Row:
+    """Bits per character and perplexity per word, the end of a sentence counted as one of either."""
+    characters = sum(len(record["text"]) + 1 for record in records)
+    words = sum(word_count(record["text"]) + 1 for record in records)
+    return {"bits_per_character": nats / math.log(2) / characters, "word_perplexity": math.exp(nats / words)}
+
+
+def sample_figures(samples: Sequence[str], training: set[str], metadata: Row) -> Row:
+    """Fractions of sampled sentences, each with its denominator."""
+    distinct = set(samples)
+    figures = {
+        "uniqueness": len(distinct) / len(samples),
+        "uniqueness_of": len(samples),
+        "novelty": len(distinct - training) / len(distinct),
+        "novelty_of": len(distinct),
+    }
+    if metadata.get("source") == "everyday":
+        from vaetext.everyday import parses  # the grammar takes a moment to build
+
+        figures |= {"parse_fraction": sum(map(parses, samples)) / len(samples), "parse_fraction_of": len(samples)}
+    return figures
+
+
+def sample_row(sample: str) -> Row:
+    """A sampled sentence as a line of a table."""
+    return {"text": sample, "words": word_count(sample)}

@@ -1,0 +1,190 @@
+"""The lexicon of ``everyday`` as its grammar wants it: verbs with their forms, nouns by number."""
+
+import functools
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+
+from vaetext.english import WITHOUT_DEGREES, Forms, conjugate, plural
+
+Choices = tuple[tuple[float, str], ...]
+# Who a pronoun or phrase agrees with: its own pronouns, and the class that verbs distinguish.
+AGREEMENT = {"i": "i", "you": "pl", "we": "pl", "they": "pl", "he": "sg", "she": "sg", "it": "sg"}
+OBJECTIVE = {"i": "me", "you": "you", "we": "us", "they": "them", "he": "him", "she": "her", "it": "it"}
+POSSESSIVE = {"i": "my", "you": "your", "we": "our", "they": "their", "he": "his", "she": "her", "it": "its"}
+KINDS = ("practice", "routine", "task", "accident")
+
+
+@dataclass(frozen=True)
+class Group:
+    """What can be done with the same things.
+
+    Any verb goes with any object, place and manner of the group.
+
+    Attributes:
+        name: ``topic.group``, unique.
+        doer: The class of subjects.
+        kind: One of ``KINDS``.
+        nouns: The objects by number: ``sg``, ``pl``, ``mass``, ``the`` (only definite), ``kin`` (only possessive)
+            and ``fixed`` (no determiner); empty for a group without objects.
+        own: The objects that no earlier group has, by number: where there is no verb, they alone tell the topic.
+    """
+
+    name: str
+    topic: str
+    doer: str
+    kind: str
+    traits: frozenset[str]
+    verbs: tuple[Forms, ...]
+    nouns: dict[str, tuple[str, ...]]
+    own: dict[str, tuple[str, ...]]
+    adjectives: tuple[str, ...]
+    places: tuple[str, ...]
+    manners: tuple[str, ...]
+
+    @property
+    def weight(self) -> float:
+        """How often a group is drawn: by its verbs, so that all their forms occur; less often without objects."""
+        return len(self.verbs) * (1.0 if self.nouns else 0.45)
+
+    def weight_of(self, number: str) -> float:
+        """The part of the weight that falls on the objects of one number."""
+        return self.weight * len(self.nouns[number]) / sum(map(len, self.nouns.values()))
+
+    @property
+    def gradable(self) -> tuple[str, ...]:
+        """The adjectives that have degrees."""
+        return tuple(adjective for adjective in self.adjectives if adjective not in WITHOUT_DEGREES)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Things that are somewhere: any thing can be in any place."""
+
+    topic: str
+    things: tuple[str, ...]
+    plurals: tuple[str, ...]
+    adjectives: tuple[str, ...]
+    places: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """Phrases that agree alike and carry the same label."""
+
+    weight: float
+    who: str
+    label: str
+    phrases: Choices
+
+
+@functools.cache
+def groups() -> dict[str, Group]:
+    """All groups by name."""
+    found: dict[str, Group] = {}
+    taken: set[str] = set()
+    for topic, entries in _table("everyday_lexicon.toml").items():
+        for name, entry in entries.items():
+            group = _group(topic, name, entry, taken)
+            found[group.name] = group
+            taken |= {noun for nouns in group.nouns.values() for noun in nouns}
+    return found
+
+
+@functools.cache
+def scenes() -> dict[str, Scene]:
+    """All scenes by name."""
+    return {
+        name: Scene(
+            topic=entry["topic"],
+            things=_words(entry["things"]),
+            plurals=tuple(map(plural, _words(entry["things"]))),
+            adjectives=_words(entry["adjectives"]),
+            places=_words(entry["places"]),
+        )
+        for name, entry in _table("everyday_scenes.toml").items()
+    }
+
+
+@functools.cache
+def subjects() -> dict[str, tuple[Subjects, ...]]:
+    """The subjects of each class; their weights sum to one."""
+    table = _table("everyday_frames.toml")["subjects"]
+    total = {doer: sum(row[0] for row in rows) for doer, rows in table.items()}
+    return {
+        doer: tuple(Subjects(row[0] / total[doer], row[1], row[2], choices(row[3])) for row in rows)
+        for doer, rows in table.items()
+    }
+
+
+@functools.cache
+def frames() -> dict[str, tuple[str, ...]]:
+    """The rows of each frame."""
+    table = _table("everyday_frames.toml")["frames"]
+    return {name: (rows,) if isinstance(rows, str) else tuple(rows) for name, rows in table.items()}
+
+
+@functools.cache
+def phrases() -> dict[str, Choices]:
+    """The phrase lists by name."""
+    return {name: choices(text) for name, text in _table("everyday_frames.toml")["phrases"].items()}
+
+
+@functools.cache
+def weights(table: str) -> dict[str, float]:
+    """One of the tables of weights: ``tenses``, ``polarities`` or ``weights`` (of frames)."""
+    return _table("everyday_frames.toml")[table]
+
+
+def choices(text: str) -> Choices:
+    """The choices of a text such as ``"a | 2*b"`` with their weights."""
+    result = []
+    for part in text.split("|") if "<" not in text else _split_outside_symbols(text):
+        weight, star, phrase = part.strip().rpartition("*")
+        result.append((float(weight) if star else 1.0, phrase))
+    return tuple(result)
+
+
+def _split_outside_symbols(text: str) -> list[str]:
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character == "<") - (character == ">")
+        if character == "|" and not depth:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def _group(topic: str, name: str, entry: dict[str, str], taken: set[str]) -> Group:
+    count = _words(entry.get("count", ""))
+    nouns = {
+        "sg": count,
+        "pl": (*map(plural, count), *_words(entry.get("plural", ""))),
+        **{number: _words(entry.get(number, "")) for number in ("mass", "the", "kin", "fixed")},
+    }
+    kind = entry.get("kind", "practice")
+    if kind not in KINDS:
+        raise ValueError(f"kind of group {topic}.{name} must be one of {KINDS}, got {kind!r}")
+    return Group(
+        name=f"{topic}.{name}",
+        topic=topic,
+        doer=entry.get("class", "people"),
+        kind=kind,
+        traits=frozenset(entry.get("traits", "").split()),
+        verbs=tuple(map(conjugate, _words(entry["verbs"]))),
+        nouns={number: words for number, words in nouns.items() if words},
+        own={number: new for number, words in nouns.items() if (new := tuple(w for w in words if w not in taken))},
+        adjectives=_words(entry.get("adjectives", "")),
+        places=_words(entry.get("places", "")),
+        manners=_words(entry.get("how", "")),
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",")) if text else ()
+
+
+@functools.cache
+def _table(name: str) -> dict[str, dict]:
+    return tomllib.loads(resources.files("vaetext").joinpath(name).read_text(encoding="utf-8"))

@@ -1,0 +1,152 @@
+"""The verb phrases of ``everyday`` and their parts: whatever depends on a group or a scene of the lexicon."""
+
+from collections.abc import Iterable, Iterator
+
+from vaetext.english import comparative, superlative
+from vaetext.everyday_lexicon import Choices, Group, choices, groups, scenes
+from vaetext.everyday_templates import Features, fill
+from vaetext.everyday_verbs import AFTER_AUXILIARY, FORMS, VOLUNTARY
+from vaetext.grammar import Rule, labels_of
+
+ADJECTIVE_SHARE = 0.55
+# What stands before an object, by its number; before a subject; before things that are meant by their kind.
+DETERMINERS = {
+    "sg": "6*the | this | 0.7*that | 3*a",
+    "pl": "6*the | these | 0.7*those",
+    "mass": "6*the | 0.5*this | 4*",
+    "the": "the",
+    "kin": "<owner>",
+    "fixed": "",
+}
+OF_THEMES = {"sg": "5*the | this", "pl": "5*the | these", "mass": "the", "the": "the", "kin": "<owner>", "fixed": ""}
+OF_A_KIND = {"pl": "", "mass": "", "the": "the", "kin": "<owner>", "fixed": ""}
+
+
+def written(texts: Choices, at: Features | None = None) -> Iterator[Rule]:
+    """One rule for each text."""
+    return (Rule(weight, fill(text, at or {})) for weight, text in texts)
+
+
+def even(texts: Iterable[str]) -> Iterator[Rule]:
+    """One rule for each text, all equally likely."""
+    return written(tuple((1.0, text) for text in texts))
+
+
+def verb_phrase(form: str, wanted: tuple[str, ...], at: Features) -> Iterator[Rule]:
+    """What a class of subjects can do: one rule for each group that has the form, the traits and the parts wanted."""
+    _, kinds, generic = FORMS[form]
+    for group in groups().values():
+        if group.doer != at["class"] or group.kind not in kinds or not _fits(group, wanted):
+            continue
+        template = f"<verb:{form}>"
+        if group.nouns:
+            template += " <np:kind>" if generic and group.kind != "routine" else " <np>"
+        template += "".join(f" <{part}>" for part in wanted if part in ("place", "how"))
+        yield Rule(group.weight, fill(template, {"group": group.name}), labels_of({"topic": group.topic}))
+
+
+def _fits(group: Group, wanted: tuple[str, ...]) -> bool:
+    voluntary = group.kind in VOLUNTARY
+    has = {"place": group.places, "placed": group.places, "how": group.manners, "voluntary": voluntary}
+    return all(has.get(part, part in group.traits) for part in wanted)
+
+
+def part_of_group(name: str, arguments: tuple[str, ...], group: Group, at: Features) -> Iterable[Rule]:
+    """The rules of a symbol that needs a group; none where the group has nothing to offer."""
+    match name:
+        case "verb":
+            return _verb(group, arguments[0])
+        case "done":
+            tenseless = group.kind == "accident" and at["tense"] in ("future", "progressive")
+            return () if tenseless or "active" in group.traits else _verb(group, "part")
+        case "main":
+            form = AFTER_AUXILIARY[at["tense"]]
+            return _verb(group, form) if group.kind in FORMS[form][1] else ()
+        case "np":
+            return _noun_phrase(group, of_a_kind="kind" in arguments)
+        case "object":
+            return _determined(group, at["number"], OF_THEMES[at["number"]], "<noun>")
+        case "theme":
+            themes = _determined(group, at["number"], OF_THEMES[at["number"]], "<own>")
+            return themes if at["number"] in group.own else ()
+        case "noun":
+            return even(group.nouns[at["number"]])
+        case "own":
+            return even(group.own[at["number"]])
+        case "adjective":
+            return even(group.adjectives)
+        case "gradable":
+            return even(group.gradable)
+        case "comparative":
+            return even(map(comparative, group.gradable))
+        case "superlative":
+            return even(map(superlative, group.gradable))
+        case "quality":
+            return written(choices("2*<gradable> | 3*<degree> <gradable>"), at) if group.gradable else ()
+        case "place":
+            return even(group.places)
+        case "how":
+            return even(group.manners)
+        case _:
+            raise ValueError(f"<{name}> must be a part of a group, a scene or a phrase; it is none of them")
+
+
+def _verb(group: Group, form: str) -> Iterator[Rule]:
+    field, _, _ = FORMS[form]
+    for verb in group.verbs:
+        # "They read it" could be either tense: such verbs have no present without "he" or "she".
+        if form != "plain" or verb.base != verb.past:
+            yield Rule(1.0, fill(getattr(verb, field), {}))
+
+
+def _noun_phrase(group: Group, *, of_a_kind: bool) -> Iterator[Rule]:
+    """The object of a verb: any, or only such as mean things by their kind."""
+    for number, nouns in group.nouns.items():
+        determiners = OF_A_KIND.get(number) if of_a_kind else _determiners(group, number)
+        for adjective, share in _with_adjective(group) if determiners is not None else ():
+            for rule in _determined(group, number, determiners, f"{adjective}<noun>"):
+                yield Rule(rule.weight * len(nouns) * share, rule.items)
+
+
+def _determiners(group: Group, number: str) -> str:
+    """What can stand before an object, as a list of choices."""
+    bare = " | 4*" if number == "pl" and group.kind == "practice" else ""
+    owned = " | 3*<owner>" if "owned" in group.traits else ""
+    return DETERMINERS[number] + bare + owned
+
+
+def _with_adjective(group: Group) -> tuple[tuple[str, float], ...]:
+    share = ADJECTIVE_SHARE if group.adjectives else 0.0
+    return ("", 1 - share), *((("<adjective> ", share),) if share else ())
+
+
+def _determined(group: Group, number: str, determiners: str, template: str) -> Iterator[Rule]:
+    listed = choices(determiners)
+    total = sum(weight for weight, _ in listed)
+    for weight, determiner in listed:
+        yield Rule(weight / total, fill(f"{determiner} {template}", {"group": group.name, "number": number}))
+
+
+def liking() -> Iterator[Rule]:
+    """Things of a kind that can be liked."""
+    for group in (group for group in groups().values() if "liked" in group.traits):
+        for number in (number for number in OF_A_KIND if number in group.own):
+            for adjective, share in _with_adjective(group):
+                for rule in _determined(group, number, OF_A_KIND[number], f"{adjective}<own>"):
+                    weight = rule.weight * share * group.weight_of(number)
+                    yield Rule(weight, rule.items, labels_of({"topic": group.topic}))
+
+
+def part_of_scene(name: str, at: Features) -> Iterable[Rule]:
+    """The rules of a symbol that needs a scene."""
+    scene = scenes()[at["scene"]]
+    match name:
+        case "spot":
+            return even(scene.places)
+        case "thing":
+            nouns = scene.things if at["number"] == "sg" else scene.plurals
+            return even([*nouns, *(f"{adjective} {noun}" for adjective in scene.adjectives for noun in nouns)])
+        case "item":
+            return written(choices("a <thing>" if at["number"] == "sg" else "<thing> | two <thing> | some <thing>"), at)
+        case _:
+            return written(choices("the <thing>"), at)

@@ -1,0 +1,73 @@
+"""A trained model whose texts are sentences."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+from torch.distributions import Independent
+
+from vaeseq.errors import InputError, Rejected
+from vaeseq.space import LatentSpace
+from vaetext.sentence import sentence_record
+
+
+class SentenceSpace:
+    """A latent space of sentences.
+
+    Attributes:
+        space: The latent space of normalised sentences.
+    """
+
+    def __init__(self, space: LatentSpace) -> None:
+        if space.metadata.get("name") != "sentences":
+            raise InputError(f"model must be one of sentences, got one of {space.metadata.get('name')!r}")
+        self.space = space
+
+    @classmethod
+    def load(cls, folder: Path, device: str | None = None) -> "SentenceSpace":
+        """Read a checkpoint folder.
+
+        Raises:
+            InputError: It is missing, foreign or broken, or no model of sentences.
+        """
+        return cls(LatentSpace.load(folder, device))
+
+    @property
+    def latent(self) -> int:
+        """Dimension of a code."""
+        return self.space.latent
+
+    def texts(self, sentences: Sequence[str]) -> list[str]:
+        """Each sentence as the model reads it, normalised as the training set was.
+
+        Raises:
+            InputError: A sentence is empty or too long.
+        """
+        return [self._text(sentence) for sentence in sentences]
+
+    def _text(self, sentence: str) -> str:
+        try:
+            limits = {name: self.space.metadata[name] for name in ("max_words", "max_characters", "lower")}
+            return str(sentence_record(sentence, **limits)["text"])
+        except Rejected as rejected:
+            raise InputError(f"sentence must be readable text, got {sentence[:80]!r}: {rejected.reason}") from rejected
+
+    def encode(self, sentences: Sequence[str]) -> Independent:
+        """q(z | x) of each sentence; batch shape ``(sentences,)``, event shape ``(latent,)``."""
+        return self.space.encode(self.texts(sentences))
+
+    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
+        """The sentence of each code ``(codes, latent)``."""
+        return self.space.decode(z, temperature=temperature, seed=seed)
+
+    def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:
+        """Codes from the prior, ``(count, latent)``."""
+        return self.space.prior_sample(count, seed=seed)
+
+    def sample(self, count: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
+        """Sentences decoded from draws of the prior."""
+        return self.space.sample(count, temperature=temperature, seed=seed)
+
+    def reconstruct(self, sentences: Sequence[str]) -> list[str]:
+        """Posterior mean, one greedy pass."""
+        return self.decode(self.encode(sentences).mean)
