@@ -1,0 +1,181 @@
+"""``params.yaml``, checked: types, ranges and names, each fault with its place in the file."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML, YAMLError
+
+from vaeseq.errors import InputError
+
+Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataParams(_Section):
+    """Which rows."""
+
+    source: str = Field(min_length=1)
+    rows: Count | None = None
+    seed: int = 0
+    mirror: str | None = None
+    accept_licence: bool = False
+    column: str | None = None
+    id_column: str | None = None
+
+
+class MoleculePrepareParams(_Section):
+    """How molecules become rows."""
+
+    notation: Literal["selfies", "smiles"] = "selfies"
+    standardise: bool = True
+    split: Literal["random", "scaffold"] = "random"
+    valid_fraction: Fraction = 0.05
+    test_fraction: Fraction = 0.05
+    max_characters: Count = 250
+    max_heavy_atoms: Count = 50
+    randomise: Annotated[int, Field(ge=0)] = 0
+    workers: Count | None = None
+    seed: int = 0
+
+
+class SentencePrepareParams(_Section):
+    """How sentences become rows."""
+
+    cut: Literal["words", "bpe"] = "words"
+    vocabulary: Count = 8_000
+    max_words: Count = 50
+    max_characters: Count = 500
+    lower: bool = False
+    workers: Count | None = None
+
+
+class ModelParams(_Section):
+    """Sizes of the model; ``latent`` is the dimension of z."""
+
+    latent: Count = 64
+    encoder_embedding: Count = 64
+    encoder_hidden: Count = 256
+    decoder_embedding: Count = 64
+    decoder_hidden: Count = 512
+    decoder_dropout: Fraction = 0.0
+
+
+class TrainParams(_Section):
+    """What is minimised, how long and how fast; see ``vaeseq.objectives`` and ``vaeseq.training``."""
+
+    seed: int = 0
+    rate: Positive | None = None
+    beta: Annotated[float, Field(ge=0)] = 1.0
+    annealing: Literal["none", "linear", "cyclical"] = "none"
+    annealing_steps: Annotated[int, Field(ge=0)] = 0
+    cycles: Count = 4
+    free_bits: Annotated[float, Field(ge=0)] = 0.0
+    word_dropout: Fraction = 0.0
+    steps: Count = 10_000
+    batch_size: Count = 128
+    learning_rate: Positive = 2e-3
+    warmup: Fraction = 0.05
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    clip: Positive = 5.0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    evaluate_every: Count = 500
+    evaluate_rows: Count = 1_000
+
+    @model_validator(mode="after")
+    def _annealing_has_a_length(self) -> "TrainParams":
+        if self.annealing != "none" and self.annealing_steps < 1:
+            raise ValueError("annealing needs annealing_steps of at least 1")
+        return self
+
+
+class EvaluateParams(_Section):
+    """How many rows of each split, draws of the prior, and importance samples."""
+
+    seed: int = 0
+    rows: Count = 1_000
+    iwae_rows: Count = 300
+    iwae_samples: Count = 50
+    prior_samples: Count = 1_000
+
+
+class InterpolateParams(_Section):
+    """Which paths; ``named`` holds pairs of texts."""
+
+    seed: int = 0
+    pairs: Annotated[int, Field(ge=0)] = 20
+    random: Annotated[int, Field(ge=0)] = 10
+    named: tuple[tuple[str, str], ...] = ()
+    steps: Annotated[int, Field(ge=2)] = 9
+    kinds: Annotated[tuple[Literal["slerp", "lerp"], ...], Field(min_length=1)] = ("slerp", "lerp")
+    posterior_rows: Annotated[int, Field(ge=0)] = 5
+
+
+class OptimizeParams(_Section):
+    """What is optimised with how many oracle calls."""
+
+    seed: int = 0
+    objectives: tuple[Literal["qed", "penalised_log_p"], ...] = ("qed", "penalised_log_p")
+    budget: Count = 250
+    initial: Count = 50
+    batch: Count = 10
+    max_heavy_atoms: Count = 38
+
+
+class MoleculeParams(_Section):
+    """All of the molecules' parameters."""
+
+    data: DataParams
+    prepare: MoleculePrepareParams
+    model: ModelParams
+    train: TrainParams
+    evaluate: EvaluateParams
+    interpolate: InterpolateParams
+    optimize: OptimizeParams
+
+
+class SentenceParams(_Section):
+    """All of the sentences' parameters."""
+
+    data: DataParams
+    prepare: SentencePrepareParams
+    model: ModelParams
+    train: TrainParams
+    evaluate: EvaluateParams
+    interpolate: InterpolateParams
+
+
+class Params(_Section):
+    """The whole file."""
+
+    molecules: MoleculeParams
+    sentences: SentenceParams
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check the parameters.
+
+    Raises:
+        InputError: The file is missing or no YAML, or a value is unknown, missing or out of range; its place is named.
+    """
+    try:
+        # YAML 1.2, as DVC reads it: 1e-3 is a number.
+        stored = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        raise InputError(f"params {str(path)!r} must be a readable YAML file: {error}") from error
+    try:
+        return Params.model_validate(stored)
+    except ValidationError as error:
+        raise InputError("\n".join(_fault(path, fault) for fault in error.errors())) from error
+
+
+def _fault(path: Path, fault: Any) -> str:  # noqa: ANN401 - pydantic's own typed dict
+    place = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "extra_forbidden":
+        return f"{place} is not a parameter ({path})"
+    return f"{place}: {fault['msg'][0].lower()}{fault['msg'][1:]}, got {fault['input']!r} ({path})"

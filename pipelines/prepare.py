@@ -1,0 +1,228 @@
+"""Raw files to a corpus: rows checked, normalised, de-duplicated, split, and cut into symbols.
+
+Nothing is lost on the way: every row of the source is accepted or kept in ``rejects.csv`` with its reason.
+"""
+
+import functools
+import hashlib
+import itertools
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.parallel import ordered_map
+from pipelines.params import MoleculePrepareParams, SentencePrepareParams, load_params
+from pipelines.progress import progress
+from pipelines.readers import RawRow, rows
+from pipelines.records import (
+    Record,
+    Split,
+    molecule_records,
+    molecule_split,
+    sentence_records,
+    sentence_split,
+)
+from pipelines.rowtable import RowTable, texts
+from pipelines.sources import Domain, Raw
+from vaeseq.errors import InputError, Rejected
+from vaeseq.tokenizer import UNK, Tokenizer
+
+_Settings = MoleculePrepareParams | SentencePrepareParams
+_BATCH = 10_000  # texts cut at once
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What one domain does with its rows; two records with the same ``key`` are duplicates."""
+
+    records: Callable[[RawRow], list[Record]]
+    split: Callable[[Record], Split]
+    key: str
+    preload: tuple[str, ...]
+
+
+def prepare_corpus(raw: Path, out: Path, settings: _Settings) -> dict[str, object]:
+    """Prepare what lies in a raw folder; the same bytes come out whatever the number of workers.
+
+    Writes ``rows.parquet``, ``rejects.csv``, ``tokenizer.json``, ``tokens.safetensors`` and last ``summary.json``,
+    which is returned. There ``input`` rows were taken from the ``source_rows`` of the source; ``split`` counts the rows
+    of the table, ``copies`` of train molecules included; ``symbols_*`` are per row, without ``<bos>`` and ``<eos>``.
+
+    Raises:
+        InputError: The raw files cannot be read, hold no row that can be used, or too few for three splits.
+    """
+    source = Raw.load(raw)
+    sizes, columns = _survey(raw, source)
+    taken = _draw_rows(sum(sizes), source.rows, source.seed)
+    changed: Counter[str] = Counter()
+    accepted = 0
+    with RowTable(out, columns) as table, progress(f"prepare {source.domain}", sum(taken)) as advance:
+        for row, records, split in _outcomes(raw, source, sizes, taken, settings):
+            advance(1)
+            if isinstance(records, Rejected):
+                table.reject(row, records.reason)
+                continue
+            accepted += 1
+            changed.update(filter(None, str(records[0].get("changed", "")).split(",")))
+            for record in records if split == "train" else records[:1]:
+                table.accept(row, record, split)
+    assert accepted + table.rejected.total() == sum(taken), "a row was lost"
+    splits = _counts(source, table)
+    facts = {
+        "source": source.name,
+        "licence": source.licence,
+        "attribution": source.attribution,
+        "source_rows": sum(sizes),
+        "input": sum(taken),
+        "accepted": accepted,
+        "rejected": dict(sorted(table.rejected.items())),
+        "settings": settings.model_dump(exclude={"workers"}),
+        "changed": dict(sorted(changed.items())),
+        "copies": len(table.splits) - accepted,
+        "split": splits,
+    }
+    summary = facts | _cut(out, table, source.domain, settings)
+    (out / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return summary
+
+
+def _plan(source: Raw, settings: _Settings) -> _Plan:
+    if source.domain == "molecules":
+        names = ("notation", "standardise", "max_characters", "max_heavy_atoms", "randomise", "seed")
+        records = functools.partial(molecule_records, **{name: getattr(settings, name) for name in names})
+        names = ("split", "valid_fraction", "test_fraction", "seed")
+        split = functools.partial(molecule_split, **{name: getattr(settings, name) for name in names})
+        return _Plan(records, split, "smiles", ("pipelines.records", "vaemol.record"))
+    labels = tuple(dict.fromkeys(label for table in source.tables for label in table.labels))
+    limits = {name: getattr(settings, name) for name in ("max_words", "max_characters", "lower")}
+    records = functools.partial(sentence_records, labels=labels, **limits)
+    return _Plan(records, sentence_split, "text", ("pipelines.records",))
+
+
+def _survey(raw: Path, source: Raw) -> tuple[list[int], list[str]]:
+    """How many rows each table has, and what columns they bring."""
+    sizes, names = [], {}
+    for table in source.tables:
+        count = 0
+        for row in rows(raw / table.file, table, source.domain):
+            count += 1
+            names.update(dict.fromkeys(row.columns))
+        if not count:
+            raise InputError(f"file {table.member or table.file!r} of {source.name!r} must hold rows and is empty")
+        sizes.append(count)
+    labels = {label for table in source.tables for label in table.labels}
+    return sizes, [name for name in names if name not in labels]
+
+
+def _draw_rows(total: int, wanted: int | None, seed: int) -> list[bool]:
+    """Which rows to take: all, or ``wanted`` at random."""
+    if wanted is None or wanted >= total:
+        return [True] * total
+    taken = np.zeros(total, dtype=bool)
+    taken[np.random.default_rng(seed).permutation(total)[:wanted]] = True
+    return taken.tolist()
+
+
+def _outcomes(
+    raw: Path,
+    source: Raw,
+    sizes: list[int],
+    taken: list[bool],
+    settings: _Settings,
+) -> Iterator[tuple[RawRow, list[Record] | Rejected, Split]]:
+    """Every row that is taken, in order, with its records or why there are none, and its split."""
+    plan = _plan(source, settings)
+    seen: set[bytes] = set()
+    own = {table.split for table in source.tables}
+    left = iter(taken)
+    for table, size in zip(source.tables, sizes, strict=True):
+        found = itertools.compress(rows(raw / table.file, table, source.domain), itertools.islice(left, size))
+        for row, result in ordered_map(plan.records, found, workers=settings.workers, preload=plan.preload):
+            row = row if row.id or len(sizes) == 1 else row._replace(id=f"{table.member or table.file}:{row.line}")
+            if not isinstance(result, Rejected) and not source.keep_duplicates and _again(result[0], plan.key, seen):
+                result = Rejected("duplicate")
+            split = "train" if isinstance(result, Rejected) else plan.split(result[0])
+            yield row, result, _settle(split, table.split, own)
+
+
+def _again(record: Record, key: str, seen: set[bytes]) -> bool:
+    """Whether a record with the same key came before; 16 bytes a row are remembered."""
+    digest = hashlib.blake2b(str(record[key]).encode(), digest_size=16).digest()
+    if digest in seen:
+        return True
+    seen.add(digest)
+    return False
+
+
+def _settle(drawn: Split, given: Split | None, own: Set[Split | None]) -> Split:
+    """The set's own split where it has one; a valid split that it lacks is carved from its train rows."""
+    if given is None:
+        return drawn
+    return "valid" if given == "train" and drawn == "valid" and "valid" not in own else given
+
+
+def _counts(source: Raw, table: RowTable) -> dict[str, int]:
+    splits = {name: table.splits.count(name) for name in ("train", "valid", "test")}
+    if not all(splits.values()):
+        raise InputError(
+            f"every split must hold a row, got {splits} from {source.name!r}, rejected {dict(table.rejected)}: take "
+            f"more rows or larger fractions; the rejected rows and their reasons are in rejects.csv"
+        )
+    return splits
+
+
+def _cut(out: Path, table: RowTable, domain: Domain, settings: _Settings) -> dict[str, object]:
+    """Write the tokenizer and the ids; what there is to say about them."""
+    from vaeseq.corpus import SPLITS, Corpus, write_tokens  # torch, which a worker would load with this module
+
+    tokenizer = _tokenizer(texts(table.path, "train"), domain, settings)
+    tokenizer.save(out / "tokenizer.json")
+    splits = [SPLITS.index(split) for split in table.splits]
+    write_tokens(out / "tokens.safetensors", _ids(tokenizer, table), splits, [1.0] * len(splits))
+    corpus = Corpus.load(out)
+    lengths = corpus.lengths - 2
+    return {
+        **({"notation": settings.notation} if domain == "molecules" else {"cut": settings.cut}),
+        "vocabulary": tokenizer.size,
+        "unknown_symbols": int((corpus.tokens == UNK).sum()),
+        "symbols_mean": float(lengths.mean()),
+        "symbols_max": int(lengths.max()),
+    }
+
+
+def _tokenizer(train: Iterable[str], domain: Domain, settings: _Settings) -> Tokenizer:
+    """The vocabulary of the train rows."""
+    if domain == "molecules":
+        from vaemol.notation import SELFIES_PATTERN, SMILES_PATTERN, symbols
+
+        known = {symbol for text in train for symbol in symbols(text, settings.notation)}
+        return Tokenizer.of_symbols(known, SELFIES_PATTERN if settings.notation == "selfies" else SMILES_PATTERN)
+    make = Tokenizer.of_words if settings.cut == "words" else Tokenizer.of_bpe
+    return make(train, size=settings.vocabulary)
+
+
+def _ids(tokenizer: Tokenizer, table: RowTable) -> Iterator[np.ndarray]:
+    found = texts(table.path)
+    while batch := list(itertools.islice(found, _BATCH)):
+        yield from (np.asarray(ids, np.uint16) for ids in tokenizer.encode_batch(batch))
+
+
+def main(domain: str) -> None:
+    """Prepare the fetched set of a domain."""
+    settings = getattr(load_params(), domain).prepare
+    summary = prepare_corpus(Path("data/raw") / domain, Path("data/prepared") / domain, settings)
+    print(
+        f"{domain}: {summary['accepted']:,} of {summary['input']:,} rows, rejected {summary['rejected']}",
+        file=sys.stderr,
+    )
+
+
+if __name__ == "__main__":
+    from pipelines.stage import run
+
+    run(main)

@@ -1,0 +1,261 @@
+"""Raw files to rows, one at a time: ``.smi``, ``.txt``, ``.csv``, ``.sdf`` and ``.parquet``, packed or not.
+
+A row that cannot be read is still a row, with the reason; only a file that cannot be read at all is an error. Blank
+lines are no rows.
+"""
+
+import contextlib
+import csv
+import itertools
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.lines import LINE_LIMIT, SHOWN, Line, lines, opened
+from pipelines.sources import Domain, Format, Table
+from vaeseq.errors import InputError
+
+_TEXT_NAMES: dict[Domain, tuple[str, ...]] = {
+    "molecules": ("smiles", "canonical_smiles", "isomeric_smiles", "smi", "structure", "molecule", "mol"),
+    "sentences": ("text", "sentence", "sentences", "line"),
+}
+_ID_NAMES = ("id", "name", "identifier", "compound_id", "molecule_id", "chembl_id", "molecule_chembl_id", "zinc_id")
+_FORMATS: dict[Domain, dict[str, Format]] = {
+    "molecules": {".smi": "smi", ".smiles": "smi", ".txt": "smi", ".sdf": "sdf", ".sd": "sdf", ".mol": "sdf"},
+    "sentences": {".txt": "txt"},
+}
+_TABLES: dict[str, Format] = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
+_DELIMITERS = ",;\t|"
+_TEXT_LIMIT = 100_000  # characters; far beyond the limits of any domain, and a chunk of such rows still fits memory
+_OPEN_LINES = 64  # a quoted cell may run over so many lines; beyond, its quote is a slip of the pen
+_SDF_NAME = re.compile(r"^>.*<([^<>]+)>")
+
+
+class RawRow(NamedTuple):
+    """One row of a source.
+
+    Attributes:
+        line: Line, or record for ``.sdf`` and ``.parquet``, numbered from 1.
+        id: The source's own identifier.
+        text: SMILES, sentence, or a record of an SDF file.
+        columns: Everything else that came with it.
+        reason: Why it cannot be used, if so; ``text`` is then only its beginning.
+    """
+
+    line: int
+    id: str | None
+    text: str
+    columns: dict[str, str]
+    reason: str | None = None
+
+
+class _Chosen(NamedTuple):
+    text: int
+    id: int | None
+    others: tuple[tuple[int, str], ...]
+    width: int
+
+
+def format_of(path: Path, domain: Domain) -> Format:
+    """The format that a user's file name stands for; ``.gz`` at its end does not count.
+
+    Raises:
+        InputError: The ending is unknown.
+    """
+    known = _FORMATS[domain] | _TABLES
+    suffix = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
+    if suffix.lower() not in known:
+        raise InputError(f"file {str(path)!r} must end in one of {', '.join(known)} (and .gz), got {suffix!r}")
+    return known[suffix.lower()]
+
+
+def rows(path: Path, table: Table, domain: Domain) -> Iterator[RawRow]:
+    """Every row of one file, in order, in constant memory.
+
+    Raises:
+        InputError: The file cannot be read, or has no such column.
+    """
+    with opened(path, table.member) as stream:
+        match table.format:
+            case "txt":
+                yield from (_checked(line, None, line.text) for line in lines(stream, path) if line.text.strip())
+            case "smi":
+                yield from _smi(stream, path)
+            case "csv":
+                yield from _csv(stream, path, table, domain)
+            case "sdf":
+                yield from _sdf(stream, path, table.id_column)
+            case "parquet":
+                yield from _parquet(stream, path, table, domain)
+
+
+def _smi(stream: IO[bytes], path: Path) -> Iterator[RawRow]:
+    first = True
+    for line in lines(stream, path):
+        smiles, _, name = line.text.strip().replace("\t", " ", 1).partition(" ")
+        if smiles and not (first and smiles.lower() in _TEXT_NAMES["molecules"]):
+            yield _checked(line, _clean(name.strip()) or None, smiles)
+        first = first and not smiles
+
+
+def _csv(stream: IO[bytes], path: Path, table: Table, domain: Domain) -> Iterator[RawRow]:
+    numbered = lines(stream, path)
+    if table.names:
+        header, delimiter = list(table.names), table.delimiter or ","
+    else:
+        first = next((line for line in numbered if line.text.strip()), None)
+        if first is None:
+            return
+        delimiter = table.delimiter or max(_DELIMITERS, key=first.text.count)
+        header = _cells(first.text, delimiter, table.quoted) or [first.text]
+    chosen = _choose(header, table, domain, path)
+    for line, cells in _records(numbered, delimiter, table.quoted, chosen.width):
+        if cells is None or any(cells[chosen.width :]):
+            too_long = line.too_long or len(line.text) > csv.field_size_limit()
+            yield RawRow(line.number, None, _clean(line.text[:SHOWN]), {}, "too_long" if too_long else "malformed")
+        else:
+            yield _row(line, cells, chosen)
+
+
+def _records(
+    numbered: Iterator[Line], delimiter: str, quoted: bool, width: int
+) -> Iterator[tuple[Line, list[str] | None]]:
+    """Lines as cells, joined where a quoted cell runs on; None for a line that cannot be cut."""
+    ahead: deque[Line] = deque()
+    while ahead or (ahead := deque(itertools.islice(numbered, 1))):
+        line = ahead.popleft()
+        cells, taken = None if line.too_long else _cells(line.text, delimiter, quoted), 0
+        if cells is None and not line.too_long:
+            ahead.extend(itertools.islice(numbered, _OPEN_LINES - len(ahead)))
+            cells, taken = _run_on(line, ahead, delimiter, width)
+        for _ in range(taken):
+            ahead.popleft()
+        if cells is None or any(cells):
+            yield line, cells
+
+
+def _cells(text: str, delimiter: str, quoted: bool) -> list[str] | None:
+    """The cells of one line; None where its last quote is still open or a cell is beyond the library's limit."""
+    if not quoted or '"' not in text:
+        return text.split(delimiter)
+    try:
+        return next(csv.reader([text], delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        if "unexpected end" in str(error) or "field larger" in str(error):
+            return None
+    return next(csv.reader([text], delimiter=delimiter))
+
+
+def _run_on(line: Line, ahead: Iterable[Line], delimiter: str, width: int) -> tuple[list[str] | None, int]:
+    """The cells of a line with as many of the next as close its quote, and how many; (None, 0) if none do."""
+    text = line.text
+    for taken, more in enumerate(ahead, 1):
+        text = f"{text}\n{more.text}"
+        if more.too_long or len(text) > LINE_LIMIT:
+            break
+        with contextlib.suppress(csv.Error):
+            cells = next(csv.reader([text], delimiter=delimiter, strict=True))
+            return (cells, taken) if len(cells) == width else (None, 0)
+    return None, 0
+
+
+def _sdf(stream: IO[bytes], path: Path, id_column: str | None) -> Iterator[RawRow]:
+    number, block, size, too_long = 1, [], 0, False
+    for line in lines(stream, path):
+        if line.text.startswith("$$$$"):
+            yield _sdf_row(number, block, id_column, too_long)
+            number, block, size, too_long = number + 1, [], 0, False
+        elif (size := size + len(line.text)) > LINE_LIMIT or line.too_long:
+            too_long = True
+        else:
+            block.append(line.text)
+    if any(text.strip() for text in block):
+        yield _sdf_row(number, block, id_column, too_long)
+
+
+def _sdf_row(number: int, block: list[str], id_column: str | None, too_long: bool) -> RawRow:
+    end = next((i + 1 for i, text in enumerate(block) if text.startswith("M  END")), len(block))
+    columns: dict[str, str] = {}
+    name = None
+    for text in block[end:]:
+        if match := _SDF_NAME.match(text):
+            name = _clean(match[1])
+        elif name and text.strip():
+            columns[name] = f"{columns[name]}\n{_clean(text)}" if name in columns else _clean(text)
+    title = columns.pop(id_column, "") if id_column else _clean(block[0].strip() if block else "")
+    return _checked(Line(number, "", too_long), title or None, "\n".join(block[:end]), columns)
+
+
+def _parquet(stream: IO[bytes], path: Path, table: Table, domain: Domain) -> Iterator[RawRow]:
+    try:
+        file = pq.ParquetFile(stream)
+        chosen = _choose(file.schema_arrow.names, table, domain, path)
+        number = 0
+        for batch in file.iter_batches(batch_size=4096):
+            for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                number += 1
+                yield _row(Line(number, ""), ["" if cell is None else str(cell) for cell in cells], chosen)
+    except pa.ArrowException as error:
+        raise InputError(f"file {str(path)!r} must be a Parquet file: {error}") from error
+
+
+def _choose(names: Sequence[str], table: Table, domain: Domain, path: Path) -> _Chosen:
+    """Which columns hold what; the others keep their names, made distinct."""
+    distinct: list[str] = []
+    for i, name in enumerate(names):
+        name = _clean(name.strip()) or f"column_{i + 1}"
+        distinct.append(f"{name}_{i + 1}" if name in distinct else name)
+    text = _place(distinct, table.column, _TEXT_NAMES[domain], path)
+    if text is None and len(distinct) == 1 and not _is_data(distinct[0], domain):
+        text = 0
+    if text is None:
+        raise InputError(
+            f"data.column must name the column of the {domain} in {str(path)!r}: none of its columns {distinct} has a "
+            f"usual name ({', '.join(_TEXT_NAMES[domain])}); its first line must be the header"
+        )
+    identifier = _place(distinct, table.id_column, _ID_NAMES, path)
+    others = tuple((i, name) for i, name in enumerate(distinct) if i not in (text, identifier))
+    return _Chosen(text, identifier, others, len(distinct))
+
+
+def _is_data(name: str, domain: Domain) -> bool:
+    """Whether what stands where the header should be is a row already."""
+    if domain == "sentences":
+        return name.endswith((".", "?", "!"))
+    from vaemol.molecule import parse  # loads rdkit, which no other row needs
+
+    return parse(name) is not None
+
+
+def _place(names: Sequence[str], wanted: str | None, usual: Sequence[str], path: Path) -> int | None:
+    if wanted is not None:
+        if wanted not in names:
+            raise InputError(f"column {wanted!r} must be in {str(path)!r}, which has the columns {list(names)}")
+        return names.index(wanted)
+    lowered = [name.lower() for name in names]
+    return next((lowered.index(name) for name in usual if name in lowered), None)
+
+
+def _row(line: Line, cells: Sequence[str], chosen: _Chosen) -> RawRow:
+    def cell(i: int) -> str:
+        return cells[i] if i < len(cells) else ""
+
+    identifier = None if chosen.id is None else _clean(cell(chosen.id)) or None
+    return _checked(line, identifier, cell(chosen.text), {name: _clean(cell(i)) for i, name in chosen.others})
+
+
+def _checked(line: Line, identifier: str | None, text: str, columns: dict[str, str] | None = None) -> RawRow:
+    too_long = line.too_long or len(text) > _TEXT_LIMIT
+    clean = _clean(text)
+    reason = "too_long" if too_long else "encoding" if clean != text or "\0" in text else None
+    return RawRow(line.number, identifier, clean[:SHOWN] if reason else clean, columns or {}, reason)
+
+
+def _clean(text: str) -> str:
+    """The text with a visible mark in place of each byte that was no UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,93 @@
+"""``rows.parquet`` and ``rejects.csv``, written row by row in constant memory."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.lines import SHOWN
+from pipelines.readers import RawRow
+
+_GROUP = 16_384  # rows held before they are written
+_TYPES = {str: pa.string(), int: pa.int32(), float: pa.float32()}
+_FIRST = [
+    ("source_line", pa.int64()),
+    ("source_id", pa.string()),
+    ("text", pa.string()),
+    ("split", pa.string()),
+    ("weight", pa.float32()),
+]
+
+
+class RowTable:
+    """The accepted rows in order, and the rejected ones with their reasons.
+
+    Attributes:
+        rejected: How many rows, by reason.
+        splits: The split of each accepted row.
+    """
+
+    def __init__(self, folder: Path, source_columns: Sequence[str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "rows.parquet"
+        self.rejected: Counter[str] = Counter()
+        self.splits: list[str] = []
+        taken = {name for name, _ in _FIRST}
+        prefixed = {name: f"source_{name}" for name in source_columns}
+        self._source_columns = {name: f"{new}_" if new in taken else new for name, new in prefixed.items()}
+        self._buffer: list[dict[str, object]] = []
+        self._writer: pq.ParquetWriter | None = None
+        self._rejects = (folder / "rejects.csv").open("w", encoding="utf-8", newline="")
+        self._lines = csv.writer(self._rejects, lineterminator="\n")
+        self._lines.writerow(["source_line", "source_id", "text", "reason"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+        self._rejects.close()
+
+    def accept(self, row: RawRow, record: Mapping[str, object], split: str) -> None:
+        """Add one row."""
+        source = {new: row.columns.get(name) for name, new in self._source_columns.items()}
+        first = {"source_line": row.line, "source_id": row.id, "split": split, "weight": 1.0}
+        self._buffer.append({**first, **record, **source})
+        self.splits.append(split)
+        if len(self._buffer) >= _GROUP:
+            self._flush()
+
+    def reject(self, row: RawRow, reason: str) -> None:
+        """Keep one row that cannot be used."""
+        self._lines.writerow([row.line, row.id, row.text[:SHOWN], reason])
+        self.rejected[reason] += 1
+
+    def _flush(self) -> None:
+        if not self._buffer:
+            return
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self.path, self._schema(self._buffer[0]), compression="zstd")
+        self._writer.write_table(pa.Table.from_pylist(self._buffer, self._writer.schema))
+        self._buffer.clear()
+
+    def _schema(self, row: Mapping[str, object]) -> pa.Schema:
+        source = [(new, pa.string()) for new in self._source_columns.values()]
+        known = dict(_FIRST + source)
+        own = [(name, _TYPES[type(value)]) for name, value in row.items() if name not in known]
+        return pa.schema(_FIRST + own + source)
+
+
+def texts(path: Path, split: str | None = None) -> Iterator[str]:
+    """The texts of ``rows.parquet`` in order, of one split or of all."""
+    for batch in pq.ParquetFile(path).iter_batches(columns=["text", "split"]):
+        found = zip(batch["text"].to_pylist(), batch["split"].to_pylist(), strict=True)
+        yield from (text for text, own in found if split in (None, own))

@@ -1,0 +1,136 @@
+"""Typed reading of ``data/sources.yaml`` and of the ``source.json`` that a fetched set carries with it."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML, YAMLError
+
+from vaeseq.errors import InputError
+
+Domain = Literal["molecules", "sentences"]
+Format = Literal["smi", "csv", "txt", "sdf", "parquet"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceFile(_Strict):
+    """The exact bytes of one public file; ``path`` is its place below a mirror folder and below the cache."""
+
+    path: str
+    address: str = Field(pattern=r"^https://")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(gt=0)
+
+
+class Table(_Strict):
+    """How rows are read from one file.
+
+    Attributes:
+        file: Path below the folder of the raw files.
+        format: What is inside, once unpacked.
+        member: Name inside a zip or tar archive.
+        column: Column of the text; None finds it by its usual names.
+        id_column: Column of the rows' own identifiers; None finds it by its usual names.
+        delimiter: Between cells; None takes the one that the header holds most of.
+        quoted: Whether a cell may be put in double quotes.
+        names: Names of the columns where the file has no header.
+        labels: Columns that keep their own name in the row table.
+        split: The set's own split of these rows.
+    """
+
+    file: str
+    format: Format
+    member: str | None = None
+    column: str | None = None
+    id_column: str | None = None
+    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    quoted: bool = True
+    names: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    split: Literal["train", "valid", "test"] | None = None
+
+
+class Source(_Strict):
+    """One data set; a set without files is made by the program itself."""
+
+    domain: Domain
+    title: str
+    licence: str
+    attribution: str
+    opt_in: bool = False
+    keep_duplicates: bool = False
+    files: tuple[SourceFile, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+class RawFile(_Strict):
+    """A file of the raw folder as it was when it was fetched."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+class Raw(_Strict):
+    """``source.json``: what lies in a raw folder and how it is read.
+
+    Attributes:
+        name: The source as ``params.yaml`` names it; for a user's file ``file:`` and its name.
+        rows: How many rows to take at random; None takes all.
+        seed: Chooses these rows.
+    """
+
+    name: str
+    domain: Domain
+    licence: str
+    attribution: str
+    keep_duplicates: bool = False
+    rows: int | None = None
+    seed: int = 0
+    tables: tuple[Table, ...]
+    files: tuple[RawFile, ...]
+
+    @classmethod
+    def load(cls, folder: Path) -> "Raw":
+        """Read ``source.json`` of a raw folder.
+
+        Raises:
+            InputError: It is missing or not as the fetch stage writes it.
+        """
+        path = folder / "source.json"
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            problem = str(error).splitlines()[0]
+            raise InputError(f"raw data {str(path)!r} cannot be read: {problem}; run the fetch stage") from error
+
+    def save(self, folder: Path) -> None:
+        """Write ``source.json``."""
+        (folder / "source.json").write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def load_sources(path: Path) -> dict[str, Source]:
+    """Every data set in ``sources.yaml``, by name.
+
+    Raises:
+        InputError: The file cannot be read, or an entry is not as it must be; its place is named.
+    """
+    try:
+        entries = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        raise InputError(f"sources {str(path)!r} must be a YAML file: {error}") from error
+    if not isinstance(entries, dict):
+        raise InputError(f"sources {str(path)!r} must hold one entry per data set, got {type(entries).__name__}")
+    return {name: _source(name, entry, path) for name, entry in entries.items()}
+
+
+def _source(name: str, entry: object, path: Path) -> Source:
+    try:
+        return Source.model_validate(entry)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, (path, name, *problem["loc"])))
+        raise InputError(f"{place}: {problem['msg']}, got {problem['input']!r}") from error

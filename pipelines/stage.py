@@ -1,0 +1,26 @@
+"""What every stage script does around its ``main``."""
+
+import os
+import sys
+from collections.abc import Callable
+
+# Before mlflow or dvc is imported anywhere: nothing is reported to anybody.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+
+from vaeseq.errors import InputError
+
+DOMAINS = ("molecules", "sentences")
+
+
+def run(main: Callable[..., None]) -> None:
+    """Call ``main`` with the domain on the command line, if it takes one; an ``InputError`` becomes one line, exit 1."""
+    arguments = sys.argv[1:]
+    wanted = main.__code__.co_argcount
+    if len(arguments) != wanted or not set(arguments) <= set(DOMAINS):
+        raise SystemExit(f"usage: python -m {main.__module__}{' {molecules|sentences}' * wanted}")
+    try:
+        main(*arguments)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None

@@ -1,0 +1,48 @@
+"""The tasks are builtins: worker processes cannot import a test module."""
+
+import functools
+import operator
+
+import pytest
+
+from pipelines.parallel import ordered_map
+from vaeseq.errors import Rejected
+from vaetext.sentence import sentence_record
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_order(workers):
+    items = range(100)
+    assert list(ordered_map(abs, items, workers=workers, chunk=7)) == [(i, i) for i in items]
+
+
+def test_an_item_that_hangs_or_kills_its_worker_costs_itself_alone():
+    hang, kill = "__import__('time').sleep(60)", "__import__('os')._exit(3)"
+    items = [str(i) for i in range(20)]
+    items[3], items[4], items[15] = hang, kill, kill
+    results = [result for _, result in ordered_map(eval, items, workers=2, chunk=5, chunk_seconds=2, row_seconds=1)]
+    lost = {i: result.reason for i, result in enumerate(results) if isinstance(result, Rejected)}
+    assert lost == {3: "timeout", 4: "crashed", 15: "crashed"}
+    assert [result for i, result in enumerate(results) if i not in lost] == [i for i in range(20) if i not in lost]
+
+
+def test_a_rejected_item_is_a_result():
+    first, second = (result for _, result in ordered_map(sentence_record, [" ", "Oh."], workers=1))
+    assert isinstance(first, Rejected)
+    assert first.reason == "empty"
+    assert second["text"] == "Oh."
+
+
+def test_a_fault_of_our_own_is_not_hidden():
+    with pytest.raises(TypeError):
+        list(ordered_map(abs, ["no number"], workers=1))
+
+
+def test_items_are_read_as_they_are_needed():
+    read = []
+    stream = ordered_map(
+        functools.partial(operator.add, 1), (read.append(i) or i for i in range(1_000)), workers=1, chunk=10
+    )
+    next(stream)
+    stream.close()
+    assert len(read) == 20
