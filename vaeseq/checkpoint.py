@@ -68,6 +68,8 @@ def _config(path: Path) -> tuple[VAEConfig, dict[str, Any]]:
         if version != FORMAT_VERSION:
             raise InputError(f"model {str(path)!r} has format version {version!r}; this release reads {FORMAT_VERSION}")
         domain = stored.pop("domain")
+        if not isinstance(domain, dict):
+            raise InputError(f"model {str(path)!r}: domain must be an object, got {domain!r}")
         parts = {name: part(**stored.pop(name)) for name, part in _PARTS.items()}
         return VAEConfig(**stored, **parts), domain
     except OSError as error:

@@ -82,9 +82,13 @@ class Corpus:
         """
         path = folder / "tokens.safetensors"
         try:
-            return cls(**load_file(path))
+            corpus = cls(**load_file(path))
         except (OSError, SafetensorError, TypeError) as error:
             raise InputError(f"prepared data {str(path)!r} cannot be read: {error}; run the prepare stage") from error
+        rows = len(corpus.offsets) - 1
+        if corpus.offsets[-1] != len(corpus.tokens) or not len(corpus.split) == len(corpus.weight) == rows:
+            raise InputError(f"prepared data {str(path)!r} must hold tables of one length; run the prepare stage")
+        return corpus
 
     def __len__(self) -> int:
         return len(self.split)

@@ -46,6 +46,8 @@ class SequenceLikelihood:
     def draw(self, max_length: int, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
         """One sequence a code, ``(batch, length)``, padded after ``<eos>``.
 
+        The draw is given that the text is not empty and holds no ``<unk>``: nobody can read either.
+
         Args:
             max_length: Most symbols after ``<bos>``; a row that does not end by then stays without ``<eos>``.
             temperature: Divides the logits; 0 takes the likeliest symbol at every step (greedy).
@@ -55,9 +57,11 @@ class SequenceLikelihood:
         symbols = torch.full((batch, 1), BOS, dtype=torch.int64, device=self.z.device)
         drawn, done = [symbols], torch.zeros(batch, dtype=torch.bool, device=self.z.device)
         state = self.decoder.first_state(self.z)
-        for _ in range(max_length):
+        for place in range(max_length):
             logits, state = self.decoder.logits(symbols, self.z, state)
-            symbols = _pick(logits[:, -1], temperature, generator).masked_fill(done, PAD).unsqueeze(1)
+            last = logits[:, -1]
+            last[:, [UNK] if place else [UNK, EOS]] = -torch.inf
+            symbols = _pick(last, temperature, generator).masked_fill(done, PAD).unsqueeze(1)
             drawn.append(symbols)
             done = done | (symbols.squeeze(1) == EOS)
             if bool(done.all()):

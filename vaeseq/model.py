@@ -16,8 +16,16 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 from torch.nn import functional
 
+from vaeseq.errors import InputError
 from vaeseq.likelihood import SequenceLikelihood
-from vaeseq.tokenizer import BOS, MASK, PAD
+from vaeseq.tokenizer import BOS, MASK, PAD, RESERVED
+
+
+def _check_sizes(config: object, *names: str) -> None:
+    for name in names:
+        size = getattr(config, name)
+        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 1_000_000:
+            raise InputError(f"{name} must be a whole number from 1 to 1,000,000, got {size!r}")
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,9 @@ class EncoderConfig:
     embedding: int = 64
     hidden: int = 256
 
+    def __post_init__(self) -> None:
+        _check_sizes(self, "embedding", "hidden")
+
 
 @dataclass(frozen=True)
 class DecoderConfig:
@@ -37,6 +48,11 @@ class DecoderConfig:
     embedding: int = 64
     hidden: int = 512
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_sizes(self, "embedding", "hidden")
+        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
+            raise InputError(f"dropout must be in [0, 1), got {self.dropout!r}")
 
 
 @dataclass(frozen=True)
@@ -55,6 +71,11 @@ class VAEConfig:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     prior: PriorConfig = field(default_factory=PriorConfig)
+
+    def __post_init__(self) -> None:
+        _check_sizes(self, "vocabulary", "latent")
+        if self.vocabulary < len(RESERVED):
+            raise InputError(f"vocabulary must hold the {len(RESERVED)} reserved symbols, got {self.vocabulary!r}")
 
 
 class BiLSTMEncoder(nn.Module):
@@ -95,7 +116,7 @@ class BiLSTMEncoder(nn.Module):
         )
         mean, raw = self.head(last).float().chunk(2, dim=1)
         # softplus(0.54) = 1: training starts at the prior's scale; the floor keeps log densities finite.
-        return Independent(Normal(mean, functional.softplus(raw + 0.54) + 1e-4), 1)
+        return Independent(Normal(mean, functional.softplus(raw + 0.54) + 1e-4, validate_args=False), 1)
 
 
 def _last_state(lstm: nn.LSTM, inputs: Tensor, lengths: Tensor) -> Tensor:
@@ -161,10 +182,16 @@ class SequenceVAE(nn.Module):
         match config.encoder.kind:
             case "bilstm":
                 encoder = BiLSTMEncoder(config.encoder, config.vocabulary, config.latent)
+            case other:
+                raise InputError(f"encoder kind must be 'bilstm', got {other!r}")
         match config.decoder.kind:
             case "lstm":
                 decoder = LSTMDecoder(config.decoder, config.vocabulary, config.latent)
+            case other:
+                raise InputError(f"decoder kind must be 'lstm', got {other!r}")
         match config.prior.kind:
             case "standard_normal":
                 prior = StandardNormalPrior(config.latent)
+            case other:
+                raise InputError(f"prior kind must be 'standard_normal', got {other!r}")
         return cls(encoder, decoder, prior)

@@ -77,7 +77,7 @@ class RateController:
         kl: Smoothed KL, nats; None before the first step.
     """
 
-    integral, proportional, smoothing, floor = 0.005, 0.5, 0.9, math.log(1e-4)
+    integral, proportional, smoothing, floor = 0.01, 1.0, 0.9, math.log(1e-4)
 
     def __init__(self, rate: float, log_beta: float = math.log(0.1), kl: float | None = None) -> None:
         self.rate, self.log_beta, self.kl = rate, log_beta, kl

@@ -63,4 +63,6 @@ def path(start: Tensor, end: Tensor, steps: int, kind: PathKind = "slerp") -> Te
     if steps < 2:
         raise ValueError(f"steps must be at least 2 (both ends), got {steps!r}")
     t = torch.linspace(0, 1, steps, dtype=start.dtype)
-    return {"slerp": slerp, "lerp": lerp}[kind](start, end, t)
+    way = {"slerp": slerp, "lerp": lerp}[kind](start, end, t)
+    way[0], way[-1] = start, end  # to the last bit
+    return way

@@ -1,5 +1,6 @@
 """A trained model seen from outside: strings in, codes out, and back."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
 
 BATCH = 256
+MAX_LENGTH = 100_000
 
 
 class LatentSpace:
@@ -34,7 +36,9 @@ class LatentSpace:
     ) -> None:
         self.vae, self.tokenizer, self.metadata = vae.to(device).eval(), tokenizer, metadata
         self.latent, self.device = latent, device
-        self.max_length = int(metadata.get("max_length", 256))
+        self.max_length = metadata.get("max_length", 256)
+        if not isinstance(self.max_length, int) or not 1 <= self.max_length <= MAX_LENGTH:
+            raise InputError(f"max_length of a model must be 1 to {MAX_LENGTH:,}, got {self.max_length!r}")
 
     @classmethod
     def load(cls, folder: Path, device: str | None = None) -> "LatentSpace":
@@ -63,15 +67,18 @@ class LatentSpace:
         """The text of each code ``(codes, latent)``: the greedy one, or drawn at a temperature.
 
         Raises:
-            InputError: The codes are not of this space, or not finite.
+            InputError: The codes are not of this space, or not finite; or the temperature is below 0.
         """
         if z.ndim != 2 or z.shape[1] != self.latent:
             raise InputError(f"codes must be (count, {self.latent}) for this model, got {tuple(z.shape)}")
+        z = z.float()
         if not bool(z.isfinite().all()):
             raise InputError(f"codes must be finite; {int((~z.isfinite()).any(dim=1).sum())} of {len(z)} are not")
+        if not 0 <= temperature < math.inf:
+            raise InputError(f"temperature must be 0 or more, got {temperature!r}")
         generator = torch.Generator(self.device).manual_seed(seed)
         texts: list[str] = []
-        for codes in z.float().to(self.device).split(BATCH):
+        for codes in z.to(self.device).split(BATCH):
             drawn = self.vae.decoder(codes).draw(self.max_length, temperature=temperature, generator=generator)
             texts += [self.tokenizer.decode(ids) for ids in drawn.tolist()]
         return texts

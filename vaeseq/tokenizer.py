@@ -18,8 +18,9 @@ from vaeseq.errors import InputError
 RESERVED = ("<pad>", "<bos>", "<eos>", "<unk>", "<mask>")
 PAD, BOS, EOS, UNK, MASK = range(5)
 
-# A leading space belongs to its word, so that cutting loses nothing; an apostrophe inside a word does not end it.
-WORD_PATTERN = r" ?[\p{L}\p{M}\p{N}]+(?:['\x{2019}][\p{L}\p{M}\p{N}]+)*| ?[^\s\p{L}\p{M}\p{N}]|\s"
+# A leading space belongs to its word, so that cutting loses nothing; an apostrophe inside a word does not end it. A run
+# of 64 letters is cut: the time to look a word up grows with the square of its length.
+WORD_PATTERN = r" ?[\p{L}\p{M}\p{N}]{1,64}(?:['\x{2019}][\p{L}\p{M}\p{N}]{1,64})?| ?[^\s\p{L}\p{M}\p{N}]|\s"
 _CONTINUES = "##"
 _UNICODE_OF_BYTE = {  # the printable stand-ins of GPT-2's byte-level alphabet
     **{b: chr(b) for b in (*range(33, 127), *range(161, 173), *range(174, 256))},
@@ -39,6 +40,8 @@ class Tokenizer:
         vocabulary = backend.get_vocab()
         if [vocabulary.get(symbol) for symbol in RESERVED] != list(range(len(RESERVED))):
             raise InputError(f"tokenizer must hold {RESERVED} at ids 0 to 4; this file is not one of ours")
+        if sorted(vocabulary.values()) != list(range(len(vocabulary))):
+            raise InputError(f"tokenizer must hold every id from 0 to {len(vocabulary) - 1} once; this file does not")
         self._backend = backend
         self._pieces = _pieces(backend, sorted(vocabulary, key=vocabulary.__getitem__))
 
@@ -47,7 +50,7 @@ class Tokenizer:
         """A closed vocabulary; ``pattern`` is the regular expression that matches one symbol."""
         ordered = [*RESERVED, *sorted(set(symbols) - set(RESERVED))]
         model = models.WordLevel({symbol: i for i, symbol in enumerate(ordered)}, unk_token=RESERVED[UNK])
-        return cls(_backend(model, pre_tokenizers.Split(Regex(pattern), "isolated")))
+        return cls(_backend(model, pre_tokenizers.Split(Regex(rf"{pattern}|[\s\S]"), "isolated")))
 
     @classmethod
     def of_words(cls, lines: Iterable[str], *, size: int) -> "Tokenizer":
@@ -75,6 +78,8 @@ class Tokenizer:
     @classmethod
     def of_bpe(cls, lines: Iterable[str], *, size: int) -> "Tokenizer":
         """Byte-level byte-pair encoding with ``size`` pieces."""
+        if size < len(RESERVED) + len(_BYTE_OF_UNICODE):
+            raise InputError(f"vocabulary size must have room for reserved symbols and bytes, 261; got {size}")
         backend = _backend(models.BPE(), pre_tokenizers.ByteLevel(False))
         trainer = trainers.BpeTrainer(
             vocab_size=size,
@@ -120,7 +125,7 @@ class Tokenizer:
         """``encode`` of each text, in parallel."""
         # A lone surrogate is no text: it becomes "?" here, as in any lossy UTF-8 writer.
         clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-        return [[BOS, *cut.ids, EOS] for cut in self._backend.encode_batch(clean, add_special_tokens=False)]
+        return [[BOS, *_of_text(cut.ids), EOS] for cut in self._backend.encode_batch(clean, add_special_tokens=False)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text up to the first ``<eos>``; unknown symbols read ``<unk>``."""
@@ -135,6 +140,11 @@ class Tokenizer:
     def symbol(self, i: int) -> str:
         """The text of one id."""
         return self._pieces[i].decode("utf-8", errors="replace")
+
+
+def _of_text(ids: list[int]) -> list[int]:
+    """A text may spell a reserved symbol, but never is one."""
+    return ids if min(ids, default=MASK + 1) > MASK else [i if i > MASK else UNK for i in ids]
 
 
 def _backend(model: models.Model, cut: pre_tokenizers.PreTokenizer) -> tokenizers.Tokenizer:

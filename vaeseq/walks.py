@@ -32,6 +32,22 @@ class TextSpace(Protocol):
         """Codes from the prior, ``(count, latent)``."""
 
 
+class Walk(NamedTuple):
+    """A decoded walk and its ends.
+
+    Attributes:
+        points: Place t in [0, 1] and text of each step.
+        start: The text asked for at t = 0, in the space's own writing.
+        end: The same at t = 1.
+        asked: Whether the ends were asked for; else they are draws of the prior and hold what these decode to.
+    """
+
+    points: list[tuple[float, str]]
+    start: str
+    end: str
+    asked: bool
+
+
 class Neighbourhood(NamedTuple):
     """A text, the text of its posterior mean, and those of draws from its posterior."""
 
@@ -67,9 +83,7 @@ def walk(
     return list(zip(torch.linspace(0, 1, steps).tolist(), space.decode(codes), strict=True))
 
 
-def neighbourhoods(
-    space: TextSpace, texts: Sequence[str], *, samples: int = 3, seed: int = 0
-) -> list[Neighbourhood]:
+def neighbourhoods(space: TextSpace, texts: Sequence[str], *, samples: int = 3, seed: int = 0) -> list[Neighbourhood]:
     """What each text's posterior holds (table 7): greedy texts of its mean and of ``samples`` draws."""
     posterior = space.encode(texts)
     shape = (samples, *posterior.mean.shape)

@@ -1,0 +1,128 @@
+"""Oracle calls on disk: a CSV file that only grows, from which a killed search goes on.
+
+A call is in the file, and on the disk, before the search goes on. A last line that a kill cut off anywhere is dropped.
+"""
+
+import csv
+import io
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from vaeseq.errors import InputError
+from vaeseq.search import Call
+
+COLUMNS = ("objective", "method", "seed", "call", "text", "value", "seconds")
+
+Start = Callable[[Sequence[Call]], Iterator[list[Call]]]
+
+
+class Run(NamedTuple):
+    """Which search a call belongs to; one file may hold several."""
+
+    objective: str
+    method: str
+    seed: int
+
+
+def resumed(path: Path, run: Run, start: Start) -> Iterator[list[Call]]:
+    """Yield the calls that the file holds of a run, and then, round by round, those that are still to be made.
+
+    Args:
+        path: The file; it is made when it is not there.
+        run: Names the calls.
+        start: Starts the search with the calls made so far, as ``functools.partial(search, space, oracle, config)``.
+
+    Raises:
+        InputError: The file is not one of these, or is broken before its end.
+    """
+    runs = recover(path)
+    calls = runs.get(run, [])
+    if calls:
+        yield calls
+    done = len(calls)
+    for batch in start(calls):
+        _append(path, run, done, batch)
+        done += len(batch)
+        yield batch
+
+
+def recover(path: Path) -> dict[Run, list[Call]]:
+    """The calls of each run in a file; what a kill left of a last line is taken off the file.
+
+    Raises:
+        InputError: As ``resumed``.
+    """
+    whole = path.read_bytes() if path.exists() else b""
+    rows = _complete_rows(whole)
+    if rows and tuple(rows[0]) != COLUMNS:
+        raise InputError(f"calls {str(path)!r} must start with the columns {', '.join(COLUMNS)}; name another file")
+    kept = _as_csv(rows or [COLUMNS])
+    if kept != whole:
+        _replace(path, kept)
+    runs: dict[Run, list[Call]] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        run, call, place = _read(path, number, row)
+        calls = runs.setdefault(run, [])
+        calls.append(call)
+        if place != len(calls):
+            raise InputError(f"calls {str(path)!r}, record {number}: call must be {len(calls)}, got {place}")
+    return runs
+
+
+def _complete_rows(whole: bytes) -> list[list[str]]:
+    # Whatever follows the last line end was cut off; an open quote swallows the columns after it.
+    text = whole[: whole.rfind(b"\n") + 1].decode("utf-8", errors="replace")
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    return rows if not rows or len(rows[-1]) == len(COLUMNS) else rows[:-1]
+
+
+def _read(path: Path, number: int, row: list[str]) -> tuple[Run, Call, int]:
+    try:
+        objective, method, seed, place, text, value, seconds = row
+        return Run(objective, method, int(seed)), Call(text, float(value), float(seconds)), int(place)
+    except ValueError as error:
+        raise InputError(f"calls {str(path)!r}, record {number}, is broken: {error}; name another file") from error
+
+
+def _append(path: Path, run: Run, done: int, calls: Sequence[Call]) -> None:
+    rows = [
+        (*run, done + i, call.text, repr(call.value), f"{call.seconds:.3f}") for i, call in enumerate(calls, start=1)
+    ]
+    with path.open("ab") as file:
+        file.write(_as_csv(rows))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _as_csv(rows: Sequence[Sequence[object]]) -> bytes:
+    out = io.StringIO(newline="")
+    # All quoted: a text may hold any line end.
+    csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+    return out.getvalue().encode("utf-8")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def best_so_far(calls: Sequence[Call]) -> list[float]:
+    """The highest value up to each call; nan as long as none has one."""
+    best, highest = [], math.nan
+    for call in calls:
+        if not math.isnan(call.value) and not call.value <= highest:
+            highest = call.value
+        best.append(highest)
+    return best
+
+
+def best_calls(calls: Sequence[Call], count: int) -> list[Call]:
+    """The ``count`` calls of the highest values, the best first; calls without a value are none of them."""
+    return sorted((call for call in calls if math.isfinite(call.value)), key=lambda call: -call.value)[:count]

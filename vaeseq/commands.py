@@ -1,0 +1,178 @@
+"""The verbs that both command lines have, as functions from a space and lines to rows; texts may be anything.
+
+Each yields lists of rows. A line that cannot be used gives a row with an ``error``, and the others go on.
+"""
+
+import csv
+import itertools
+import math
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from vaeseq.console import CHUNK, Line, Row, chunks
+from vaeseq.errors import InputError
+
+if TYPE_CHECKING:
+    from vaeseq.search import Call
+    from vaeseq.space import LatentSpace
+
+
+class DomainSpace(Protocol):
+    """What the verbs need: ``vaemol.space.MoleculeSpace`` or ``vaetext.space.SentenceSpace``."""
+
+    space: "LatentSpace"
+
+    def texts(self, entries: Sequence[str]) -> list[str]:
+        """Each entry as the model reads it; InputError for one that it cannot read."""
+
+    def decode(self, z: object, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
+        """The entry of each code; empty where there is none."""
+
+    def sample(self, count: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
+        """Entries decoded from draws of the prior."""
+
+
+def chunk_seed(seed: int, chunk: int) -> int:
+    """Another seed for each chunk of a long output; the first is ``seed`` itself."""
+    return seed + (chunk << 40)
+
+
+def code_columns(latent: int) -> list[str]:
+    """Names of the columns of a code."""
+    return [f"z_{i}" for i in range(1, latent + 1)]
+
+
+def sampled(space: DomainSpace, count: int, column: str, *, temperature: float, seed: int) -> Iterator[list[Row]]:
+    """``count`` draws; the first ``CHUNK`` are those of ``space.sample`` with the same seed."""
+    for chunk, start in enumerate(range(0, count, CHUNK)):
+        texts = space.sample(min(CHUNK, count - start), temperature=temperature, seed=chunk_seed(seed, chunk))
+        yield [{column: text} for text in texts]
+
+
+def encoded(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[list[Row]]:
+    """The posterior mean of each line."""
+    names = code_columns(space.space.latent)
+    for rows, texts in _read(space, lines, column):
+        codes = iter(space.space.encode(texts).mean.tolist())
+        yield [row if row["error"] else row | dict(zip(names, next(codes), strict=True)) for row in rows]
+
+
+def reconstructed(
+    space: DomainSpace, lines: Iterable[Line], column: str, compare: Callable[[str, str], Row]
+) -> Iterator[list[Row]]:
+    """What one greedy pass from the posterior mean gives back, and how it compares with the line."""
+    for rows, texts in _read(space, lines, column):
+        answers = iter(_texts(space, space.space.encode(texts).mean.tolist()))
+        yield [row if row["error"] else row | _compared(row, next(answers), column, compare) for row in rows]
+
+
+def _compared(row: Row, answer: str, column: str, compare: Callable[[str, str], Row]) -> Row:
+    return {"reconstruction": answer} | compare(str(row[column]), answer)
+
+
+def _read(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[tuple[list[Row], list[str]]]:
+    """A row for each line, and what the model reads of the rows without an error."""
+    for chunk in chunks(lines):
+        rows, texts = [], []
+        for line in chunk:
+            error = line.error
+            if not error:
+                try:
+                    texts += space.texts([line.text])
+                except InputError as problem:
+                    error = str(problem)
+            rows.append({column: line.text, "error": error})
+        yield rows, texts
+
+
+def decoded(
+    space: DomainSpace, lines: Iterator[Line], column: str, *, temperature: float, seed: int
+) -> Iterator[list[Row]]:
+    """The text of each code in a table as ``encode`` writes it, or of bare numbers between commas.
+
+    Raises:
+        InputError: The first line is neither.
+    """
+    first = next(lines)
+    places = _places(first, space.space.latent)
+    if places is None:
+        places, lines = list(range(space.space.latent)), itertools.chain([first], lines)
+    for number, chunk in enumerate(chunks(lines)):
+        codes = [_code(line, places) for line in chunk]
+        good = [code for code in codes if isinstance(code, list)]
+        texts = iter(_texts(space, good, temperature=temperature, seed=chunk_seed(seed, number)))
+        yield [
+            {column: "", "error": code} if isinstance(code, str) else {column: next(texts), "error": ""}
+            for code in codes
+        ]
+
+
+def _texts(space: DomainSpace, codes: list[list[float]], *, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    if not codes:
+        return []
+    import torch
+
+    return space.decode(torch.tensor(codes), temperature=temperature, seed=seed)
+
+
+def _places(header: Line, latent: int) -> list[int] | None:
+    """Where each number of a code stands in a line; None if the first line is no header but a code."""
+    cells = _cells(header)
+    wanted = code_columns(latent)
+    numbers = [cell for cell in cells if cell.startswith("z_")]
+    if numbers == wanted:
+        return [cells.index(name) for name in wanted]
+    if not numbers and isinstance(_code(header, list(range(latent))), list):
+        return None
+    raise InputError(
+        f"codes must be a csv table with the columns z_1 to z_{latent}, as `encode` writes it, or {latent} numbers "
+        f"a line between commas; got {header.error or header.text[:80]!r}"
+    )
+
+
+def _code(line: Line, places: Sequence[int]) -> list[float] | str:
+    """The code in a line, or what is wrong with it."""
+    cells = _cells(line)
+    try:
+        code = [float(cells[place]) for place in places]
+    except (ValueError, IndexError):
+        code = []
+    if not code or not all(map(math.isfinite, code)):
+        return line.error or f"code must be {len(places)} finite numbers, got {line.text[:80]!r}"
+    return code
+
+
+def _cells(line: Line) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader([line.text]), [])]
+    except csv.Error:
+        return []
+
+
+def searched(
+    start: Callable[[Sequence["Call"]], Iterator[list["Call"]]], arguments: Namespace, column: str
+) -> Iterator[list[Row]]:
+    """The calls of a search, round by round, those that an earlier run left in ``arguments.calls`` first.
+
+    Args:
+        start: Starts the search with the calls made so far.
+        arguments: With ``calls``, ``objective``, ``method`` and ``seed``.
+        column: Where the text goes.
+    """
+    from vaeseq.calls import Run, best_so_far, resumed
+
+    run = Run(arguments.objective, arguments.method, arguments.seed)
+    made: list[Call] = []
+    for batch in resumed(arguments.calls, run, start) if arguments.calls else start([]):
+        made += batch
+        first = len(made) - len(batch)
+        bests = best_so_far(made)[first:]
+        yield [
+            {"call": number, column: call.text, "value": call.value, "best_so_far": best, "seconds": call.seconds}
+            for number, (call, best) in enumerate(zip(batch, bests, strict=True), start=first + 1)
+        ]
+        print(f"{len(made)} of {arguments.budget} calls, best {bests[-1]:.4g}", file=sys.stderr)
+    if len(made) < arguments.budget:
+        print(f"the space has no more new {column} to give: {len(made)} calls made", file=sys.stderr)
