@@ -48,7 +48,7 @@ class SentencePrepareParams(_Section):
     """How sentences become rows."""
 
     cut: Literal["words", "bpe"] = "words"
-    vocabulary: Count = 8_000
+    vocabulary: Annotated[int, Field(ge=1, le=65_536)] = 8_000
     max_words: Count = 50
     max_characters: Count = 500
     lower: bool = False

@@ -16,7 +16,7 @@ from vaeseq.search import Call
 
 COLUMNS = ("objective", "method", "seed", "call", "text", "value", "seconds")
 
-Start = Callable[[Sequence[Call]], Iterator[list[Call]]]
+Start = Callable[..., Iterator[list[Call]]]  # takes `calls`
 
 
 class Run(NamedTuple):
@@ -33,7 +33,7 @@ def resumed(path: Path, run: Run, start: Start) -> Iterator[list[Call]]:
     Args:
         path: The file; it is made when it is not there.
         run: Names the calls.
-        start: Starts the search with the calls made so far, as ``functools.partial(search, space, oracle, config)``.
+        start: Starts the search with `calls` made so far, as ``functools.partial(search, space, oracle, config)``.
 
     Raises:
         InputError: The file is not one of these, or is broken before its end.
@@ -43,7 +43,7 @@ def resumed(path: Path, run: Run, start: Start) -> Iterator[list[Call]]:
     if calls:
         yield calls
     done = len(calls)
-    for batch in start(calls):
+    for batch in start(calls=calls):
         _append(path, run, done, batch)
         done += len(batch)
         yield batch
@@ -56,12 +56,11 @@ def recover(path: Path) -> dict[Run, list[Call]]:
         InputError: As ``resumed``.
     """
     whole = path.read_bytes() if path.exists() else b""
-    rows = _complete_rows(whole)
-    if rows and tuple(rows[0]) != COLUMNS:
+    rows = _complete_rows(whole) or [list(COLUMNS)]
+    kept = _as_csv(rows)
+    # All that can be lost is what follows the last whole record; without one, only a part of the header is ours.
+    if tuple(rows[0]) != COLUMNS or (len(rows) == 1 and not (kept.startswith(whole) or whole.startswith(kept))):
         raise InputError(f"calls {str(path)!r} must start with the columns {', '.join(COLUMNS)}; name another file")
-    kept = _as_csv(rows or [COLUMNS])
-    if kept != whole:
-        _replace(path, kept)
     runs: dict[Run, list[Call]] = {}
     for number, row in enumerate(rows[1:], start=2):
         run, call, place = _read(path, number, row)
@@ -69,6 +68,8 @@ def recover(path: Path) -> dict[Run, list[Call]]:
         calls.append(call)
         if place != len(calls):
             raise InputError(f"calls {str(path)!r}, record {number}: call must be {len(calls)}, got {place}")
+    if kept != whole:
+        _replace(path, kept)
     return runs
 
 

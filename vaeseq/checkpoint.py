@@ -76,5 +76,5 @@ def _config(path: Path) -> tuple[VAEConfig, dict[str, Any]]:
         raise InputError(f"model {str(path.parent)!r} has no config.json; train one with `dvc repro`") from error
     except InputError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"model {str(path)!r} is not a config of ours: {error!r}") from error

@@ -151,13 +151,11 @@ def _cells(line: Line) -> list[str]:
         return []
 
 
-def searched(
-    start: Callable[[Sequence["Call"]], Iterator[list["Call"]]], arguments: Namespace, column: str
-) -> Iterator[list[Row]]:
+def searched(start: Callable[..., Iterator[list["Call"]]], arguments: Namespace, column: str) -> Iterator[list[Row]]:
     """The calls of a search, round by round, those that an earlier run left in ``arguments.calls`` first.
 
     Args:
-        start: Starts the search with the calls made so far.
+        start: Starts the search with `calls` made so far.
         arguments: With ``calls``, ``objective``, ``method`` and ``seed``.
         column: Where the text goes.
     """
@@ -165,7 +163,7 @@ def searched(
 
     run = Run(arguments.objective, arguments.method, arguments.seed)
     made: list[Call] = []
-    for batch in resumed(arguments.calls, run, start) if arguments.calls else start([]):
+    for batch in resumed(arguments.calls, run, start) if arguments.calls else start():
         made += batch
         first = len(made) - len(batch)
         bests = best_so_far(made)[first:]

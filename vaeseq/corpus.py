@@ -54,6 +54,8 @@ def write_tokens(path: Path, sequences: Iterable[Sequence[int]], split: Sequence
     """Write ``tokens.safetensors``; ``split`` indexes ``SPLITS``."""
     arrays = [np.asarray(ids, dtype=np.uint16) for ids in sequences]
     offsets = np.cumsum([0, *map(len, arrays)], dtype=np.int64)
+    if not len(arrays) == len(split) == len(weight):
+        raise ValueError(f"rows, split and weight must be as many, got {len(arrays)}, {len(split)} and {len(weight)}")
     flat = np.concatenate(arrays) if arrays else np.empty(0, np.uint16)
     table = {"tokens": flat, "offsets": offsets, "split": np.asarray(split, np.uint8)}
     save_file(table | {"weight": np.asarray(weight, np.float32)}, path)

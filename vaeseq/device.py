@@ -5,12 +5,21 @@ from typing import Literal
 
 import torch
 
+from vaeseq.errors import InputError
+
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def device_of(name: str | None = None) -> torch.device:
-    """The device asked for, else CUDA where it is, else the CPU."""
-    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    """The device asked for, else CUDA where it is, else the CPU.
+
+    Raises:
+        InputError: torch does not know the name.
+    """
+    try:
+        return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as error:
+        raise InputError(f"device must be one that torch knows, such as 'cpu' or 'cuda', got {name!r}") from error
 
 
 def _cpu_has_bfloat16() -> bool:

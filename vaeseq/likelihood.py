@@ -46,7 +46,7 @@ class SequenceLikelihood:
     def draw(self, max_length: int, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
         """One sequence a code, ``(batch, length)``, padded after ``<eos>``.
 
-        The draw is given that the text is not empty and holds no ``<unk>``: nobody can read either.
+        ``<unk>`` is left out of every choice and ``<eos>`` out of the first: nobody can read either.
 
         Args:
             max_length: Most symbols after ``<bos>``; a row that does not end by then stays without ``<eos>``.

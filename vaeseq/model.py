@@ -21,11 +21,15 @@ from vaeseq.likelihood import SequenceLikelihood
 from vaeseq.tokenizer import BOS, MASK, PAD, RESERVED
 
 
+WIDEST = 8_192  # units of a layer; a config that asks for more is broken, and would take all memory
+LARGEST_VOCABULARY = 65_536  # ids are kept in 16 bits
+
+
 def _check_sizes(config: object, *names: str) -> None:
     for name in names:
-        size = getattr(config, name)
-        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 1_000_000:
-            raise InputError(f"{name} must be a whole number from 1 to 1,000,000, got {size!r}")
+        size, most = getattr(config, name), LARGEST_VOCABULARY if name == "vocabulary" else WIDEST
+        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= most:
+            raise InputError(f"{name} must be a whole number from 1 to {most:,}, got {size!r}")
 
 
 @dataclass(frozen=True)

@@ -122,22 +122,24 @@ def search(
     began = time.monotonic() - (paid[-1].seconds if paid else 0.0)
     for start, end in config.rounds():
         if len(paid) < end:
-            if method == "bayesian" and start:
-                proposed = _proposed(space, prior, torch.cat(codes), paid[:start], end - start, config, seed)
-            else:
-                proposed = prior.new(end - start, {call.text for call in paid[:start]})
+            with _one_thread():
+                if method == "bayesian" and start:
+                    proposed = _proposed(space, prior, torch.cat(codes), paid[:start], end - start, config, seed)
+                else:
+                    proposed = prior.new(end - start, {call.text for call in paid[:start]})
             known = {call.text for call in paid}
             texts = [text for text in proposed if text not in known][: end - len(paid)]
             values = _asked(oracle, texts)
             seconds = time.monotonic() - began
-            answered = [Call(text, value, seconds) for text, value in zip(texts, values, strict=True)]
-            if answered:
-                paid += answered
-                yield answered
+            if texts:
+                paid += [Call(text, value, seconds) for text, value in zip(texts, values, strict=True)]
+                yield paid[-len(texts) :]
             if len(paid) < end:
                 return
-        # Round by round, so that a resumed search sees the very same numbers.
-        codes.append(space.encode([call.text for call in paid[start:end]]).mean)
+        if method == "bayesian":
+            # Round by round, so that a resumed search sees the very same numbers.
+            with _one_thread():
+                codes.append(space.encode([call.text for call in paid[start:end]]).mean)
 
 
 def _asked(oracle: Oracle, texts: list[str]) -> list[float]:
@@ -194,7 +196,7 @@ def _proposed(
     if len(texts) <= count:
         return texts
     candidates = space.encode(texts).mean
-    with _quiet_on_one_thread():
+    with _quiet():
         return [texts[i] for i in _chosen(_surrogate(codes, values), candidates, values, count, seed)]
 
 
@@ -270,13 +272,19 @@ def _chosen(model: "SingleTaskGP", codes: Tensor, values: Tensor, count: int, se
 
 
 @contextmanager
-def _quiet_on_one_thread() -> Iterator[None]:
-    """Small matrices lose more to threads than they gain; what botorch warns of is caught by its own second tries."""
+def _quiet() -> Iterator[None]:
+    """Without the warnings of botorch: what they tell of is caught by its own second tries."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Small batches and matrices lose more to threads than they gain, most of all on cores with other work."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
         torch.set_num_threads(threads)

@@ -47,7 +47,8 @@ class SentenceSpace:
 
     def _text(self, sentence: str) -> str:
         try:
-            limits = {name: self.space.metadata[name] for name in ("max_words", "max_characters", "lower")}
+            known = self.space.metadata
+            limits = {name: known[name] for name in ("max_words", "max_characters", "lower") if name in known}
             return str(sentence_record(sentence, **limits)["text"])
         except Rejected as rejected:
             raise InputError(f"sentence must be readable text, got {sentence[:80]!r}: {rejected.reason}") from rejected

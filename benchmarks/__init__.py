@@ -1,0 +1,1 @@
+"""What is measured, and the tables made of it."""

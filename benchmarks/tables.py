@@ -1,0 +1,114 @@
+"""Make the tables of README.md and benchmarks/README.md from the result files.
+
+Run as ``python -m benchmarks.tables``; with ``--check`` it writes nothing and fails where a table is out of date. A
+table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path("benchmarks/results")
+PAGES = (Path("README.md"), Path("benchmarks/README.md"))
+_PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+# Place in the figures, what it is, unit and direction.
+ROWS = {
+    "pipeline_molecules_cpu": (
+        ("train.rate", "rate asked for", "nats"),
+        ("evaluate.valid.kl", "KL of held-out molecules", "nats, near the rate"),
+        (
+            "evaluate.valid.mutual_information",
+            "mutual information of code and molecule",
+            "nats, at most ln of the rows",
+        ),
+        ("evaluate.valid.mutual_information_cap", "its cap, ln of the rows", "nats"),
+        ("evaluate.valid.active_units", "active latent dimensions", "fraction, higher is better"),
+        ("evaluate.valid.iwae", "importance-weighted bound", "nats a molecule, higher is better"),
+        ("evaluate.valid.bits_per_heavy_atom", "bits per heavy atom", "lower is better"),
+        ("evaluate.train.exact_reconstruction", "exact reconstruction, training rows", "fraction, higher is better"),
+        ("evaluate.valid.exact_reconstruction", "exact reconstruction, held-out rows", "fraction, higher is better"),
+        ("evaluate.train.token_reconstruction", "symbols reconstructed, training rows", "fraction, higher is better"),
+        ("evaluate.valid.token_reconstruction", "symbols reconstructed, held-out rows", "fraction, higher is better"),
+        (
+            "evaluate.train.tanimoto_reconstruction",
+            "Tanimoto of reconstruction, training rows",
+            "mean, higher is better",
+        ),
+        (
+            "evaluate.valid.tanimoto_reconstruction",
+            "Tanimoto of reconstruction, held-out rows",
+            "mean, higher is better",
+        ),
+        ("evaluate.prior.validity", "validity of prior samples", "fraction, higher is better"),
+        ("evaluate.prior.uniqueness_1000", "uniqueness at 1,000", "fraction, higher is better"),
+        ("evaluate.prior.novelty", "novelty", "fraction, higher is better"),
+        ("evaluate.prior.internal_diversity_1", "internal diversity", "fraction, higher is better"),
+    ),
+    "pipeline_sentences_cpu": (
+        ("train.rate", "rate asked for", "nats"),
+        ("evaluate.valid.kl", "KL of held-out sentences", "nats, near the rate"),
+        (
+            "evaluate.valid.mutual_information",
+            "mutual information of code and sentence",
+            "nats, at most ln of the rows",
+        ),
+        ("evaluate.valid.mutual_information_cap", "its cap, ln of the rows", "nats"),
+        ("evaluate.valid.active_units", "active latent dimensions", "fraction, higher is better"),
+        ("evaluate.valid.iwae", "importance-weighted bound", "nats a sentence, higher is better"),
+        ("evaluate.valid.word_perplexity", "perplexity per word", "lower is better"),
+        ("evaluate.valid.bits_per_character", "bits per character", "lower is better"),
+        ("evaluate.valid.exact_reconstruction", "exact reconstruction, held-out rows", "fraction, higher is better"),
+        ("evaluate.prior.parse_fraction", "prior samples that parse", "fraction, higher is better"),
+        ("interpolate.parse_fraction", "sentences on paths that parse", "fraction, higher is better"),
+    ),
+}
+
+
+def table(name: str) -> str:
+    """The rows of one result file as Markdown, with how they came about."""
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        return "Not yet measured.\n"
+    result = json.loads(path.read_text(encoding="utf-8"))
+    lines = ["| figure | value | unit and direction |", "|---|---:|---|"]
+    for place, label, unit in ROWS[name]:
+        lines.append(f"| {label} | {shown(at(result['figures'], place))} | {unit} |")
+    machine = result["machine"]
+    where = machine["gpu"] or f"{machine['cores']} CPU cores, {machine['processor']}"
+    lines.append(
+        f"\n`{result['command']}`, data `{result['data']['name']}`, seed {result['seed']}, {where}, {result['date']}."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def at(figures: dict[str, Any], place: str) -> Any:  # noqa: ANN401 - any JSON
+    """A nested value by its dotted place."""
+    for part in place.split("."):
+        figures = figures[part]
+    return figures
+
+
+def shown(value: float) -> str:
+    """Three significant digits, or all of a whole number."""
+    return f"{value:,.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.3g}"
+
+
+def main() -> None:
+    """Write the pages, or check them."""
+    stale = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        made = _PLACE.sub(lambda match: match[1] + table(match[2]) + match[3], text)
+        if made != text and "--check" in sys.argv[1:]:
+            stale.append(str(page))
+        elif made != text:
+            page.write_text(made, encoding="utf-8")
+    if stale:
+        raise SystemExit(f"out of date: {', '.join(stale)}; run python -m benchmarks.tables")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""The chapters of the report on data, training and what the model is worth, each from the files of one domain.
+
+A chapter is what its part of the template shows: plain lists and dicts. One whose files are missing is empty.
+"""
+
+from difflib import SequenceMatcher
+from itertools import islice
+from pathlib import Path
+
+from pipelines.charts import Chart, Series, lines
+from pipelines.glossary import FIGURES, NAMES, in_words, meaning, number, reason
+from pipelines.tables import Row, figures, short, shown, table, value
+from pipelines.tiles import Easel
+
+Chapter = dict[str, object]
+
+CURVES = {
+    "elbo": ("ELBO", "nats per row", "higher is better"),
+    "kl": ("KL: what the latent carries", "nats per row", "should settle at the rate asked for"),
+    "reconstruction": ("Reconstruction: what is still to be said", "nats per row", "lower is better"),
+    "mutual_information": (
+        "Mutual information",
+        "nats",
+        "how well z tells held-out rows apart, at most ln(their number); higher is better",
+    ),
+}
+PER_UNIT = ("bits_per_heavy_atom", "bits_per_character", "word_perplexity")  # of the importance-weighted bound
+
+
+def data(domain: str, root: Path) -> Chapter:
+    """Where the rows came from and what became of them."""
+    summary = figures(root / "data" / "prepared" / domain / "summary.json")
+    if not summary:
+        return {}
+    cut = summary.get("notation") or summary.get("cut") or ""
+    return {
+        "name": short(summary["source"]),
+        "licence": short(summary["licence"]),
+        "attribution": short(summary.get("attribution", "")),
+        "source_rows": summary.get("source_rows", summary["input"]),
+        "input": summary["input"],
+        "accepted": summary["accepted"],
+        "copies": summary.get("copies", 0),
+        "cut": cut,
+        "vocabulary": summary["vocabulary"],
+        "symbols_mean": number(float(summary["symbols_mean"])),
+        "symbols_max": summary["symbols_max"],
+        "split": summary["split"],
+        "rejected": {reason(slug): count for slug, count in summary["rejected"].items()},
+        "changed": {reason(what): count for what, count in summary.get("changed", {}).items()},
+    }
+
+
+def training(domain: str, root: Path, rate: float | None) -> Chapter:
+    """The curves, and figures of the state that was kept."""
+    rows = table(root / "reports" / domain / "train" / "history.csv")
+    kept = figures(root / "reports" / domain / "train.json")
+    if not rows:
+        return {}
+    charts = [_curve(rows, name, rate if name == "kl" else None) for name in CURVES]
+    return {
+        "charts": [chart for chart in charts if chart],
+        "kept": {k: number(v) for k, v in kept.items() if v is not None},
+    }
+
+
+def _curve(rows: list[Row], name: str, rate: float | None) -> Chart | None:
+    series = []
+    for split, title, style in (("train", "training rows", "c0"), ("valid", "held-out rows", "c1")):
+        points = [(value(row, "step"), value(row, name)) for row in rows if row["split"] == split]
+        points = [(step, height) for step, height in points if step is not None and height is not None]
+        series.append(Series(title, [step for step, _ in points], [height for _, height in points], style))
+    if not any(one.x for one in series):
+        return None
+    title, unit, caption = CURVES[name]
+    reference = ("rate asked for", rate) if rate else None
+    return lines(title, series, x_label="optimiser steps", y_label=unit, caption=caption, reference=reference)
+
+
+def tables(found: dict[str, object]) -> list[Chapter]:
+    """Two tables of figures: of rows by split, and of samples of the prior."""
+    splits = [split for split in ("train", "valid", "test") if found.get(split)]
+    made = []
+    if splits:
+        made.append(figure_table("Rows of the data, by split", {split: found[split] for split in splits}))
+    if found.get("prior"):
+        made.append(figure_table("Samples drawn from the prior", {"samples": found["prior"]}))
+    return made
+
+
+def figure_table(caption: str, columns: dict[str, dict[str, object]]) -> Chapter:
+    """Figures in rows, each with what it means, and one column for each of ``columns``."""
+    found = {name for column in columns.values() for name, figure in column.items() if _is_figure(name, figure, column)}
+    order = [name for name in FIGURES if name in found] + sorted(found - set(FIGURES))
+    return {
+        "caption": caption,
+        "columns": [(in_words(name), column.get("rows")) for name, column in columns.items()],
+        "rows": [
+            {"meaning": meaning(name), "cells": [_cell(name, column) for column in columns.values()]} for name in order
+        ],
+    }
+
+
+def _is_figure(name: str, figure: object, column: dict[str, object]) -> bool:
+    told_elsewhere = name == "rows" or name.endswith(("_of", "_cap", "_samples", "_rows"))
+    return isinstance(figure, int | float) and not told_elsewhere
+
+
+def _cell(name: str, column: dict[str, object]) -> tuple[str, str]:
+    """A figure and what it was taken over."""
+    if not isinstance(column.get(name), int | float):
+        return "", ""
+    over = []
+    if f"{name}_of" in column:
+        over.append(f"of {number(column[f'{name}_of'])}")
+    if f"{name}_cap" in column:
+        over.append(f"cap {number(column[f'{name}_cap'])}")
+    if f"{name}_samples" in column:
+        over.append(f"{number(column[f'{name}_samples'])} draws")
+    rows_of = "iwae_rows" if name in PER_UNIT else f"{name}_rows"
+    if rows_of in column:
+        over.append(f"{number(column[rows_of])} rows")
+    return number(column[name]), ", ".join(over)
+
+
+def samples(domain: str, root: Path, easel: Easel) -> list[Chapter]:
+    """The first samples of the file, which nobody chose."""
+    rows = islice(table(root / "reports" / domain / "evaluate" / "samples.csv"), 24)
+    if domain == "sentences":
+        return [{"text": short(row.get("text", ""))} for row in rows]
+    return [
+        molecule(row.get("smiles", ""), easel, {name: shown(row, name) for name in ("qed", "log_p")}) for row in rows
+    ]
+
+
+def molecule(smiles: str, easel: Easel, notes: dict[str, str]) -> Chapter:
+    """A picture with its notes; a note without a value is left out."""
+    kept = [f"{NAMES.get(name, name)} {text}" for name, text in notes.items() if text]
+    return {"text": short(smiles), "picture": easel.draw(smiles) if smiles else "", "notes": kept}
+
+
+def reconstructions(domain: str, root: Path, easel: Easel, each: int = 4) -> Chapter:
+    """The first held-out rows that came back exactly, and the first that did not."""
+    rows = table(root / "reports" / domain / "evaluate" / "reconstructions.csv")
+    held_out = [row for row in rows if row["split"] == "test"] or [row for row in rows if row["split"] == "valid"]
+    if not held_out:
+        return {}
+    right = [row for row in held_out if _true(row["exact"])]
+    wrong = [row for row in held_out if not _true(row["exact"])]
+    pairs = [_pair(domain, row, easel) for row in (*right[:each], *wrong[:each])]
+    return {"pairs": pairs, "right": len(right), "of": len(held_out)}
+
+
+def _true(text: str) -> bool:
+    return text.lower() in ("true", "1", "1.0")
+
+
+def _pair(domain: str, row: Row, easel: Easel) -> Chapter:
+    pair = {"exact": _true(row["exact"]), "similarity": shown(row, "similarity")}
+    texts = row["original"], row["reconstruction"]
+    if domain == "molecules":
+        pictures = easel.draw_alike(texts)
+        ends = [{"text": short(t), "picture": p, "notes": []} for t, p in zip(texts, pictures, strict=True)]
+        return pair | {"original": ends[0], "reconstruction": ends[1]}
+    return pair | {"original": short(texts[0]), "words": different(texts[0], texts[1])}
+
+
+def different(before: str, after: str) -> list[tuple[str, bool]]:
+    """The words of ``after``, each with whether it is new since ``before``."""
+    old, new = short(before).split(), short(after).split()
+    same = {
+        block.b + i
+        for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
+        for i in range(block.size)
+    }
+    return [(word, i not in same) for i, word in enumerate(new)]

@@ -1,0 +1,153 @@
+"""Stage: what the model of one domain is worth, on training and held-out rows and on draws of its prior."""
+
+import csv
+import importlib
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from pipelines.params import EvaluateParams, load_params
+from pipelines.stage import run
+from vaeseq.corpus import SPLITS, Corpus
+from vaeseq.diagnostics import iwae_by_row, summarise
+from vaeseq.space import LatentSpace
+
+# Both modules say, for their domain, what a unit of text is, when two texts are equal, and what makes a good sample.
+EVALUATION = {"molecules": "vaemol.evaluation", "sentences": "vaetext.evaluation"}
+MAP_ROWS = 1_000
+
+Row = dict[str, Any]
+
+
+def main(domain: str) -> None:
+    """Write ``reports/<domain>/evaluate.json`` and the tables beside it."""
+    params: EvaluateParams = getattr(load_params(), domain).evaluate
+    prepared, out = Path("data/prepared", domain), Path("reports", domain, "evaluate")
+    space, corpus = LatentSpace.load(Path("models", domain)), Corpus.load(prepared)
+    table = pq.read_table(prepared / "rows.parquet")
+    evaluation = importlib.import_module(EVALUATION[domain])
+    out.mkdir(parents=True, exist_ok=True)
+    figures: dict[str, Row] = {}
+    reconstructions: list[Row] = []
+    chosen = {split: _choose(corpus.rows(split), params.rows, params.seed) for split in SPLITS}
+    for split, rows in chosen.items():
+        if len(rows):
+            records = table.take(rows).to_pylist()
+            outcome = _reconstruct(space, records, evaluation)
+            figures[split] = _likelihood(space, corpus, rows, records, params, evaluation) | _fractions(
+                space, outcome, evaluation
+            )
+            reconstructions += [{"split": split, **row} for row in outcome]
+    training = set(table.column(evaluation.IDENTITY).filter(_is_train(table)).to_pylist())
+    samples = evaluation.readable(space.sample(params.prior_samples, seed=params.seed), space.metadata)
+    figures["prior"] = evaluation.sample_figures(samples, training, space.metadata)
+    Path("reports", domain, "evaluate.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    _write(out / "samples.csv", [evaluation.sample_row(sample) for sample in samples])
+    _write(out / "reconstructions.csv", reconstructions)
+    _write(out / "latent_map.csv", _latent_map(space, table, chosen, evaluation))
+
+
+def _choose(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """At most ``count`` of the rows, at random, in order."""
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:count])
+
+
+def _is_train(table: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
+    return np.asarray(table.column("split")) == "train"
+
+
+def _likelihood(
+    space: LatentSpace,
+    corpus: Corpus,
+    rows: np.ndarray,
+    records: list[Row],
+    params: EvaluateParams,
+    evaluation: ModuleType,
+) -> Row:
+    """Bounds in nats per sequence and per unit of text, and the collapse diagnostics."""
+    summary = summarise(space.vae, corpus, rows, seed=params.seed)
+    weighted = rows[: params.iwae_rows]
+    bound = iwae_by_row(space.vae, corpus, weighted, samples=params.iwae_samples, seed=params.seed)
+    nats = -float(bound.sum())
+    return {
+        **summary._asdict(),
+        "mutual_information_cap": math.log(len(rows)),
+        "active_units_of": space.latent,
+        "rows": len(rows),
+        "iwae": float(bound.mean()),
+        "iwae_samples": params.iwae_samples,
+        "iwae_rows": len(weighted),
+        **evaluation.likelihood_per_unit(nats, records[: len(weighted)]),
+    }
+
+
+def _reconstruct(space: LatentSpace, records: list[Row], evaluation: ModuleType) -> list[Row]:
+    """Posterior mean, one greedy pass."""
+    decoded = space.reconstruct([record["text"] for record in records])
+    readable = evaluation.readable(decoded, space.metadata)
+    return [
+        {
+            "original": record[evaluation.IDENTITY],
+            "reconstruction": text,
+            "exact": record[evaluation.IDENTITY] == text,
+            "similarity": evaluation.similarity(record[evaluation.IDENTITY], text),
+            "symbols": _agreement(*space.tokenizer.encode_batch([record["text"], raw])),
+        }
+        for record, raw, text in zip(records, decoded, readable, strict=True)
+    ]
+
+
+def _agreement(original: Sequence[int], decoded: Sequence[int]) -> float:
+    """Share of the original's symbols, the end included, that stand at the same place in the decoded text."""
+    return sum(a == b for a, b in zip(original[1:], decoded[1:], strict=False)) / (len(original) - 1)
+
+
+def _fractions(space: LatentSpace, outcome: list[Row], evaluation: ModuleType) -> Row:
+    def mean(name: str) -> float:
+        return sum(float(row[name]) for row in outcome) / len(outcome)
+
+    return {
+        "exact_reconstruction": mean("exact"),
+        "exact_reconstruction_of": len(outcome),
+        "token_reconstruction": mean("symbols"),
+        evaluation.SIMILARITY: mean("similarity"),
+    }
+
+
+def _latent_map(space: LatentSpace, table: Any, chosen: dict[str, np.ndarray], evaluation: ModuleType) -> list[Row]:  # noqa: ANN401 - pyarrow has no types
+    """First two principal components of the posterior means."""
+    rows = np.concatenate([chosen[split][: MAP_ROWS // 2] for split in ("train", "valid")])
+    records = table.take(rows).to_pylist()
+    means = space.encode([record["text"] for record in records]).mean.double().numpy()
+    centred = means - means.mean(axis=0)
+    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    places = centred @ directions[:2].T
+    colours = [name for name in evaluation.COLOURS if name in table.column_names]
+    return [
+        {
+            "split": record["split"],
+            "text": record[evaluation.IDENTITY],
+            "x": round(float(x), 4),
+            "y": round(float(y), 4),
+            **{name: record[name] for name in colours},
+        }
+        for record, (x, y) in zip(records, places, strict=True)
+    ]
+
+
+def _write(path: Path, rows: list[Row]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        # The fullest row names the columns: an invalid molecule has no properties.
+        table = csv.DictWriter(file, list(max(rows, key=len)), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,188 @@
+"""What the figures of the report mean, in words for a reader who meets them for the first time."""
+
+from typing import Literal, NamedTuple
+
+
+class Meaning(NamedTuple):
+    """How a figure is shown.
+
+    Attributes:
+        title: Its name in words.
+        unit: What it counts; a fraction is in [0, 1].
+        better: Which way is better, empty where it depends.
+        text: One line.
+    """
+
+    title: str
+    unit: str
+    better: Literal["higher", "lower", ""]
+    text: str
+
+
+# The order is that of the tables. A figure that is not here is shown under its own name.
+FIGURES = {
+    "elbo": Meaning("ELBO", "nats", "higher", "Lower bound on the log-probability of a row: less the two costs below."),
+    "reconstruction": Meaning("Reconstruction", "nats", "lower", "What it still costs to say a row once z is known."),
+    "kl": Meaning("KL", "nats", "", "What z says of a row (the rate). It should be near the rate that was asked for."),
+    "rate": Meaning("Rate asked for", "nats", "", "A controller weighs the KL until it is this."),
+    "iwae": Meaning(
+        "Importance-weighted bound",
+        "nats",
+        "higher",
+        "A tighter bound than the ELBO, from many draws of z for each row.",
+    ),
+    "bits_per_heavy_atom": Meaning(
+        "Bits per heavy atom", "bits", "lower", "The same bound spread over the atoms: comparable between notations."
+    ),
+    "bits_per_character": Meaning(
+        "Bits per character", "bits", "lower", "The same bound spread over the characters, the end counted as one."
+    ),
+    "word_perplexity": Meaning(
+        "Perplexity per word", "words", "lower", "As unsure of each word as if it chose evenly among this many."
+    ),
+    "active_units": Meaning(
+        "Active units", "fraction", "higher", "Latent dimensions that say anything; few mean a collapsed latent."
+    ),
+    "mutual_information": Meaning(
+        "Mutual information", "nats", "higher", "How well z tells the rows apart; it cannot exceed its cap, ln(rows)."
+    ),
+    "exact_reconstruction": Meaning(
+        "Exact reconstruction", "fraction", "higher", "Encoded, then decoded in one pass, and the very same comes out."
+    ),
+    "token_reconstruction": Meaning(
+        "Symbol reconstruction", "fraction", "higher", "Symbols that come back at their own place."
+    ),
+    "tanimoto_reconstruction": Meaning(
+        "Similarity to the original", "Tanimoto, 0 to 1", "higher", "Mean similarity of a molecule and what comes back."
+    ),
+    "word_similarity": Meaning(
+        "Words kept", "fraction", "higher", "Mean share of words, in order, that a sentence and what comes back share."
+    ),
+    "validity": Meaning("Validity", "fraction", "higher", "Samples that are molecules at all."),
+    "parse_fraction": Meaning(
+        "Parses", "fraction", "higher", "Sentences that the grammar which wrote the corpus could have written."
+    ),
+    "uniqueness_1000": Meaning(
+        "Uniqueness", "fraction", "higher", "Different ones among the first 1,000 valid samples."
+    ),
+    "uniqueness": Meaning("Uniqueness", "fraction", "higher", "Different ones among the samples."),
+    "novelty": Meaning("Novelty", "fraction", "higher", "Different samples that are not in the training rows."),
+    "internal_diversity_1": Meaning(
+        "Internal diversity", "1 less Tanimoto", "higher", "How unlike each other the samples are, mean over all pairs."
+    ),
+    "internal_diversity_2": Meaning(
+        "Internal diversity, p = 2", "1 less Tanimoto", "higher", "The same, with similar pairs weighing more."
+    ),
+    "paths": Meaning("Paths", "paths", "", "Pairs of ends that were walked between."),
+    "both_ends_exact": Meaning(
+        "Both ends exact", "fraction", "higher", "Paths that start and end at the very two that were asked for."
+    ),
+    "distinct_interior_median": Meaning(
+        "Different molecules on the way",
+        "molecules",
+        "higher",
+        "Between the ends and neither of them; median over paths.",
+    ),
+    "distinct_median": Meaning("Different sentences", "sentences", "higher", "On one path; median over paths."),
+    "spearman_median": Meaning(
+        "Steadiness",
+        "Spearman, -1 to 1",
+        "lower",
+        "Similarity to the start against place: -1 leaves the start steadily.",
+    ),
+    "neighbour_tanimoto": Meaning(
+        "Similarity of neighbours",
+        "Tanimoto, 0 to 1",
+        "higher",
+        "How alike a step is to the next: high is a smooth path.",
+    ),
+    "word_edits": Meaning(
+        "Words changed a step", "words", "lower", "Words put in, left out or changed, mean over steps."
+    ),
+    "at_most_one_label": Meaning(
+        "At most one label changes",
+        "fraction",
+        "higher",
+        "Of frame, tense, polarity, subject and topic, from step to step.",
+    ),
+    "best": Meaning("Best", "score", "higher", "The best score that Bayesian optimisation found."),
+    "random_best": Meaning("Best of random draws", "score", "higher", "On the same number of calls."),
+    "top_10": Meaning("Ten best", "score", "higher", "Mean score of the ten best that Bayesian optimisation found."),
+    "random_top_10": Meaning("Ten best of random draws", "score", "higher", "On the same number of calls."),
+    "best_at_start": Meaning("Best before it starts", "score", "", "Of the random draws that it learns from first."),
+    "calls": Meaning("Oracle calls", "calls", "", "What Bayesian optimisation has spent."),
+    "random_calls": Meaning("Oracle calls of random draws", "calls", "", "What they have spent."),
+    "without_value": Meaning("Calls without a score", "calls", "lower", "Molecules for which the oracle has none."),
+    "seconds": Meaning("Time", "seconds", "lower", "Of both methods together, on the machine that ran them."),
+}
+
+PROPERTIES = {
+    "qed": "QED, drug-likeness, 0 to 1",
+    "log_p": "logP, greasiness",
+    "sa_score": "SA score, 1 easy to 10 hard to make",
+    "molecular_weight": "Molecular weight, g/mol",
+    "tpsa": "Polar surface area, Å²",
+    "heavy_atoms": "Heavy atoms",
+    "penalised_log_p": "Penalised logP (capped size)",
+    "words": "Words",
+    "characters": "Characters",
+}
+
+NAMES = {
+    "qed": "QED",
+    "log_p": "logP",
+    "sa_score": "SA",
+    "penalised_log_p": "Penalised logP",
+    "slerp": "slerp",
+    "lerp": "lerp",
+}
+
+# Slugs of rejected rows and of what standardising changed.
+REASONS = {
+    "unparsable": "cannot be read",
+    "unrepresentable": "the notation cannot say it",
+    "unstable": "its canonical form does not read back as itself",
+    "not_standardised": "rdkit refuses what standardising leads to",
+    "no_carbon": "no organic part",
+    "wildcard": "holds an atom of no element",
+    "too_long": "longer than the limit",
+    "too_many_atoms": "more heavy atoms than the limit",
+    "empty": "nothing there",
+    "duplicate": "the same as an earlier row",
+    "encoding": "not UTF-8",
+    "control_character": "holds a control character",
+    "timeout": "took too long",
+    "crashed": "the chemistry library crashed on it",
+    "fragment": "salt or solvent taken away",
+    "charge": "charge neutralised",
+    "metal": "bonds to a metal cut",
+    "atom_map": "atom-map numbers taken away",
+}
+
+
+def meaning(name: str) -> Meaning:
+    """How to show a figure; a plain entry for one that is not known."""
+    return FIGURES.get(name, Meaning(in_words(name), "", "", ""))
+
+
+def in_words(name: str) -> str:
+    """``mean_similarity`` as ``Mean similarity``."""
+    text = name.replace("_", " ").replace("/", ": ").replace(".", ": ")
+    return NAMES.get(name, text[:1].upper() + text[1:])
+
+
+def reason(slug: str) -> str:
+    """Why rows were rejected or how they were changed, in words."""
+    return REASONS.get(slug, slug.replace("_", " "))
+
+
+def number(value: float) -> str:
+    """A figure as it is printed: whole numbers whole, others with three or four digits that matter."""
+    if value != value:
+        return "none"
+    if float(value).is_integer() and (isinstance(value, int) or abs(value) >= 1000):
+        text = f"{value:,.0f}"
+    else:
+        digits = 3 if abs(value) <= 1 else 2 if abs(value) < 100 else 1 if abs(value) < 1000 else 0
+        text = f"{value:,.{digits}f}"
+    return text.replace("-", "\N{MINUS SIGN}")

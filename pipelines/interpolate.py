@@ -1,0 +1,143 @@
+"""Stage: walks through the latent space of one domain, between held-out rows, named texts and draws of the prior."""
+
+import csv
+import importlib
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow.parquet as pq
+from torch import Tensor
+
+from pipelines.params import InterpolateParams, load_params
+from pipelines.stage import run
+from vaeseq.errors import InputError
+from vaeseq.walks import TextSpace, Walk, ends_of, neighbourhoods, prior_ends, walk
+
+# Both modules say, for their domain, when two texts are equal, what a step shows, and what a good walk is.
+PATHS = {"molecules": "vaemol.interpolation", "sentences": "vaetext.paths"}
+SAMPLES = 3  # draws of each posterior in the posterior table
+DRAWN = 3  # paths of each origin that get a picture: turning a path's molecules alike takes two seconds
+
+Row = dict[str, Any]
+
+
+class Pair(NamedTuple):
+    """Two ends: where they come from, their texts ('' for draws of the prior) and their codes."""
+
+    origin: str
+    start: str
+    end: str
+    codes: tuple[Tensor, Tensor]
+
+
+def main(domain: str) -> None:
+    """Write ``reports/<domain>/interpolate.json``, the tables beside it, and pictures of molecules."""
+    params: InterpolateParams = getattr(load_params(), domain).interpolate
+    out = Path("reports", domain, "interpolate")
+    out.mkdir(parents=True, exist_ok=True)
+    module = importlib.import_module(PATHS[domain])
+    space = module.SPACE.load(Path("models", domain))
+    texts = held_out(Path("data/prepared", domain), module.COLUMN, params.seed)
+    known = filter(None, (_identity(module, space, text) for text in texts))
+    readable = list(islice(known, max(2 * params.pairs, params.posterior_rows)))
+    pairs = list(_pairs(space, module, readable, params))
+    figures, rows = {}, []
+    for kind in params.kinds:
+        walks = [_walked(space, pair, params.steps, kind) for pair in pairs]
+        if walks:
+            steps, figures[kind] = module.judged(walks, space.space.metadata)
+            rows += _rows(pairs, steps, kind)
+    rows.sort(key=lambda row: row["path"])
+    write_table(out / "paths.csv", rows)
+    write_table(out / "posterior_table.csv", _posterior_rows(space, readable[: params.posterior_rows], params.seed))
+    if domain == "molecules":
+        _draw(out, rows, params.steps)
+    Path("reports", domain, "interpolate.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+def held_out(prepared: Path, column: str, seed: int) -> list[str]:
+    """The test rows, or without any the valid rows, in random order."""
+    table = pq.read_table(prepared / "rows.parquet", columns=[column, "split"])
+    texts, split = (np.asarray(table.column(name)) for name in (column, "split"))
+    rows = texts[split == "test"] if (split == "test").any() else texts[split == "valid"]
+    return np.random.default_rng(seed).permutation(rows).tolist()
+
+
+def _identity(module: ModuleType, space: TextSpace, text: str) -> str:
+    """The text as the space writes it; '' with a message where the model cannot read it."""
+    try:
+        return module.identity(space, text)
+    except InputError as error:
+        print(f"left out: {error}", file=sys.stderr)
+        return ""
+
+
+def _pairs(space: TextSpace, module: ModuleType, texts: Sequence[str], params: InterpolateParams) -> Iterator[Pair]:
+    named = [(_identity(module, space, start), _identity(module, space, end)) for start, end in params.named]
+    between = list(zip(texts[::2], texts[1::2], strict=False))[: params.pairs]
+    for origin, ends in (("named", [pair for pair in named if all(pair)]), ("held_out", between)):
+        for start, end in ends:
+            yield Pair(origin, start, end, ends_of(space, start, end))
+    for codes in prior_ends(space, params.random, seed=params.seed):
+        yield Pair("random", "", "", codes)
+
+
+def _walked(space: TextSpace, pair: Pair, steps: int, kind: str) -> Walk:
+    points = walk(space, pair.codes, steps=steps, kind=kind)
+    if pair.origin == "random":
+        return Walk(points, points[0][1], points[-1][1], asked=False)
+    return Walk(points, pair.start, pair.end, asked=True)
+
+
+def _rows(pairs: Sequence[Pair], paths: Sequence[Sequence[Row]], kind: str) -> Iterator[Row]:
+    for number, (pair, steps) in enumerate(zip(pairs, paths, strict=True)):
+        given = {0: pair.start, len(steps) - 1: pair.end}
+        for step, columns in enumerate(steps):
+            place = {"path": number, "origin": pair.origin, "kind": kind, "step": step}
+            yield place | columns | {"given": given.get(step, "")}
+
+
+def _posterior_rows(space: TextSpace, texts: Sequence[str], seed: int) -> list[Row]:
+    found = neighbourhoods(space, texts, samples=SAMPLES, seed=seed) if texts else []
+    return [
+        {"input": its.text, "mean": its.mean} | {f"sample_{i}": text for i, text in enumerate(its.samples, start=1)}
+        for its in found
+    ]
+
+
+def _draw(out: Path, rows: Sequence[Row], steps: int) -> None:
+    """One picture a path, of the first of each origin: a row of molecules for each kind."""
+    from vaemol.pictures import strip
+
+    origins = {row["path"]: row["origin"] for row in rows}
+    firsts = [[path for path, its in origins.items() if its == origin][:DRAWN] for origin in set(origins.values())]
+    for number in sorted(chain.from_iterable(firsts)):
+        path = [row for row in rows if row["path"] == number]
+        legends = [f"{row['kind']} {row['t']:.2f}" for row in path]
+        (out / f"path_{number}.png").write_bytes(strip([row["text"] for row in path], legends, columns=steps))
+
+
+def write_table(path: Path, rows: Sequence[Row]) -> None:
+    """Write a CSV; nan and None are blank, numbers have six digits."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        if rows:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(rows[0])
+            table.writerows([_cell(value) for value in row.values()] for row in rows)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return "" if value is None else value
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,36 @@
+"""Where unfinished work is kept: outside the stages' outputs, under a key of all that determines the result."""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vaeseq.errors import InputError
+
+WORK = "LATENTPATH_WORK"  # environment variable that moves the work folder
+
+
+def work_folder(label: str, settings: str, *files: Path) -> Path:
+    """The folder for these settings and the contents of these files; another key never finds another run's state."""
+    key = hashlib.sha256(settings.encode())
+    for file in files:
+        key.update(hashlib.sha256(file.read_bytes()).digest())
+    return Path(os.environ.get(WORK, "work"), f"{label}-{key.hexdigest()[:16]}")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[Path]:
+    """Make the folder and hold it until the block ends.
+
+    Raises:
+        InputError: Another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"another process works in {str(folder)!r}; wait for it, or stop it") from None
+        yield folder

@@ -1,0 +1,44 @@
+"""Small tables and figures read from files that may not be there."""
+
+import csv
+from pathlib import Path
+
+from pipelines import outputs
+from pipelines.glossary import number
+
+Row = dict[str, str]
+
+LONGEST = 300  # characters of one text that are shown
+
+
+def table(path: Path) -> list[Row]:
+    """The rows of a CSV file; none where there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def figures(path: Path) -> dict[str, object]:
+    """What a JSON file holds; nothing where there is no file."""
+    return outputs.read_json(path) if path.is_file() else {}
+
+
+def short(text: str) -> str:
+    """A text of any length, cut to what can be shown."""
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def value(row: Row, name: str) -> float | None:
+    """A number in a table, None where there is none."""
+    try:
+        found = float(row.get(name) or "nan")
+    except ValueError:
+        return None
+    return None if found != found else found
+
+
+def shown(row: Row, name: str) -> str:
+    """A number in a table as it is printed, empty where there is none."""
+    found = value(row, name)
+    return "" if found is None else number(found)

@@ -1,0 +1,161 @@
+"""Stage: train the sequence VAE of one domain; a killed run goes on where it was."""
+
+import csv
+import hashlib
+import json
+import sys
+import time
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from pipelines.params import ModelParams, MoleculeParams, SentenceParams, TrainParams, load_params
+from pipelines.progress import progress
+from pipelines.resume import locked, work_folder
+from pipelines.stage import run
+from pipelines.tracking import Live
+from vaeseq import checkpoint, training
+from vaeseq.checkpoint import Checkpoint
+from vaeseq.corpus import Corpus
+from vaeseq.device import device_of
+from vaeseq.diagnostics import summarise
+from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.objectives import ObjectiveConfig
+from vaeseq.tokenizer import Tokenizer
+from vaeseq.training import Record, TrainConfig, TrainState, fit
+
+SAVE_SECONDS = 30
+Config = TypeVar("Config", ObjectiveConfig, TrainConfig)
+
+
+def main(domain: str) -> None:
+    """Write ``models/<domain>/``, ``reports/<domain>/train.json`` and the history."""
+    params = getattr(load_params(), domain)
+    prepared, report = Path("data/prepared", domain), Path("reports", domain)
+    corpus, tokenizer = Corpus.load(prepared), Tokenizer.load(prepared / "tokenizer.json")
+    torch.manual_seed(params.train.seed)
+    config = _config(params.model, tokenizer.size)
+    vae = SequenceVAE.build(config).to(device_of())
+    aim, pace = _part(ObjectiveConfig, params.train), _part(TrainConfig, params.train)
+    state = TrainState(vae, pace, aim, seed=params.train.seed)
+    with locked(_work(domain, params, prepared)) as work:
+        saved = work / "state.safetensors"
+        _train(state, corpus, saved, report / "train" / "history.csv", Live(domain, "train"))
+        vae.load_state_dict(state.best)
+        metrics = _metrics(state, corpus)
+        summary = json.loads((prepared / "summary.json").read_text(encoding="utf-8"))
+        stored = Checkpoint(vae, config, tokenizer, _described(domain, summary, corpus))
+        checkpoint.save(Path("models", domain), stored, card=_card(domain, params, summary, prepared, metrics))
+        (report / "train.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+        saved.unlink()  # done: where DVC runs the stage again, it shall train again
+
+
+def _config(sizes: ModelParams, vocabulary: int) -> VAEConfig:
+    encoder = EncoderConfig(embedding=sizes.encoder_embedding, hidden=sizes.encoder_hidden)
+    decoder = DecoderConfig(
+        embedding=sizes.decoder_embedding, hidden=sizes.decoder_hidden, dropout=sizes.decoder_dropout
+    )
+    return VAEConfig(vocabulary, sizes.latent, encoder, decoder)
+
+
+def _part(kind: type[Config], params: TrainParams) -> Config:
+    """The fields of ``params`` that ``kind`` has; names and defaults are the same in both."""
+    return kind(**{field.name: getattr(params, field.name) for field in fields(kind)})
+
+
+def _work(domain: str, params: MoleculeParams | SentenceParams, prepared: Path) -> Path:
+    """The folder of resume state for exactly these parameters, data and code."""
+    sections = params.model_dump_json(include={"model", "train"})
+    code = sorted(Path(training.__file__).parent.glob("*.py"))
+    return work_folder(f"train-{domain}", sections, prepared / "tokens.safetensors", prepared / "tokenizer.json", *code)
+
+
+def _train(state: TrainState, corpus: Corpus, saved: Path, history: Path, mirror: Live) -> None:
+    if saved.exists():
+        state.load(saved)
+        print(f"resumed at step {state.step:,}", file=sys.stderr)
+    history.parent.mkdir(parents=True, exist_ok=True)
+    _write_history(history, state.history)
+    done, written = state.step, time.monotonic()
+    with progress("training", state.train.steps) as advance:
+        advance(done)
+        for records in fit(state, corpus):
+            advance(state.step - done)
+            done = state.step
+            _write_history(history, state.history)
+            mirror()
+            if records[-1].split == "valid":
+                _say(records[-1])
+            if time.monotonic() - written > SAVE_SECONDS:
+                state.save(saved)
+                written = time.monotonic()
+    state.save(saved)
+
+
+def _write_history(path: Path, history: list[Record]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, [field.name for field in fields(Record)], lineterminator="\n")
+        table.writeheader()
+        table.writerows(asdict(record) for record in history)
+
+
+def _say(record: Record) -> None:
+    print(
+        f"step {record.step:,}: held-out elbo {record.elbo:.2f}, reconstruction {record.reconstruction:.2f}, "
+        f"kl {record.kl:.2f} nats, active units {record.active_units:.0%}",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _metrics(state: TrainState, corpus: Corpus) -> dict[str, float | int | None]:
+    """Figures of the state that is kept."""
+    rows = corpus.rows("valid")[: state.train.evaluate_rows]
+    kept = summarise(state.vae, corpus, rows, seed=state.seed)._asdict()
+    speeds = [record.symbols_per_second for record in state.history if record.symbols_per_second]
+    return {
+        **kept,
+        "rate": state.aim.rate,
+        "best_step": state.best_step,
+        "steps": state.step,
+        "parameters": sum(weight.numel() for weight in state.vae.parameters()),
+        "seconds": round(state.seconds, 1),
+        "symbols_per_second": round(sorted(speeds)[len(speeds) // 2]),
+    }
+
+
+def _described(domain: str, summary: dict[str, Any], corpus: Corpus) -> dict[str, object]:
+    """What a reader of the model must know about its texts."""
+    # A quarter more than the longest row: decoding must end, and may go a little beyond what was seen.
+    longest = int(corpus.lengths.max() * 1.25) + 1
+    return {"name": domain, "source": summary["source"], "max_length": longest, **summary["settings"]}
+
+
+def _card(
+    domain: str,
+    params: MoleculeParams | SentenceParams,
+    summary: dict[str, Any],
+    prepared: Path,
+    metrics: dict[str, Any],
+) -> str:
+    digest = hashlib.sha256((prepared / "tokens.safetensors").read_bytes()).hexdigest()
+    figures = "\n".join(f"| {name} | {value} |" for name, value in metrics.items())
+    return f"""# A sequence VAE of {domain}
+
+Bidirectional LSTM encoder, Gaussian posterior, standard normal prior, autoregressive LSTM decoder, by latentpath.
+
+- Data: `{summary["source"]}` ({summary["licence"]}), {summary["split"]["train"]:,} training rows, \
+sha256 of the token file `{digest}`.
+- Parameters: `{params.model_dump_json(include={"model", "train"})}`
+- Limits: it knows what its training rows look like and nothing beyond; a text unlike them is encoded to something near.
+
+| figure (held-out rows, nats per sequence) | value |
+|---|---|
+{figures}
+"""
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,173 @@
+"""The chapters of the report on ways through the latent space: paths, clouds around a row, the search for better."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from statistics import fmean
+
+from pipelines.chapters import Chapter, different, figure_table, molecule
+from pipelines.charts import Chart, Series, lines
+from pipelines.glossary import PROPERTIES, in_words
+from pipelines.tables import Row, figures, short, shown, table, value
+from pipelines.tiles import Easel
+
+# Of each origin, how many paths are shown.
+SHOWN = {"named": 4, "held_out": 3, "random": 2}
+ORIGINS = {
+    "named": "Named in params.yaml",
+    "held_out": "Between held-out rows",
+    "random": "Between random points of the latent space",
+}
+METHODS = {
+    "bayesian": ("Bayesian optimisation in the latent space", "c0"),
+    "random_prior": ("random draws of the prior", "c1"),
+}
+
+
+def paths(domain: str, root: Path, easel: Easel) -> Chapter:
+    """Figures over all paths, and the first paths of each origin."""
+    rows = table(root / "reports" / domain / "interpolate" / "paths.csv")
+    found = figures(root / "reports" / domain / "interpolate.json")
+    if not rows:
+        return {}
+    by_path: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        by_path.setdefault((row["origin"], row["path"]), []).append(row)
+    origins = []
+    for origin, title in ORIGINS.items():
+        chosen = [steps for (its, _), steps in by_path.items() if its == origin][: SHOWN[origin]]
+        if chosen:
+            origins.append({"title": title, "paths": [_path(domain, steps, easel) for steps in chosen]})
+    return {"tables": _tables(found, "All paths", "By kind of path"), "origins": origins, "count": len(by_path)}
+
+
+def _tables(found: dict[str, object], alone_caption: str, nested_caption: str) -> list[Chapter]:
+    """Figures that stand alone in one table, and nested ones in another with a column each."""
+    alone = {name: figure for name, figure in found.items() if not isinstance(figure, dict)}
+    nested = dict(_columns({name: figure for name, figure in found.items() if isinstance(figure, dict)}))
+    made = [figure_table(alone_caption, {"value": alone})] if alone else []
+    return made + ([figure_table(nested_caption, nested)] if nested else [])
+
+
+def _columns(found: dict[str, object], prefix: str = "") -> Iterator[tuple[str, dict[str, object]]]:
+    """The innermost dicts, each under all the names on the way to it."""
+    own = {name: figure for name, figure in found.items() if not isinstance(figure, dict)}
+    if own:
+        yield prefix, own
+    for name, figure in found.items():
+        if isinstance(figure, dict):
+            yield from _columns(figure, f"{prefix} {name}".strip())
+
+
+def _path(domain: str, rows: list[Row], easel: Easel) -> Chapter:
+    """One pair of ends, by each kind of path; a kind that gives the same texts as the one before is only named."""
+    kinds, before = [], None
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        steps = [row for row in rows if row["kind"] == kind]
+        texts = [row["text"] for row in steps]
+        stops = [] if texts == before else _stops(domain, steps, easel)
+        kinds.append({"kind": kind, "stops": stops})
+        before = texts
+    given = [short(row["given"]) for row in (rows[0], rows[-1]) if row.get("given")]
+    return {"given": given, "kinds": kinds}
+
+
+def _stops(domain: str, steps: list[Row], easel: Easel) -> list[Chapter]:
+    """The different texts along a path, and an end that was asked for and missed.
+
+    Neighbouring steps with the same text are one stop.
+    """
+    runs = [list(run) for _, run in groupby(steps, key=lambda row: row["text"])]
+    stops = [(_place(run), run[0]) for run in runs]
+    for at, row in ((0, steps[0]), (len(stops) + 1, steps[-1])):
+        if row.get("given") and row["given"] != row["text"]:
+            stops.insert(at, ("asked for", {"text": row["given"]}))
+    texts = [row["text"] for _, row in stops]
+    if domain == "molecules":
+        pictures = easel.draw_alike(texts)
+        return [{"place": place} | _seen(row, its) for (place, row), its in zip(stops, pictures, strict=True)]
+    befores = [texts[0], *texts[:-1]]
+    return [
+        {
+            "place": place,
+            "words": different(before, row["text"]),
+            "odd": row.get("parses", "").lower() in ("false", "0"),
+        }
+        for (place, row), before in zip(stops, befores, strict=True)
+    ]
+
+
+def _place(run: list[Row]) -> str:
+    first, last = (f"{value(row, 't') or 0:.3g}" for row in (run[0], run[-1]))
+    return f"t {first}" if len(run) == 1 else f"t {first} to {last}"
+
+
+def _seen(row: Row, picture: str) -> Chapter:
+    notes = {
+        "QED": shown(row, "qed"),
+        "to start": shown(row, "similarity_start"),
+        "to end": shown(row, "similarity_end"),
+    }
+    return {"text": short(row["text"]), "picture": picture, "notes": [f"{k} {v}" for k, v in notes.items() if v]}
+
+
+def posterior(domain: str, root: Path, easel: Easel, most: int = 5) -> list[list[Chapter]]:
+    """Rows with what their posterior mean and three draws of their posterior decode to."""
+    rows = table(root / "reports" / domain / "interpolate" / "posterior_table.csv")[:most]
+    names = ("input", "mean", "sample_1", "sample_2", "sample_3")
+    if domain == "molecules":
+        return [[molecule(row[name], easel, {}) for name in names] for row in rows]
+    return [
+        [{"words": different(row[name] if name == "input" else row["input"], row[name])} for name in names]
+        for row in rows
+    ]
+
+
+def optimisation(root: Path, easel: Easel) -> Chapter:
+    """Best value so far over oracle calls, and the best molecules of each objective."""
+    calls = table(root / "reports" / "molecules" / "optimize" / "calls.csv")
+    best = table(root / "reports" / "molecules" / "optimize" / "best.csv")
+    if not calls:
+        return {}
+    found = figures(root / "reports" / "molecules" / "optimize.json")
+    objectives = list(dict.fromkeys(row["objective"] for row in calls))
+    return {
+        "budget": max(int(row["call"]) for row in calls),
+        "seeds": len({row["seed"] for row in calls}),
+        "objectives": [
+            {
+                "chart": _race(name, [row for row in calls if row["objective"] == name]),
+                "title": PROPERTIES.get(name, in_words(name)),
+                "best": [_winner(row, easel) for row in best if row["objective"] == name][:8],
+            }
+            for name in objectives
+        ],
+        "tables": _tables(found, "All objectives", "By objective"),
+    }
+
+
+def _race(objective: str, rows: list[Row]) -> Chart | None:
+    series = []
+    for method in dict.fromkeys(row["method"] for row in rows):
+        name, style = METHODS.get(method, (in_words(method), "c2"))
+        by_call: dict[int, list[float]] = {}
+        for row in rows:
+            if row["method"] == method and (best := value(row, "best_so_far")) is not None:
+                by_call.setdefault(int(row["call"]), []).append(best)
+        if not by_call:
+            continue
+        ordered = [by_call[call] for call in sorted(by_call)]
+        band = [[min(v) for v in ordered], [max(v) for v in ordered]] if len(ordered[0]) > 1 else [None, None]
+        series.append(Series(name, sorted(by_call), [fmean(v) for v in ordered], style, *band))
+    if not series:
+        return None
+    title = f"Best so far: {PROPERTIES.get(objective, in_words(objective))}"
+    return lines(
+        title, series, x_label="oracle calls", y_label="value", caption="higher is better; the axis ends at the budget"
+    )
+
+
+def _winner(row: Row, easel: Easel) -> Chapter:
+    nearest = next((name for name in row if "nearest" in name or "neighbour" in name), "")
+    notes = {"score": shown(row, "value"), "sa_score": shown(row, "sa_score")}
+    return molecule(row["smiles"], easel, notes | {"nearest": shown(row, nearest)})

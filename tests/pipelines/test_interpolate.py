@@ -1,0 +1,136 @@
+import csv
+import json
+import math
+import shutil
+from itertools import groupby
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from pipelines import interpolate
+from vaemol.notation import SELFIES_PATTERN, symbols, to_text
+from vaeseq import checkpoint
+from vaeseq.checkpoint import Checkpoint
+from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.tokenizer import Tokenizer
+from vaetext.everyday import sentences
+
+TINY = Path(__file__).parents[1] / "tiny.yaml"
+SMILES = ["CCO", "CCCO", "CC(=O)Oc1ccccc1C(=O)O", "OC1CCCC1N", "c1ccncc1", "CCOC(=O)C#N", "CN1CCCCC1", "CCCl"]
+DOMAINS = {
+    "molecules": {"name": "molecules", "notation": "selfies", "max_length": 20},
+    "sentences": {"name": "sentences", "source": "everyday", "max_length": 12}
+    | {"max_words": 50, "max_characters": 500, "lower": False},
+}
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A folder with params, prepared rows and an untrained model of each domain."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(TINY, "params.yaml")
+    texts = [row["text"] for row in sentences(16, seed=0)]
+    write_domain("molecules", "smiles", SMILES * 2, known_symbols())
+    write_domain("sentences", "text", texts, Tokenizer.of_words(texts, size=600))
+    return tmp_path
+
+
+def known_symbols():
+    written = {symbol for smiles in SMILES for symbol in symbols(to_text(smiles, "selfies"), "selfies")}
+    return Tokenizer.of_symbols(written, SELFIES_PATTERN)
+
+
+def write_domain(domain, column, texts, tokenizer):
+    prepared = Path("data/prepared", domain)
+    prepared.mkdir(parents=True)
+    split = ["train", "test"] * (len(texts) // 2)
+    pq.write_table(pa.table({column: texts, "split": split}), prepared / "rows.parquet")
+    config = VAEConfig(tokenizer.size, 6, EncoderConfig("bilstm", 8, 16), DecoderConfig("lstm", 8, 24))
+    torch.manual_seed(0)
+    vae = SequenceVAE.build(config)
+    checkpoint.save(Path("models", domain), Checkpoint(vae, config, tokenizer, DOMAINS[domain]), card="a test's model")
+
+
+def table(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_every_path_has_its_ends_and_both_kinds(house, domain):
+    interpolate.main(domain)
+    out = house / "reports" / domain / "interpolate"
+    rows = table(out / "paths.csv")
+    assert {row["origin"] for row in rows} == {"held_out", "random"}
+    for (_, origin, _), steps in groupby(rows, key=lambda row: (row["path"], row["origin"], row["kind"])):
+        steps = list(steps)
+        assert [int(row["step"]) for row in steps] == list(range(9))
+        assert [float(row["t"]) for row in steps] == [step / 8 for step in range(9)]
+        assert all(row["given"] for row in (steps[0], steps[-1])) == (origin == "held_out")
+        assert not any(row["given"] for row in steps[1:-1])
+    assert [row["kind"] for row in rows[::9]] == ["slerp", "lerp"] * 3
+    figures = json.loads((house / "reports" / domain / "interpolate.json").read_text())
+    assert set(figures) == {"slerp", "lerp"}
+    assert figures["slerp"]["paths"] == 3
+    assert figures["slerp"]["both_ends_exact_of"] == 2
+
+
+def test_molecules_are_described_and_drawn(house):
+    interpolate.main("molecules")
+    out = house / "reports/molecules/interpolate"
+    rows = table(out / "paths.csv")
+    for row in rows:
+        assert (row["valid"] == "True") == bool(row["text"])
+        assert bool(row["qed"]) == bool(row["text"])
+    figures = json.loads((house / "reports/molecules/interpolate.json").read_text())
+    assert figures["lerp"]["validity_of"] == 27
+    drawn = sorted(path.name for path in out.glob("*.png"))
+    assert drawn == ["path_0.png", "path_1.png", "path_2.png"]
+    assert list(table(out / "posterior_table.csv")[0]) == ["input", "mean", "sample_1", "sample_2", "sample_3"]
+
+
+def test_sentences_carry_their_labels(house):
+    interpolate.main("sentences")
+    rows = table(house / "reports/sentences/interpolate/paths.csv")
+    assert set(rows[0]) >= {"parses", "frame", "tense", "polarity", "subject", "topic", "labels_changed"}
+    figures = json.loads((house / "reports/sentences/interpolate.json").read_text())["slerp"]
+    assert (figures["parse_fraction_of"], figures["at_most_one_label_of"]) == (27, 24)
+
+
+def test_a_named_pair_that_the_model_cannot_read_is_left_out(house, capsys):
+    interpolate.main("molecules")
+    assert "left out: molecule 'Cn1cnc2c1c(=O)n(C)c(=O)n2C'" in capsys.readouterr().err
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("Cn1cnc2c1c(=O)n(C)c(=O)n2C", "OC1CCCC1N"))
+    interpolate.main("molecules")
+    first = table(house / "reports/molecules/interpolate/paths.csv")[:9]
+    assert {row["origin"] for row in first} == {"named"}
+    assert [first[0]["given"], first[-1]["given"]] == ["CC(=O)Oc1ccccc1C(=O)O", "NC1CCCC1O"]
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_the_same_files_come_out_twice(house, domain):
+    def files():
+        interpolate.main(domain)
+        found = sorted(path for path in (house / "reports").rglob("*") if path.is_file())
+        return {path: path.read_bytes() for path in found}
+
+    assert files() == files()
+
+
+def test_nothing_to_walk_between_is_no_fault(house):
+    text = Path("params.yaml").read_text()
+    for setting in ("pairs: 2", "random: 1", "posterior_rows: 5"):
+        text = text.replace(setting, setting.split(":")[0] + ": 0")
+    Path("params.yaml").write_text(text)
+    interpolate.main("sentences")
+    assert json.loads((house / "reports/sentences/interpolate.json").read_text()) == {}
+    assert table(house / "reports/sentences/interpolate/paths.csv") == []
+
+
+def test_a_table_shows_what_is_not_known_as_blank(tmp_path):
+    interpolate.write_table(tmp_path / "a.csv", [{"a": math.nan, "b": None, "c": 1 / 3, "d": "x,y"}])
+    assert (tmp_path / "a.csv").read_text() == 'a,b,c,d\n,,0.333333,"x,y"\n'

@@ -1,0 +1,119 @@
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from pipelines import optimize
+from vaemol import oracles
+from vaemol.notation import SELFIES_PATTERN, symbols, to_text
+from vaeseq import checkpoint
+from vaeseq.checkpoint import Checkpoint
+from vaeseq.errors import InputError
+from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.tokenizer import Tokenizer
+
+TINY = Path(__file__).parents[1] / "tiny.yaml"
+SMILES = ["CCO", "CCCO", "CC(=O)Oc1ccccc1C(=O)O", "OC1CCCC1N", "c1ccncc1", "CCOC(=O)C#N", "CN1CCCCC1", "CCCl"]
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A folder with params, prepared rows and an untrained model of molecules."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LATENTPATH_WORK", str(tmp_path / "elsewhere"))
+    Path("params.yaml").write_text(
+        TINY.read_text().replace("budget: 30", "budget: 12").replace("batch: 10", "batch: 4")
+    )
+    prepared = Path("data/prepared/molecules")
+    prepared.mkdir(parents=True)
+    pq.write_table(pa.table({"smiles": SMILES, "split": ["train"] * 7 + ["test"]}), prepared / "rows.parquet")
+    written = {symbol for smiles in SMILES for symbol in symbols(to_text(smiles, "selfies"), "selfies")}
+    tokenizer = Tokenizer.of_symbols(written, SELFIES_PATTERN)
+    config = VAEConfig(tokenizer.size, 6, EncoderConfig("bilstm", 8, 16), DecoderConfig("lstm", 8, 24))
+    torch.manual_seed(0)
+    vae = SequenceVAE.build(config)
+    with torch.no_grad():  # an untrained model is nearly deaf to z
+        for parameter in vae.parameters():
+            parameter.mul_(4)
+    domain = {"name": "molecules", "notation": "selfies", "max_length": 20}
+    checkpoint.save(Path("models/molecules"), Checkpoint(vae, config, tokenizer, domain), card="a test's model")
+    return tmp_path
+
+
+def table(name):
+    with Path("reports/molecules/optimize", name).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def kept_calls(house):
+    return next((house / "elsewhere").rglob("calls.csv"))
+
+
+def test_every_run_spends_its_budget_and_its_best_is_shown(house):
+    optimize.main("molecules")
+    rows = table("calls.csv")
+    assert list(rows[0]) == ["objective", "method", "seed", "call", "smiles", "value", "best_so_far", "seconds"]
+    runs = {(row["objective"], row["method"]) for row in rows}
+    assert runs == {(o, m) for o in ("qed", "penalised_log_p") for m in ("bayesian", "random_prior")}
+    for run in runs:
+        mine = [row for row in rows if (row["objective"], row["method"]) == run]
+        assert [int(row["call"]) for row in mine] == list(range(1, 13))
+        best = [float(row["best_so_far"]) for row in mine if row["best_so_far"]]
+        assert best == sorted(best)
+    best = table("best.csv")
+    assert [int(row["rank"]) for row in best if row["objective"] == "qed"] == list(range(1, 11))
+    for row in best:
+        assert float(row["value"]) == pytest.approx(oracles.ORACLES[row["objective"]]([row["smiles"]])[0], abs=1e-4)
+        assert 0 <= float(row["nearest_training_similarity"]) <= 1
+    figures = json.loads(Path("reports/molecules/optimize.json").read_text())
+    assert figures["qed"]["calls"] == figures["qed"]["random_calls"] == 12
+    assert figures["qed"]["best"] == pytest.approx(float(best[0]["value"]), abs=1e-4)
+    assert figures["qed"]["best"] >= figures["qed"]["best_at_start"]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.55, 0.9])
+def test_a_killed_run_goes_on(house, share, monkeypatch):
+    optimize.main("molecules")
+    rows, log = table("calls.csv"), kept_calls(house)
+    content = log.read_bytes()
+    log.write_bytes(content[: int(share * len(content))])
+    shutil.rmtree("reports")
+    asked = []
+    monkeypatch.setattr(oracles, "qed", counted(oracles.qed, asked))
+    optimize.main("molecules")
+    # The cut may leave the name of one call that is made again.
+    assert 0 <= len(asked) - (24 - content[: int(share * len(content))].count(b'"qed"')) <= 1
+    columns = ("objective", "method", "call", "smiles", "value", "best_so_far")
+    assert [[row[name] for name in columns] for row in table("calls.csv")] == [
+        [row[name] for name in columns] for row in rows
+    ]
+
+
+def counted(oracle, asked):
+    def count(smiles):
+        asked.extend(smiles)
+        return oracle(smiles)
+
+    return count
+
+
+def test_another_model_or_setting_starts_afresh(house):
+    optimize.main("molecules")
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("max_heavy_atoms: 38", "max_heavy_atoms: 20"))
+    optimize.main("molecules")
+    assert len(list((house / "elsewhere").rglob("calls.csv"))) == 2
+    assert not Path("work").exists()
+
+
+def test_sentences_have_nothing_to_optimise(house):
+    with pytest.raises(InputError, match="domain must be molecules, got 'sentences'"):
+        optimize.main("sentences")
+    shutil.rmtree("models")
+    with pytest.raises(InputError, match="models/molecules"):
+        optimize.main("molecules")

@@ -1,0 +1,168 @@
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from pipelines import report
+from pipelines.stage import DOMAINS
+from vaeseq.errors import InputError
+
+ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page: its elements, and the text outside the style sheet."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.words, self._in_style = [], [], False
+        self.feed(text)
+        self.text = "".join(self.words)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self._in_style = tag == "style"
+
+    def handle_endtag(self, tag):
+        self._in_style = False
+
+    def handle_data(self, data):
+        if not self._in_style:
+            self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory, write_outputs):
+    root = tmp_path_factory.mktemp("report")
+    write_outputs(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def page(root):
+    return report.page(root)
+
+
+def test_the_page_is_small_and_has_every_chapter(page):
+    assert len(page) < report.LARGEST
+    found = {attrs["id"] for _, attrs in Page(page.decode()).elements if "id" in attrs}
+    chapters = {"data", "training", "figures", "samples", "reconstructions", "map", "paths", "posterior"}
+    assert found >= {f"{domain}-{chapter}" for domain in DOMAINS for chapter in chapters} | {"molecules-optimisation"}
+
+
+def test_every_link_has_its_place(page):
+    elements = Page(page.decode()).elements
+    places = {f"#{attrs['id']}" for _, attrs in elements if "id" in attrs}
+    assert {attrs["href"] for tag, attrs in elements if tag == "a"} <= places
+
+
+def assert_loads_nothing(text):
+    page = Page(text)
+    assert not {tag for tag, _ in page.elements} & {"script", "iframe", "object", "embed", "base", "form"}
+    for tag, attrs in page.elements:
+        assert not [name for name in attrs if name.startswith("on") or name in ("style", "srcset", "srcdoc")], tag
+        for name in ("src", "href", "xlink:href", "action", "background"):
+            assert attrs.get(name, "#").startswith(("#", "data:")), (tag, attrs)
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+def test_nothing_is_loaded_and_nothing_runs(page):
+    assert_loads_nothing(page.decode())
+    policy = next(attrs["content"] for tag, attrs in Page(page.decode()).elements if "http-equiv" in attrs)
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+
+
+def test_the_policy_lets_the_style_sheet_in(page):
+    style = re.search(r"<style>(.*?)</style>", page.decode(), re.DOTALL)[1]
+    assert base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() in page.decode()
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=http://x.example/a.png onerror=alert(1)>',
+    "=HYPERLINK('http://x.example')",
+    "</style><svg onload=alert(1)>",
+    "{{ 7 * 7 }} & \u202e \x00 {% raw %}",
+    "x" * 100_000,
+)
+
+
+def test_no_string_of_the_data_becomes_markup(tmp_path, write_outputs, write_json, write_csv):
+    write_outputs(tmp_path, smiles=HOSTILE, texts=HOSTILE)
+    for domain in DOMAINS:
+        source = json.loads((tmp_path / "data/raw" / domain / "source.json").read_text())
+        files = [file | {"path": HOSTILE[0]} for file in source["files"]]
+        write_json(
+            tmp_path / "data/raw" / domain / "source.json", {"name": HOSTILE[0], "licence": HOSTILE[1], "files": files}
+        )
+        summary = json.loads((tmp_path / "data/prepared" / domain / "summary.json").read_text())
+        summary |= {
+            "source": HOSTILE[5],
+            "licence": HOSTILE[1],
+            "rejected": {HOSTILE[0]: 1},
+            "changed": {HOSTILE[1]: 2},
+        }
+        write_json(tmp_path / "data/prepared" / domain / "summary.json", summary)
+        write_json(tmp_path / "reports" / domain / "evaluate.json", {"test": {HOSTILE[0]: 1.0}})
+        write_json(tmp_path / "reports" / domain / "interpolate.json", {HOSTILE[1]: {HOSTILE[0]: 1.0}})
+        rows = [{"split": "train", "text": "a", "x": i, "y": i, HOSTILE[0]: HOSTILE[i]} for i in range(5)]
+        write_csv(tmp_path / "reports" / domain / "evaluate/latent_map.csv", rows)
+    page = report.page(tmp_path)
+    assert len(page) < report.LARGEST
+    text = page.decode()
+    assert_loads_nothing(text)
+    assert HOSTILE[0] in Page(text).text
+    assert HOSTILE[2] in Page(text).text
+    assert "{{ 7 * 7 }}" in text
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_what_has_not_been_run_is_left_out(tmp_path, write_outputs, domain):
+    write_outputs(tmp_path)
+    for path in sorted((tmp_path / "reports" / domain).rglob("*"), reverse=True):
+        if path.is_file():
+            path.unlink()
+            assert f'id="{domain}"'.encode() in report.page(tmp_path)
+    (tmp_path / "data/prepared" / domain / "summary.json").unlink()
+    assert f"Nothing has been run for {domain} yet" in report.page(tmp_path).decode()
+
+
+def test_the_same_files_give_the_same_bytes(root, page):
+    assert report.page(root) == page
+
+
+def test_pictures_give_way_to_text_where_the_page_would_be_too_large(root, page, monkeypatch):
+    monkeypatch.setattr(report, "LARGEST", len(page) - 1)
+    smaller = report.page(root)
+    assert len(smaller) < len(page)
+    assert ASPIRIN in Page(smaller.decode()).text
+
+
+def test_a_broken_file_is_named(tmp_path, write_outputs):
+    write_outputs(tmp_path)
+    (tmp_path / "reports/molecules/evaluate.json").write_text("[")
+    with pytest.raises(InputError, match=r"evaluate\.json must be JSON"):
+        report.page(tmp_path)
+
+
+def test_a_figure_tells_what_it_was_taken_over(page):
+    assert re.search(r"0\.061<small>of 700</small>", page.decode())
+    assert re.search(r"6\.47<small>cap 6\.55</small>", page.decode())
+
+
+def test_nested_figures_have_a_column_each(page):
+    heads = re.findall(r'<th scope="col" class="num">([^<]*)', page.decode())
+    assert {"Slerp held out", "Slerp random", "lerp"} <= set(heads)
+
+
+def test_an_end_that_a_path_misses_is_shown(page):
+    missed = '<span class="t">asked for</span><span><bdi>The old sailor did not sell his boat.</bdi>'
+    assert page.decode().count(missed) == 2  # of two held-out pairs and two kinds of path, lerp starts at another text
+
+
+def test_words_that_differ_are_marked(page):
+    assert "The <mark>young</mark> <mark>teacher</mark> did not sell the house." in page.decode()

@@ -1,0 +1,169 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+from rdkit import Chem
+
+from vaemol.cli import main
+from vaemol.interpolation import interpolate
+
+ENDS = "CC(=O)Oc1ccccc1C(=O)O", "OC1CCCC1N"
+
+
+@pytest.fixture
+def vaemol(model, capsys, monkeypatch):
+    """Runs a command on the small model: exit code, rows, messages."""
+
+    def run(command, *arguments, stdin=b""):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        code = main([command, "--model", str(model), *map(str, arguments)])
+        out, err = capsys.readouterr()
+        rows = json.loads(out) if "json" in arguments else list(csv.DictReader(io.StringIO(out)))
+        assert "Traceback" not in err
+        return code, rows, err
+
+    return run
+
+
+def test_sample_is_the_function(vaemol, space):
+    code, rows, _ = vaemol("sample", "--count", 300, "--seed", 3, "--temperature", 0.5)
+    assert code == 0
+    assert len(rows) == 300
+    assert [row["smiles"] for row in rows[:256]] == space.sample(256, temperature=0.5, seed=3)
+
+
+def test_encode_then_decode_is_reconstruct(vaemol, space, tmp_path):
+    path = tmp_path / "codes.csv"
+    assert vaemol("encode", *ENDS, "--output", path)[0] == 0
+    _, decoded, _ = vaemol("decode", path)
+    _, piped, _ = vaemol("decode", stdin=path.read_bytes())
+    _, reconstructed, _ = vaemol("reconstruct", *ENDS)
+    wanted = space.reconstruct(ENDS)
+    assert [row["smiles"] for row in decoded] == [row["smiles"] for row in piped] == wanted
+    assert [row["reconstruction"] for row in reconstructed] == wanted
+
+
+def test_bad_rows_are_kept_and_the_others_go_on(vaemol):
+    lines = b"CCO\nnonsense\n\n\xff\xfe\n" + b"C" * 100_000 + b"\n[238U]\nOCC\n=1+1\n"
+    code, rows, err = vaemol("encode", stdin=lines)
+    assert code == 1
+    assert [bool(row["error"]) for row in rows] == [False, True, True, True, True, True, False, True]
+    assert rows[0]["z_1"] == rows[6]["z_1"] != ""
+    assert rows[1]["z_1"] == ""
+    assert rows[7]["smiles"] == "'=1+1"
+    assert err == "error: 6 of 8 rows failed: see their error column\n"
+
+
+def test_only_bad_rows(vaemol):
+    for command in ("encode", "reconstruct"):
+        code, rows, _ = vaemol(command, "nonsense")
+        assert (code, len(rows)) == (1, 1)
+        assert "unparsable" in rows[0]["error"]
+
+
+@pytest.mark.parametrize(
+    "table", ["a,b\n1,2\n", "z_1,z_2\n1,2\n", "CCO\n", "z_1,z_2,z_3,z_4,z_5,z_6,z_7\n", "\n", "\xff\n", ""]
+)
+def test_a_table_that_holds_no_codes_is_refused(vaemol, table):
+    code, rows, err = vaemol("decode", stdin=table.encode("latin-1"))
+    assert (code, rows) == (1, [])
+    assert err.startswith("error: codes must be")
+
+
+def test_bad_codes_are_kept_and_the_others_go_on(vaemol):
+    header = "error," + ",".join(f"z_{i}" for i in range(1, 7))
+    lines = [header, ",1,2,3,4,5,6", ",1,2,3,x,5,6", ",1,2", ",1,2,3,nan,5,6", ",,,,,,", ',"1,2', ",6,5,4,3,2,1"]
+    code, rows, _ = vaemol("decode", stdin="\n".join(lines).encode())
+    assert code == 1
+    assert [bool(row["error"]) for row in rows] == [False, True, True, True, True, True, False]
+    bare, _, _ = vaemol("decode", stdin=b"1,2,3,4,5,6\n")
+    assert bare == 0
+    assert vaemol("decode", stdin=b"1,2,3,4,5,6\nx\n")[0] == 1
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_interpolate_draws_what_it_writes(vaemol, space, tmp_path, suffix):
+    image = tmp_path / f"path.{suffix}"
+    code, rows, _ = vaemol("interpolate", *ENDS, "--steps", 5, "--kind", "lerp", "--image", image)
+    assert code == 0
+    points = interpolate(space, *ENDS, steps=5, kind="lerp")
+    assert [row["smiles"] for row in rows] == [point.smiles for point in points]
+    assert [float(row["similarity_end"] or "nan") for row in rows] == pytest.approx(
+        [point.similarity_end for point in points], rel=1e-8, nan_ok=True
+    )
+    assert image.read_bytes().startswith({"png": b"\x89PNG", "svg": b"<"}[suffix])
+
+
+def test_pairs_come_from_standard_input(vaemol):
+    code, rows, _ = vaemol("interpolate", "--steps", 3, stdin=b"CCO OC1CCCC1N\nCCO\nCCO\tnonsense\n")
+    assert code == 1
+    assert [row["path"] for row in rows] == ["1", "1", "1", "2", "3"]
+    assert "two molecules" in rows[3]["error"]
+    assert "nonsense" in rows[4]["error"]
+
+
+def test_formats(vaemol, tmp_path):
+    code, rows, _ = vaemol("reconstruct", *ENDS, "nonsense", "--format", "json")
+    assert code == 1
+    assert rows[2]["reconstruction"] == ""
+    path = tmp_path / "path.sdf"
+    assert vaemol("reconstruct", *ENDS, "nonsense", "--output", path)[0] == 1
+    records = path.read_text().split("$$$$\n")[:-1]
+    assert len(records) == 3
+    assert "unparsable" in records[2]
+    assert Chem.MolFromMolBlock(records[0]) is not None
+
+
+def test_optimize_resumes_from_its_calls(vaemol, tmp_path):
+    calls, image = tmp_path / "calls.csv", tmp_path / "best.svg"
+    options = ("--budget", 12, "--initial", 6, "--batch", 3, "--calls", calls)
+    code, rows, err = vaemol("optimize", "--objective", "similarity:OCC", *options, "--image", image)
+    assert code == 0
+    assert [int(row["call"]) for row in rows] == list(range(1, 13))
+    assert err.splitlines()[-1].startswith("12 of 12 calls, best ")
+    assert image.exists()
+    content = calls.read_bytes()
+    calls.write_bytes(content[: len(content) // 2])
+    _, again, _ = vaemol("optimize", "--objective", "similarity:OCC", *options)
+    assert [row["smiles"] for row in again] == [row["smiles"] for row in rows]
+    assert vaemol("optimize", "--objective", "nothing")[2].startswith("error: objective must be")
+
+
+def test_usage_errors_are_two(capsys):
+    for arguments in ([], ["fly"], ["sample", "--count", "0"], ["interpolate", "C", "N", "--steps", "1"]):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+    with pytest.raises(SystemExit, match="2"):
+        main(["sample", "--image", "x.gif"])
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("place", ["nowhere", "foreign"])
+def test_a_model_that_is_none_is_named(place, tmp_path, capsys):
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "config.json").write_text('{"a": 1}')
+    assert main(["sample", "--model", str(tmp_path / place)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: model ")
+    assert place in err
+
+
+def test_an_output_that_cannot_be_written_is_named(vaemol, tmp_path):
+    code, _, err = vaemol("sample", "--output", tmp_path / "no" / "such" / "file.csv")
+    assert code == 1
+    assert err.startswith("error: ")
+
+
+def test_a_reader_that_leaves_early_is_no_fault(model):
+    command = [sys.executable, "-c", "import sys; from vaemol.cli import main; sys.exit(main())"]
+    with subprocess.Popen(
+        [*command, "sample", "--count", "3000", "--model", model], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""

@@ -1,0 +1,95 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vaemol.interpolation import PathPoint, described, identity, interpolate, judged, measures, spearman
+from vaeseq.errors import InputError
+from vaeseq.walks import Walk
+
+ETHANOL, PROPANOL, BENZENE = "CCO", "CCCO", "c1ccccc1"
+POINTS = [(0.0, ETHANOL), (0.25, PROPANOL), (0.5, ""), (0.75, PROPANOL), (1.0, BENZENE)]
+
+
+def test_a_point_has_its_similarities_and_properties():
+    points = described(POINTS, ETHANOL, BENZENE)
+    assert points[0].similarity_start == points[-1].similarity_end == 1
+    assert points[-1].similarity_start == points[0].similarity_end == 0
+    assert 0 < points[1].similarity_start < 1
+    assert points[-1].log_p == pytest.approx(1.6866, abs=1e-3)  # Wildman & Crippen: 6 (0.1581 + 0.1230)
+    assert points[2][:2] == (0.5, "")
+    assert all(math.isnan(value) for value in points[2][2:])
+
+
+def test_measures_against_a_table_by_hand():
+    found = measures(described(POINTS, ETHANOL, BENZENE), ETHANOL, BENZENE)
+    assert found.both_ends_exact
+    assert (found.validity, found.validity_of) == (0.8, 5)
+    assert (found.distinct_interior, found.distinct_interior_of) == (1, 3)
+    # ranks of similarity to the first end: 4, 2.5, 2.5, 1 at places 1, 2, 3, 4
+    assert found.spearman == pytest.approx(-4.5 / math.sqrt(5 * 4.5))
+    neighbours = described(POINTS, ETHANOL, BENZENE)
+    known = (neighbours[1].similarity_start, neighbours[3].similarity_end)
+    assert found.neighbour_tanimoto == pytest.approx(sum(known) / 2)
+
+
+def test_a_missed_end_shows():
+    points = described(POINTS, ETHANOL, BENZENE)
+    assert not measures(points, PROPANOL, BENZENE).both_ends_exact
+    assert not measures(points, ETHANOL, PROPANOL).both_ends_exact
+    # The ends are no discovery.
+    assert measures(points, PROPANOL, BENZENE).distinct_interior == 0
+
+
+def test_a_path_without_molecules_has_no_order():
+    found = measures([PathPoint(t, "", *[math.nan] * 5) for t in (0.0, 1.0)], ETHANOL, BENZENE)
+    assert (found.both_ends_exact, found.validity, found.distinct_interior) == (False, 0, 0)
+    assert math.isnan(found.spearman)
+    assert math.isnan(found.neighbour_tanimoto)
+
+
+@given(values=st.lists(st.floats(-1e6, 1e6), min_size=2, unique=True))
+def test_spearman_sees_order_only(values):
+    assert spearman(values, [math.atan(value / 1e6) for value in values]) == pytest.approx(1, abs=1e-9)
+    assert spearman(values, [-value for value in values]) == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [2.0, 2.0]])
+def test_spearman_of_nothing_that_varies_is_nan(values):
+    assert math.isnan(spearman(values, values))
+
+
+@pytest.mark.parametrize("kind", ["slerp", "lerp"])
+def test_interpolate_walks_between_posterior_means(space, kind):
+    points = interpolate(space, ETHANOL, "OC1CCCC1N", steps=5, kind=kind)
+    assert [point.t for point in points] == [0, 0.25, 0.5, 0.75, 1]
+    assert [points[0].smiles, points[-1].smiles] == space.reconstruct([ETHANOL, "OC1CCCC1N"])
+
+
+@pytest.mark.parametrize("bad", ["", "nonsense", "C" * 100_000, "[Xe]"])
+def test_a_molecule_that_cannot_be_read_is_named(space, bad):
+    with pytest.raises(InputError, match="molecule"):
+        interpolate(space, ETHANOL, bad)
+
+
+def test_identity_is_canonical(space):
+    assert identity(space, "OCC") == ETHANOL
+    with pytest.raises(InputError, match="nonsense"):
+        identity(space, "nonsense")
+
+
+def test_figures_over_walks_state_what_they_are_of():
+    walks = [Walk(POINTS, ETHANOL, BENZENE, asked=True), Walk(POINTS, PROPANOL, BENZENE, asked=True)]
+    walks.append(Walk(POINTS, ETHANOL, BENZENE, asked=False))
+    rows, figures = judged(walks, {})
+    assert (figures["both_ends_exact"], figures["both_ends_exact_of"]) == (0.5, 2)
+    assert (figures["validity"], figures["validity_of"]) == (0.8, 15)
+    assert figures["distinct_interior_median"] == 1
+    assert [row["valid"] for row in rows[0]] == [True, True, False, True, True]
+    assert [row["text"] for row in rows[0]] == [smiles for _, smiles in POINTS]
+
+
+def test_figures_that_are_not_known_are_none():
+    _, figures = judged([Walk([(0.0, ""), (1.0, "")], "", "", asked=False)], {})
+    assert figures["both_ends_exact"] is figures["spearman_median"] is figures["neighbour_tanimoto"] is None

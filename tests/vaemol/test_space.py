@@ -1,0 +1,56 @@
+import json
+import shutil
+
+import pytest
+import torch
+
+from vaemol.molecule import canonical, parse
+from vaemol.space import MoleculeSpace
+from vaeseq.errors import InputError
+from vaeseq.space import LatentSpace
+
+
+def test_decoded_texts_are_canonical_or_empty(space):
+    decoded = space.sample(60, seed=1)
+    assert any(decoded)
+    for smiles in filter(None, decoded):
+        assert canonical(parse(smiles)) == smiles
+
+
+def test_the_same_molecule_has_the_same_code(space):
+    posterior = space.encode(["OCC", "CCO", "C(O)C"])
+    assert posterior.batch_shape == (3,)
+    assert posterior.event_shape == (space.latent,)
+    torch.testing.assert_close(posterior.mean, posterior.mean[:1].expand(3, -1), rtol=0, atol=1e-6)
+
+
+def test_reconstruction_is_the_decoded_mean(space):
+    smiles = ["CCO", "c1ccncc1"]
+    assert space.reconstruct(smiles) == space.decode(space.encode(smiles).mean)
+
+
+def test_a_seed_decides_what_is_sampled(space):
+    assert space.sample(20, seed=1) == space.sample(20, seed=1)
+    assert space.sample(20, seed=1) != space.sample(20, seed=2)
+
+
+@pytest.mark.parametrize(
+    ("smiles", "reason"),
+    [("nonsense", "unparsable"), ("", "empty"), ("C" * 100_000, "too_long"), ("[238U]", "not trained on")],
+)
+def test_what_cannot_be_read_is_named(space, smiles, reason):
+    with pytest.raises(InputError, match=reason) as caught:
+        space.encode(["CCO", smiles])
+    assert len(str(caught.value)) < 300
+
+
+def test_a_model_of_something_else_is_refused(model, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(model, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"domain": {"name": "sentences"}}))
+    assert LatentSpace.load(folder).latent == config["latent"]
+    with pytest.raises(InputError, match="model must be one of molecules, got one of 'sentences'"):
+        MoleculeSpace.load(folder)
+    with pytest.raises(InputError, match="dvc repro"):
+        MoleculeSpace.load(tmp_path / "nowhere")

@@ -1,0 +1,76 @@
+"""Models small enough to enumerate, and corpora small enough to overfit."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vaeseq.corpus import Corpus, write_tokens
+from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.tokenizer import BOS, EOS, RESERVED
+
+
+@pytest.fixture(scope="session")
+def build_vae() -> Callable[..., SequenceVAE]:
+    """Makes a tiny random model in evaluation mode.
+
+    ``sharpness`` multiplies all weights: at 1 an untrained model is nearly uniform and deaf to z, so that wrong maths
+    would pass.
+    """
+
+    def build(
+        *,
+        vocabulary: int = 8,
+        latent: int = 2,
+        hidden: int = 6,
+        seed: int = 0,
+        sharpness: float = 3.0,
+        dropout: float = 0.0,
+    ) -> SequenceVAE:
+        torch.manual_seed(seed)
+        config = VAEConfig(
+            vocabulary, latent, EncoderConfig("bilstm", 4, hidden), DecoderConfig("lstm", 4, hidden, dropout)
+        )
+        vae = SequenceVAE.build(config).eval()
+        with torch.no_grad():
+            for parameter in vae.parameters():
+                parameter.mul_(sharpness)
+        return vae
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def all_sequences() -> Callable[[int, int], list[list[int]]]:
+    """Every ``<bos> ... <eos>`` of at most so many symbols, over ``<unk>`` and the symbols that are not reserved."""
+
+    def enumerate_sequences(vocabulary: int, longest: int) -> list[list[int]]:
+        symbols = [3, *range(len(RESERVED), vocabulary)]
+        return [
+            [BOS, *middle, EOS] for length in range(longest + 1) for middle in itertools.product(symbols, repeat=length)
+        ]
+
+    return enumerate_sequences
+
+
+@pytest.fixture
+def build_corpus(tmp_path: Path) -> Callable[..., Corpus]:
+    """Writes and loads a corpus of random rows."""
+
+    def build(
+        *, train: int, valid: int, vocabulary: int = 12, longest: int = 8, seed: int = 0, twins: bool = False
+    ) -> Corpus:
+        random = np.random.default_rng(seed)
+        rows = [
+            [BOS, *random.integers(len(RESERVED), vocabulary, random.integers(3, longest + 1)).tolist(), EOS]
+            for _ in range(train + valid)
+        ]
+        if twins:
+            rows[train:] = [rows[i % train] for i in range(valid)]
+        write_tokens(tmp_path / "tokens.safetensors", rows, [0] * train + [1] * valid, [1.0] * len(rows))
+        return Corpus.load(tmp_path)
+
+    return build

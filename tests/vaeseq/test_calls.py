@@ -1,0 +1,86 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vaeseq.calls import COLUMNS, Run, best_calls, best_so_far, recover, resumed
+from vaeseq.errors import InputError
+from vaeseq.search import Call
+
+RUN, OTHER = Run("qed", "bayesian", 0), Run("qed", "random_prior", 0)
+# What decoding can give: any text but lone surrogates.
+CALLS = st.lists(
+    st.builds(
+        Call,
+        st.text(st.characters(exclude_categories=["Cs"])),
+        st.floats(),
+        st.floats(0, 1e6).map(lambda x: round(x, 3)),
+    ),
+    max_size=5,
+)
+
+
+def written(path, run, *batches):
+    return [call for batch in resumed(path, run, lambda calls: iter(batches)) for call in batch]
+
+
+def same(a, b):
+    return [repr(call) for call in a] == [repr(call) for call in b]
+
+
+@given(calls=CALLS, cut=st.floats(0, 1))
+def test_a_cut_file_gives_its_first_calls(tmp_path_factory, calls, cut):
+    path = tmp_path_factory.mktemp("calls") / "calls.csv"
+    written(path, RUN, calls)
+    assert same(recover(path).get(RUN, []), calls)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(cut * len(content))])
+    kept = recover(path).get(RUN, [])
+    assert same(kept, calls[: len(kept)])
+    assert content.startswith(path.read_bytes())
+    # Whatever is appended next starts on a line of its own.
+    written(path, RUN, calls[len(kept) :])
+    assert same(recover(path).get(RUN, []), calls)
+    assert path.read_bytes() == content
+
+
+def test_runs_share_a_file(tmp_path):
+    path, first, second = tmp_path / "folder" / "calls.csv", [Call("a", 1.0, 0.5)], [Call("a", math.nan, 1.5)]
+    assert same(written(path, RUN, first), first)
+    assert same(written(path, OTHER, second), second)
+    assert same(written(path, RUN, second), first + second)
+    found = recover(path)
+    assert same(found[RUN], first + second)
+    assert same(found[OTHER], second)
+
+
+def test_a_call_is_in_the_file_before_the_search_goes_on(tmp_path):
+    path, batches = tmp_path / "calls.csv", [[Call("a", 1.0, 0.0)], [Call("b", 2.0, 0.0)]]
+    for number, _ in enumerate(resumed(path, RUN, lambda calls: iter(batches)), start=1):
+        assert len(recover(path)[RUN]) == number
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("no line end", "must start with the columns objective, method"),
+        ("smiles,qed\nC,1\n", "must start with the columns objective, method"),
+        (",".join(COLUMNS) + "\nqed,bayesian,0,1,C,high,0\nqed,bayesian,0,2,N,1,0\n", "record 2, is broken"),
+        (",".join(COLUMNS) + "\nqed,bayesian,0,1\nqed,bayesian,0,2,N,1,0\n", "record 2, is broken"),
+        (",".join(COLUMNS) + "\nqed,bayesian,0,2,C,1,0\n", "call must be 1, got 2"),
+    ],
+)
+def test_a_file_that_is_not_ours_is_left_as_it_is(tmp_path, content, message):
+    path = tmp_path / "calls.csv"
+    path.write_text(content)
+    with pytest.raises(InputError, match=message):
+        recover(path)
+    assert path.read_text() == content
+
+
+def test_best_so_far_and_best_calls():
+    calls = [Call(name, value, 0.0) for name, value in zip("abcde", (math.nan, 1.0, math.nan, 0.5, 2.0), strict=True)]
+    assert repr(best_so_far(calls)) == "[nan, 1.0, 1.0, 1.0, 2.0]"
+    assert [call.text for call in best_calls(calls, 2)] == ["e", "b"]
+    assert len(best_calls(calls, 9)) == 3

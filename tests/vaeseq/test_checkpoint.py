@@ -1,0 +1,266 @@
+import copy
+import json
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+
+from vaeseq import checkpoint
+from vaeseq.checkpoint import Checkpoint
+from vaeseq.corpus import batch_of
+from vaeseq.errors import InputError
+from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.space import LatentSpace
+from vaeseq.tokenizer import Tokenizer
+
+TOKENIZER = Tokenizer.of_symbols("CNO", ".")
+DOMAIN = {"name": "molecules", "notation": "smiles", "max_length": 9, "note": "ünïcode 🎉"}
+WEIGHTS = ("encoder.safetensors", "decoder.safetensors")
+TEXTS = ["CNO", "", "OOOO", "C"]
+
+
+def _checkpoint(seed: int = 0) -> Checkpoint:
+    torch.manual_seed(seed)
+    config = VAEConfig(TOKENIZER.size, 3, EncoderConfig("bilstm", 4, 5), DecoderConfig("lstm", 4, 6, 0.25))
+    return Checkpoint(SequenceVAE.build(config), config, TOKENIZER, dict(DOMAIN))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A checkpoint of ours, to be damaged."""
+    path = tmp_path / "models" / "molecules"
+    checkpoint.save(path, _checkpoint(), card="# A model\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of ours for many examples; each puts right what it breaks."""
+    path = tmp_path_factory.mktemp("model")
+    checkpoint.save(path, _checkpoint(), card="")
+    return path
+
+
+@torch.no_grad()
+def test_what_is_saved_is_loaded_bit_by_bit(folder: Path) -> None:
+    saved, loaded = _checkpoint(), checkpoint.load(folder)
+    assert loaded.config == saved.config
+    assert loaded.domain == DOMAIN
+    weights = saved.vae.state_dict()
+    assert loaded.vae.state_dict().keys() == weights.keys()
+    assert all(value.equal(weights[name]) for name, value in loaded.vae.state_dict().items())
+    batch = batch_of(TOKENIZER.encode_batch(TEXTS))
+    assert loaded.tokenizer.encode_batch(TEXTS) == TOKENIZER.encode_batch(TEXTS)
+    saved.vae.eval()
+    one, other = saved.vae.encoder(batch.tokens), loaded.vae.encoder(batch.tokens)
+    assert one.mean.equal(other.mean)
+    assert one.stddev.equal(other.stddev)
+    assert saved.vae.decoder(one.mean).log_prob(batch.tokens).equal(loaded.vae.decoder(one.mean).log_prob(batch.tokens))
+
+
+def test_a_loaded_model_is_ready_to_be_used_and_not_to_be_trained(folder: Path) -> None:
+    assert not any(module.training for module in checkpoint.load(folder).vae.modules())
+
+
+def test_the_folder_holds_what_it_says(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json", "encoder.safetensors", "decoder.safetensors", "prior.safetensors", "tokenizer.json", "README.md",
+    }  # fmt: skip
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert config["format_version"] == checkpoint.FORMAT_VERSION
+    assert (config["vocabulary"], config["latent"]) == (TOKENIZER.size, 3)
+    assert config["decoder"] == {"kind": "lstm", "embedding": 4, "hidden": 6, "dropout": 0.25}
+    assert (folder / "README.md").read_text(encoding="utf-8") == "# A model\n"
+
+
+def test_saving_again_replaces_the_model(folder: Path) -> None:
+    checkpoint.save(folder, _checkpoint(seed=1), card="# Another\n")
+    weights = _checkpoint(seed=1).vae.state_dict()
+    assert all(value.equal(weights[name]) for name, value in checkpoint.load(folder).vae.state_dict().items())
+
+
+@pytest.mark.parametrize("name", [*WEIGHTS, "prior.safetensors", "config.json", "tokenizer.json"])
+def test_a_missing_file_is_an_input_error(name: str, folder: Path) -> None:
+    (folder / name).unlink()
+    with pytest.raises(InputError, match=folder.name):
+        checkpoint.load(folder)
+
+
+def test_a_missing_folder_is_an_input_error_that_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="dvc repro"):
+        checkpoint.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", [*WEIGHTS, "config.json", "tokenizer.json"])
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 0.99])
+def test_a_truncated_file_is_an_input_error(share: float, name: str, folder: Path) -> None:
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(InputError):
+        checkpoint.load(folder)
+
+
+@pytest.mark.parametrize("name", [*WEIGHTS, "prior.safetensors", "config.json", "tokenizer.json"])
+def test_a_foreign_file_is_an_input_error(name: str, folder: Path) -> None:
+    for content in [b"\x80\x05]\x94.", b"[]", b"null", b'"text"', b"{}", b"\xff\xfe", bytes(100)]:
+        (folder / name).write_bytes(content)
+        with pytest.raises(InputError):
+            checkpoint.load(folder)
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    with pytest.raises(InputError):
+        checkpoint.load(folder)
+
+
+def test_a_config_nested_without_end_is_an_input_error(folder: Path) -> None:
+    (folder / "config.json").write_bytes(b"[" * 100_000)
+    with pytest.raises(InputError):
+        checkpoint.load(folder)
+
+
+class Trap:
+    """Runs as soon as anything unpickles it."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
+        return pytest.fail, ("a pickle in a model folder was executed",)
+
+
+@pytest.mark.parametrize("name", [*WEIGHTS, "config.json", "tokenizer.json"])
+def test_nothing_in_a_folder_is_executed(name: str, folder: Path) -> None:
+    (folder / name).write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(InputError):
+        checkpoint.load(folder)
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None, [1]])
+def test_another_format_version_is_named(version: object, folder: Path) -> None:
+    stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(stored | {"format_version": version}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"format version .* reads 1"):
+        checkpoint.load(folder)
+
+
+def test_weights_of_another_size_are_an_input_error(folder: Path) -> None:
+    stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(stored | {"latent": 4}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"encoder\.safetensors"):
+        checkpoint.load(folder)
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_a_missing_or_an_unknown_weight_is_an_input_error(name: str, folder: Path) -> None:
+    weights = load_file(folder / name)
+    save_file(weights | {"stranger": torch.zeros(1)}, folder / name)
+    with pytest.raises(InputError, match="stranger"):
+        checkpoint.load(folder)
+    save_file(dict(list(weights.items())[1:]), folder / name)
+    with pytest.raises(InputError, match=name):
+        checkpoint.load(folder)
+
+
+def test_the_tokenizer_of_another_model_is_an_input_error(folder: Path) -> None:
+    Tokenizer.of_symbols("CNOS", ".").save(folder / "tokenizer.json")
+    with pytest.raises(InputError, match="vocabulary is 8, its tokenizer has 9"):
+        checkpoint.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value"),
+    [
+        ("encoder", "kind", "transformer"),
+        ("decoder", "kind", None),
+        ("prior", "kind", "vamp"),
+        ("encoder", "hidden", "256"),
+        ("encoder", "hidden", -1),
+        ("encoder", "hidden", 0),
+        ("decoder", "embedding", 2.5),
+        ("decoder", "dropout", 1.5),
+        ("decoder", "dropout", "none"),
+        ("decoder", "surprise", 1),
+        (None, "latent", "3"),
+        (None, "latent", None),
+        (None, "latent", -3),
+        (None, "vocabulary", 3),
+        (None, "domain", None),
+        (None, "domain", [1]),
+        (None, "encoder", []),
+        (None, "surprise", 1),
+    ],
+)
+def test_a_config_out_of_range_is_an_input_error(part: str | None, key: str, value: object, folder: Path) -> None:
+    stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (stored[part] if part else stored)[key] = value
+    (folder / "config.json").write_text(json.dumps(stored), encoding="utf-8")
+    with pytest.raises(InputError):
+        LatentSpace.load(folder)
+
+
+def _places(tree: object, place: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(tree, dict):
+        for key, branch in tree.items():
+            yield (*place, key)
+            yield from _places(branch, (*place, key))
+
+
+# Sizes stay small: a config that asks for a terabyte is refused by the machine, not by us.
+value = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 40) | st.floats(width=16) | st.text(max_size=5) | st.just("lstm"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(data=st.data())
+def test_a_mutated_config_is_read_or_refused(data: st.DataObject, shared: Path) -> None:
+    path = shared / "config.json"
+    whole = path.read_text(encoding="utf-8")
+    stored = copy.deepcopy(json.loads(whole))
+    for _ in range(data.draw(st.integers(1, 2))):
+        *above, key = data.draw(st.sampled_from(sorted(_places(stored)) or [("format_version",)]))
+        branch = stored
+        for name in above:
+            branch = branch[name]
+        if data.draw(st.booleans()):
+            branch[key] = data.draw(value)
+        else:
+            branch.pop(key, None)
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    try:
+        space = LatentSpace.load(shared)
+    except InputError:
+        return
+    finally:
+        path.write_text(whole, encoding="utf-8")
+    assert space.encode(["CNO"]).mean.shape == (1, space.latent)
+
+
+@given(cut=st.integers(0, 400), junk=st.binary(max_size=8), name=st.sampled_from(["config.json", "tokenizer.json"]))
+def test_a_scratched_text_file_is_read_or_refused(cut: int, junk: bytes, name: str, shared: Path) -> None:
+    path = shared / name
+    whole = path.read_bytes()
+    path.write_bytes(whole[:cut] + junk + whole[cut + len(junk) :])
+    try:
+        LatentSpace.load(shared)
+    except InputError:
+        pass
+    finally:
+        path.write_bytes(whole)
+
+
+@given(cut=st.integers(0, 600), junk=st.binary(max_size=8), name=st.sampled_from(WEIGHTS))
+def test_scratched_weights_are_read_or_refused(cut: int, junk: bytes, name: str, shared: Path) -> None:
+    path = shared / name
+    whole = path.read_bytes()
+    path.write_bytes(whole[:cut] + junk + whole[cut + len(junk) :])
+    try:
+        LatentSpace.load(shared)
+    except InputError:
+        pass
+    finally:
+        path.write_bytes(whole)

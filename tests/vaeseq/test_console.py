@@ -1,0 +1,160 @@
+import csv
+import io
+import json
+import math
+import subprocess
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vaeseq import console
+from vaeseq.console import Line
+from vaeseq.errors import InputError
+
+HEAVY = ("torch", "rdkit", "botorch", "numpy", "matplotlib", "selfies", "tokenizers")
+
+
+@pytest.fixture
+def stdin(monkeypatch):
+    def give(content):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    return give
+
+
+@pytest.mark.parametrize("module", ["vaemol.cli", "vaetext.cli"])
+@pytest.mark.parametrize("arguments", [["--help"], ["optimize", "--help"], ["sample", "--count", "x"]])
+def test_help_and_usage_load_nothing_heavy(module, arguments):
+    code = f"""
+import sys
+from {module} import main
+try:
+    main({arguments!r})
+except SystemExit as error:
+    print(error.code, [name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == f"{0 if '--help' in arguments else 2} []"
+
+
+def test_arguments_come_before_standard_input(stdin):
+    stdin(b"c\nd\n")
+    assert list(console.given(["a", "b"], "texts")) == [Line("a"), Line("b")]
+    assert list(console.given(["-"], "texts")) == [Line("c"), Line("d")]
+
+
+def test_every_line_is_accounted_for(stdin, monkeypatch):
+    monkeypatch.setattr(console, "LONGEST_LINE", 10)
+    stdin(b"\xef\xbb\xbfa\r\n\n\xff\n" + b"x" * 95 + b"\nexactly_9\nlast")
+    lines = list(console.given([], "texts"))
+    assert [line.text for line in lines] == ["a", "", "\N{REPLACEMENT CHARACTER}", "", "exactly_9", "last"]
+    assert [bool(line.error) for line in lines] == [False, False, True, True, False, False]
+    assert "at most 10 bytes" in lines[3].error
+
+
+def test_no_input_is_named(stdin, tmp_path):
+    stdin(b"")
+    with pytest.raises(InputError, match="molecules must be given"):
+        console.given([], "molecules")
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(InputError, match="codes must be given"):
+        console.given_file(str(tmp_path / "empty.csv"), "codes")
+
+
+def emitted(rows, columns, **options):
+    out = io.StringIO()
+    kept, sys.stdout = sys.stdout, out
+    try:
+        code = console.emit(iter(rows), columns, Namespace(**({"output": None, "format": None} | options)))
+    finally:
+        sys.stdout = kept
+    return code, out.getvalue()
+
+
+@given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=4))
+def test_json_gives_every_text_back_and_csv_holds_no_formula(texts):
+    rows = [{"text": text} for text in texts]
+    _, written = emitted([rows[:1], rows[1:]], ["text"], format="json")
+    assert [row["text"] for row in json.loads(written)] == texts
+    _, written = emitted([rows[:1], rows[1:]], ["text"])
+    cells = [row[0] if row else "" for row in csv.reader(io.StringIO(written, newline=""))][1:]
+    assert len(cells) == len(texts)
+    for cell, text in zip(cells, texts, strict=True):
+        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+        assert cell.removeprefix("'") == text.removeprefix("'")
+
+
+def test_numbers_are_no_formulas():
+    rows = [{"a": -0.1, "b": math.nan, "c": True, "d": 3, "e": None}]
+    assert emitted([rows], list("abcde")) == (0, "a,b,c,d,e\n-0.1,,1,3,\n")
+    assert json.loads(emitted([rows], list("abcde"), format="json")[1]) == [
+        {"a": -0.1, "b": None, "c": True, "d": 3, "e": None}
+    ]
+
+
+def test_rows_with_an_error_are_written_and_counted(capsys):
+    code, written = emitted([[{"a": 1}, {"error": "no"}], [{"a": 2, "error": ""}]], ["a", "error"])
+    assert (code, written) == (1, "a,error\n1,\n,no\n2,\n")
+    assert capsys.readouterr().err == "error: 1 of 3 rows failed: see their error column\n"
+
+
+def broken():
+    yield [{"a": 1}]
+    raise InputError("broken")
+
+
+def test_a_file_appears_only_when_it_is_whole(tmp_path):
+    path = tmp_path / "out.json"
+    emitted([[{"a": 1}]], ["a"], output=str(path))
+    assert json.loads(path.read_text()) == [{"a": 1}]
+    with pytest.raises(InputError, match="broken"):
+        emitted(broken(), ["a"], output=str(tmp_path / "other.csv"))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_is_written_before_the_first_rows_are_there():
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        with pytest.raises(InputError):
+            console.emit((_ for _ in [1] if fail()), ["a"], Namespace(output=None, format=None))
+    assert out.getvalue() == ""
+
+
+def fail():
+    raise InputError("all of it is wrong")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (InputError("no such thing"), 1, "error: no such thing\n"),
+        (FileNotFoundError(2, "No such file", "x.csv"), 1, "error: [Errno 2] No such file: 'x.csv'\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_a_code(error, code, said, capsys):
+    def command(arguments):
+        raise error
+
+    parser = ArgumentParser()
+    parser.set_defaults(command=command)
+    assert console.run(parser, []) == code
+    assert capsys.readouterr() == ("", said)
+
+
+@pytest.mark.parametrize("text", ["", "x", "1.5", "-1", "9" * 20])
+def test_numbers_out_of_range_are_wrong_usage(text):
+    with pytest.raises(ArgumentTypeError, match="whole number"):
+        console.whole(0)(text)
+    assert console.whole(0)("7") == 7
+
+
+@pytest.mark.parametrize("text", ["", "x", "-0.5", "nan", "inf"])
+def test_a_temperature_is_finite_and_not_negative(text):
+    with pytest.raises(ArgumentTypeError, match="0 or above"):
+        console.not_negative(text)
+    assert console.not_negative("0.5") == 0.5

@@ -1,0 +1,182 @@
+import math
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.distributions import Independent, Normal
+
+from vaeseq.calls import Run, resumed
+from vaeseq.errors import InputError
+from vaeseq.search import Call, SearchConfig, search
+
+LATENT = 4
+GOAL = torch.tensor([1.2, -0.8, 0.5, -1.0])
+
+
+class Rounded:
+    """A space whose texts are codes rounded to tenths: many codes share a text."""
+
+    latent = LATENT
+
+    def encode(self, texts):
+        mean = torch.tensor([[float(cell) for cell in text.split()] for text in texts]).reshape(-1, LATENT)
+        return Independent(Normal(mean, torch.full_like(mean, 0.1)), 1)
+
+    def decode(self, z, *, temperature=0.0, seed=0):
+        return [" ".join(f"{x:.1f}" for x in (code + 0.0).tolist()) if code[0] < 3 else "" for code in z]
+
+    def prior_sample(self, count, *, seed=0):
+        return torch.randn(count, LATENT, generator=torch.Generator().manual_seed(seed))
+
+
+class Poor(Rounded):
+    """A space with five texts."""
+
+    def decode(self, z, *, temperature=0.0, seed=0):
+        return super().decode((z * 0).index_fill(1, torch.tensor([0]), 0) + z[:, :1].round().clamp(-2, 2))
+
+
+def closeness(texts):
+    return -np.array([float((Rounded().encode([text]).mean - GOAL).norm()) for text in texts])
+
+
+def fewer(texts):
+    """No value where the first number is negative."""
+    return np.where([text.startswith("-") for text in texts], math.nan, closeness(texts))
+
+
+SMALL = SearchConfig(budget=18, initial=6, batch=4, candidates=16)
+
+
+def made(space=None, oracle=closeness, config=SMALL, **options):
+    return [call for batch in search(space or Rounded(), oracle, config, **options) for call in batch]
+
+
+def texts_of(calls):
+    return [call.text for call in calls]
+
+
+@pytest.mark.parametrize("method", ["bayesian", "random_prior"])
+def test_the_budget_is_spent_on_different_texts(method):
+    asked = []
+
+    def oracle(texts):
+        asked.extend(texts)
+        return closeness(texts)
+
+    calls = made(oracle=oracle, method=method)
+    assert texts_of(calls) == asked
+    assert len(set(asked)) == len(asked) == SMALL.budget
+    assert "" not in asked
+    assert [call.value for call in calls] == closeness(asked).tolist()
+
+
+def test_both_methods_start_alike_and_a_seed_decides():
+    bayesian, random = made(), made(method="random_prior")
+    assert texts_of(bayesian)[: SMALL.initial] == texts_of(random)[: SMALL.initial]
+    assert texts_of(bayesian) == texts_of(made())
+    assert texts_of(bayesian) != texts_of(made(seed=1))
+
+
+def test_it_finds_better_texts_than_chance():
+    config = SearchConfig(budget=80, initial=20, batch=10)
+    best = {
+        method: [max(call.value for call in made(config=config, method=method, seed=seed)) for seed in range(3)]
+        for method in ("bayesian", "random_prior")
+    }
+    assert min(best["bayesian"]) > max(best["random_prior"])
+
+
+@pytest.mark.parametrize("start", range(SMALL.budget))
+def test_a_search_that_stops_anywhere_goes_on_as_if_it_had_not(start):
+    whole = made(oracle=fewer)
+    rest = made(oracle=fewer, calls=whole[:start])
+    assert [call[:1] for call in (*whole[:start], *rest)] == [call[:1] for call in whole]
+    assert all(call.seconds >= whole[start - 1].seconds for call in rest if start)
+
+
+def test_texts_without_a_value_are_paid_for_but_are_no_best():
+    calls = made(oracle=fewer)
+    assert len(calls) == SMALL.budget
+    assert any(math.isnan(call.value) for call in calls)
+
+
+@pytest.mark.parametrize("answer", [math.nan, math.inf, -math.inf, 1.0])
+def test_an_oracle_that_tells_nothing_leaves_a_random_search(answer):
+    calls = made(oracle=lambda texts: np.full(len(texts), answer))
+    assert texts_of(calls) == texts_of(made(method="random_prior"))
+
+
+@pytest.mark.parametrize("method", ["bayesian", "random_prior"])
+def test_a_space_with_few_texts_ends_the_search(method):
+    calls = made(Poor(), method=method)
+    assert sorted(set(texts_of(calls))) == sorted(texts_of(calls))
+    assert 0 < len(calls) <= 5
+    assert made(Poor(), method=method, calls=calls) == []
+
+
+def test_what_an_oracle_must_give_is_said():
+    with pytest.raises(InputError, match=r"one number per text, got shape \(6, 1\) for 6 texts"):
+        made(oracle=lambda texts: np.zeros((len(texts), 1)))
+
+
+@pytest.mark.parametrize("wrong", [{"budget": 0}, {"initial": -1}, {"batch": 0}, {"batch": 20, "candidates": 10}])
+def test_settings_out_of_range_are_named(wrong):
+    with pytest.raises(InputError, match="must be at least"):
+        SearchConfig(**wrong)
+
+
+@given(budget=st.integers(1, 60), initial=st.integers(1, 60), batch=st.integers(1, 60))
+def test_rounds_cover_the_budget_without_gaps(budget, initial, batch):
+    rounds = list(SearchConfig(budget, initial, batch).rounds())
+    assert [start for start, _ in rounds] == [0, *(end for _, end in rounds[:-1])]
+    assert rounds[-1][1] == budget
+    assert all(start < end for start, end in rounds)
+
+
+def test_the_caller_keeps_its_threads_and_randomness():
+    torch.manual_seed(3)
+    before = torch.get_num_threads(), torch.random.get_rng_state()
+    made()
+    assert torch.get_num_threads() == before[0]
+    torch.testing.assert_close(torch.random.get_rng_state(), before[1], rtol=0, atol=0)
+
+
+@pytest.fixture(scope="module")
+def whole_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("calls") / "calls.csv"
+    calls = run_logged(path)
+    return path.read_bytes(), calls
+
+
+def run_logged(path, oracle=fewer):
+    start = partial(lambda calls: search(Rounded(), oracle, SMALL, calls=calls))
+    return [call for batch in resumed(path, Run("closeness", "bayesian", 0), start) for call in batch]
+
+
+@settings(max_examples=10)
+@given(data=st.data())
+def test_a_file_cut_at_any_byte_loses_and_repeats_no_call(whole_file, tmp_path_factory, data):
+    content, calls = whole_file
+    path = Path(tmp_path_factory.mktemp("cut")) / "calls.csv"
+    cut = data.draw(st.integers(0, len(content)))
+    path.write_bytes(content[:cut])
+    kept = max(0, content[:cut].count(b"\n") - 1)
+    asked = []
+
+    def oracle(texts):
+        asked.extend(texts)
+        return fewer(texts)
+
+    again = run_logged(path, oracle)
+    assert asked == texts_of(calls)[kept:]
+    assert texts_of(again) == texts_of(calls)
+    assert path.read_bytes().count(b"\n") == content.count(b"\n")
+    assert run_logged(path, oracle=None) == [
+        Call(call.text, pytest.approx(call.value, nan_ok=True, rel=0, abs=0), pytest.approx(call.seconds, abs=1e-3))
+        for call in again
+    ]

@@ -1,0 +1,167 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.testing import assert_close
+
+from vaeseq import checkpoint
+from vaeseq.checkpoint import Checkpoint
+from vaeseq.corpus import batch_of
+from vaeseq.errors import InputError
+from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.space import LatentSpace
+from vaeseq.tokenizer import Tokenizer
+
+TOKENIZER = Tokenizer.of_symbols("CNOP", ".")
+TEXTS = ["CNO", "", "OOOOOOOOOOO", "C", "NPQ", "PPCC"]
+LATENT = 3
+
+
+def _space(max_length: int | None = 12) -> LatentSpace:
+    torch.manual_seed(0)
+    config = VAEConfig(TOKENIZER.size, LATENT, EncoderConfig("bilstm", 4, 5), DecoderConfig("lstm", 4, 6))
+    vae = SequenceVAE.build(config)
+    with torch.no_grad():
+        for parameter in vae.parameters():
+            parameter.mul_(4.0)
+    domain = {} if max_length is None else {"max_length": max_length}
+    return LatentSpace(vae, TOKENIZER, domain, latent=LATENT, device=torch.device("cpu"))
+
+
+SPACE = _space()
+texts = st.lists(st.text("CNOPQ", max_size=15), max_size=8)
+
+
+def _codes(count: int, seed: int = 0) -> Tensor:
+    return 2 * torch.randn(count, LATENT, generator=torch.Generator().manual_seed(seed))
+
+
+@given(order=st.permutations(range(len(TEXTS))), others=texts)
+def test_a_code_depends_on_its_own_text_only(order: list[int], others: list[str]) -> None:
+    alone = torch.cat([SPACE.encode([TEXTS[i]]).mean for i in order])
+    together = SPACE.encode([TEXTS[i] for i in order] + others)
+    assert_close(together.mean[: len(TEXTS)], alone, rtol=1e-5, atol=1e-5)
+    assert (together.batch_shape, together.event_shape) == ((len(TEXTS) + len(others),), (LATENT,))
+
+
+def test_codes_come_in_the_order_of_their_texts_through_many_batches() -> None:
+    many = [("CNOP" * 5)[i % 4 : i % 4 + 1 + i % 13] for i in range(600)]
+    posterior = SPACE.encode(many)
+    with torch.no_grad():
+        exact = SPACE.vae.encoder(batch_of(TOKENIZER.encode_batch(many)).tokens)
+    assert_close(posterior.mean, exact.mean, rtol=1e-5, atol=1e-5)
+    assert_close(posterior.stddev, exact.stddev, rtol=1e-5, atol=1e-5)
+
+
+def test_a_posterior_is_plain_numbers_on_the_cpu() -> None:
+    posterior = SPACE.encode(TEXTS)
+    assert not posterior.mean.requires_grad
+    assert posterior.mean.device.type == "cpu"
+    assert posterior.sample().shape == (len(TEXTS), LATENT)
+
+
+@given(count=st.integers(0, 9), seed=st.integers(0, 99))
+def test_the_greedy_text_of_a_code_depends_on_that_code_only(count: int, seed: int) -> None:
+    z = _codes(count, seed)
+    decoded = SPACE.decode(z)
+    assert decoded == [SPACE.decode(code[None])[0] for code in z]
+    assert decoded == SPACE.decode(z, seed=5)
+    assert decoded[::-1] == SPACE.decode(z.flip(0))
+
+
+def test_many_batches_of_codes_keep_their_order() -> None:
+    z = _codes(600)
+    assert SPACE.decode(z)[-5:] == SPACE.decode(z[-5:])
+    assert len(set(SPACE.decode(z))) > 20
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_no_codes_give_no_texts(temperature: float) -> None:
+    assert SPACE.decode(torch.empty(0, LATENT), temperature=temperature) == []
+    assert SPACE.encode([]).mean.shape == (0, LATENT)
+    assert SPACE.reconstruct([]) == []
+    assert SPACE.sample(0) == []
+
+
+@pytest.mark.parametrize("shape", [(LATENT,), (1, LATENT + 1), (1, 1), (2, 1, LATENT), ()])
+def test_codes_of_another_shape_are_an_input_error(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=rf"\(count, {LATENT}\)"):
+        SPACE.decode(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
+def test_codes_that_are_not_finite_are_counted(broken: float) -> None:
+    z = _codes(5)
+    z[1, 0] = z[3, 2] = broken
+    with pytest.raises(InputError, match="2 of 5"):
+        SPACE.decode(z)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_codes_far_outside_still_give_texts(temperature: float) -> None:
+    decoded = SPACE.decode(torch.full((2, LATENT), 1e30), temperature=temperature)
+    assert all(isinstance(text, str) and len(text) <= 12 * len("<unk>") for text in decoded)
+
+
+def test_double_precision_codes_that_single_cannot_hold_are_an_input_error() -> None:
+    with pytest.raises(InputError, match="finite"):
+        SPACE.decode(torch.full((1, LATENT), 1e200, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("temperature", [-1.0, math.nan])
+def test_a_temperature_that_is_none_is_an_input_error(temperature: float) -> None:
+    with pytest.raises(InputError, match="temperature"):
+        SPACE.decode(_codes(1), temperature=temperature)
+
+
+def test_the_seed_decides_what_is_sampled() -> None:
+    assert SPACE.sample(20, seed=1) == SPACE.sample(20, seed=1)
+    assert SPACE.sample(20, seed=1) != SPACE.sample(20, seed=2)
+    assert SPACE.decode(_codes(20), temperature=1.0, seed=1) != SPACE.decode(_codes(20), temperature=1.0, seed=2)
+    state = torch.get_rng_state()
+    SPACE.sample(3)
+    assert torch.get_rng_state().equal(state)
+
+
+def test_prior_samples_are_standard_normal() -> None:
+    z = SPACE.prior_sample(20_000, seed=3)
+    assert z.shape == (20_000, LATENT)
+    assert_close(z.mean(dim=0), torch.zeros(LATENT), rtol=0, atol=0.04)
+    assert_close(z.T.cov(), torch.eye(LATENT), rtol=0, atol=0.05)
+    assert z.equal(SPACE.prior_sample(20_000, seed=3))
+
+
+def test_a_reconstruction_is_the_greedy_text_of_the_posterior_mean() -> None:
+    assert SPACE.reconstruct(TEXTS) == SPACE.decode(SPACE.encode(TEXTS).mean)
+
+
+@pytest.mark.parametrize("longest", [1, 3, 12])
+def test_texts_are_cut_at_the_longest_length_of_the_model(longest: int) -> None:
+    space = _space(longest)
+    assert max(len(text.replace("<unk>", "?")) for text in space.decode(_codes(100))) == longest
+
+
+def test_unknown_symbols_stay_visible() -> None:
+    unknown = TOKENIZER.decode(TOKENIZER.encode("CQ"))
+    assert unknown == "C<unk>"
+    assert SPACE.encode(["CQ"]).mean.equal(SPACE.encode(["CX"]).mean)
+
+
+def test_a_space_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
+    config = VAEConfig(TOKENIZER.size, LATENT, EncoderConfig("bilstm", 4, 5), DecoderConfig("lstm", 4, 6))
+    stored = Checkpoint(SPACE.vae, config, TOKENIZER, {"max_length": 12, "name": "letters"})
+    checkpoint.save(tmp_path / "model", stored, card="")
+    for place in (tmp_path / "model", str(tmp_path / "model")):
+        loaded = LatentSpace.load(place)
+        assert loaded.metadata == {"max_length": 12, "name": "letters"}
+        assert (loaded.latent, loaded.max_length) == (LATENT, 12)
+        assert_close(loaded.encode(TEXTS).mean.cpu(), SPACE.encode(TEXTS).mean)
+
+
+def test_a_missing_model_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere"):
+        LatentSpace.load(tmp_path / "nowhere")

@@ -1,0 +1,54 @@
+import pytest
+import torch
+from torch.distributions import Independent, Normal
+
+from vaeseq.errors import InputError
+from vaeseq.walks import ends_of, neighbourhoods, prior_ends, walk
+
+
+class Plain:
+    """A space whose texts are its codes."""
+
+    latent = 2
+
+    def encode(self, texts):
+        mean = torch.tensor([[float(cell) for cell in text.split()] for text in texts])
+        return Independent(Normal(mean, torch.full_like(mean, 1e-3)), 1)
+
+    def decode(self, z, *, temperature=0.0, seed=0):
+        return [f"{a:.2f} {b:.2f}" for a, b in z.tolist()]
+
+    def prior_sample(self, count, *, seed=0):
+        return torch.randn(count, 2, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("kind", ["slerp", "lerp"])
+def test_a_walk_has_its_ends_and_its_places(kind):
+    points = walk(Plain(), ends_of(Plain(), "1.00 0.00", "0.00 2.00"), steps=5, kind=kind)
+    assert [t for t, _ in points] == [0, 0.25, 0.5, 0.75, 1]
+    assert (points[0][1], points[-1][1]) == ("1.00 0.00", "0.00 2.00")
+    assert points[2][1] == {"slerp": "1.06 1.06", "lerp": "0.50 1.00"}[kind]
+
+
+def test_a_walk_that_cannot_be_is_refused():
+    with pytest.raises(InputError, match="antipodes"):
+        walk(Plain(), ends_of(Plain(), "1 0", "-1 0"), steps=5)
+    with pytest.raises(InputError, match="steps must be at least 2"):
+        walk(Plain(), ends_of(Plain(), "1 0", "0 1"), steps=1)
+
+
+def test_ends_from_the_prior_are_its_draws():
+    pairs = prior_ends(Plain(), 3, seed=4)
+    torch.testing.assert_close(torch.stack([end for pair in pairs for end in pair]), Plain().prior_sample(6, seed=4))
+    assert prior_ends(Plain(), 0) == []
+
+
+def test_a_neighbourhood_belongs_to_its_text():
+    texts = ["1.00 2.00", "3.00 4.00", "5.00 6.00"]
+    found = neighbourhoods(Plain(), texts, samples=2)
+    assert [its.text for its in found] == [its.mean for its in found] == texts
+    for its in found:
+        assert len(its.samples) == 2
+        distances = (Plain().encode(its.samples).mean - Plain().encode([its.text]).mean).abs()
+        assert distances.max() < 0.02
+    assert neighbourhoods(Plain(), texts, samples=2) == found

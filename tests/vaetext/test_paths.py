@@ -1,0 +1,76 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vaeseq.errors import InputError
+from vaeseq.walks import Walk
+from vaetext.everyday import sentences
+from vaetext.paths import homotopy, identity, judged, labelled, measures, steady_steps, word_edits
+
+FIRST, LAST = (row["text"] for row in sentences(2, seed=0))
+WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=6).map(" ".join)
+
+
+@given(a=WORDS, b=WORDS, c=WORDS)
+def test_word_edits_are_a_distance(a, b, c):
+    assert (word_edits(a, b) == 0) == (a == b)
+    assert word_edits(a, b) == word_edits(b, a)
+    assert word_edits(a, c) <= word_edits(a, b) + word_edits(b, c)
+    assert abs(len(a.split()) - len(b.split())) <= word_edits(a, b) <= max(len(a.split()), len(b.split()))
+
+
+def test_word_edits_by_hand():
+    assert word_edits("the old man slept", "the man slept well") == 2
+    assert word_edits("", "three new words") == 3
+
+
+def test_measures_against_a_table_by_hand():
+    found = measures(["a b", "a c", "a c", "d c e"], "a b", "d c e")
+    assert found == (True, 3, 4, 1.0)
+    assert not measures(["a b", "c"], "a b", "d").both_ends_exact
+    assert not measures(["a b", "c"], "a", "c").both_ends_exact
+
+
+def test_labels_are_those_of_the_grammar():
+    broken = " ".join(FIRST.split()[::-1])
+    steps = labelled([FIRST, FIRST, LAST, broken, LAST])
+    assert [step.parses for step in steps] == [True, True, True, False, True]
+    rows = list(sentences(2, seed=0))
+    wanted = sum(rows[0][name] != rows[1][name] for name in ("frame", "tense", "polarity", "subject", "topic"))
+    assert wanted > 1
+    assert [step.labels_changed for step in steps] == [None, 0, wanted, None, None]
+    assert steady_steps(steps) == (1, 4)
+
+
+@pytest.mark.parametrize("kind", ["slerp", "lerp"])
+def test_a_homotopy_walks_between_posterior_means(space, kind):
+    points = homotopy(space, FIRST, LAST, steps=5, kind=kind)
+    assert [point.t for point in points] == [0, 0.25, 0.5, 0.75, 1]
+    assert [points[0].text, points[-1].text] == space.reconstruct([FIRST, LAST])
+    with pytest.raises(InputError, match="steps"):
+        homotopy(space, FIRST, LAST, steps=1, kind=kind)
+
+
+def test_identity_is_the_normal_form(space):
+    assert identity(space, "  Take off\tthe tie. ") == "Take off the tie."
+    with pytest.raises(InputError, match="empty"):
+        identity(space, " ")
+
+
+def test_figures_over_walks_state_what_they_are_of():
+    walks = [Walk([(0.0, FIRST), (0.5, "No such."), (1.0, LAST)], FIRST, LAST, asked=True)]
+    walks.append(Walk([(0.0, FIRST), (0.5, FIRST), (1.0, FIRST)], FIRST, FIRST, asked=False))
+    rows, figures = judged(walks, {"source": "everyday"})
+    assert (figures["both_ends_exact"], figures["both_ends_exact_of"]) == (1.0, 1)
+    assert (figures["parse_fraction"], figures["parse_fraction_of"]) == (5 / 6, 6)
+    assert (figures["at_most_one_label"], figures["at_most_one_label_of"]) == (0.5, 4)
+    assert (figures["distinct_median"], figures["distinct_median_of"]) == (2, 3)
+    assert [row["parses"] for row in rows[0]] == [True, False, True]
+    assert rows[0][1]["frame"] == ""
+    assert rows[1][1]["labels_changed"] == 0
+
+
+def test_other_data_have_no_labels():
+    rows, figures = judged([Walk([(0.0, "a"), (1.0, "b")], "a", "b", asked=True)], {"source": "tatoeba"})
+    assert rows == [[{"t": 0.0, "text": "a"}, {"t": 1.0, "text": "b"}]]
+    assert "parse_fraction" not in figures

@@ -1,0 +1,173 @@
+"""Ways from one molecule to another: what is met on them, and how good a way is."""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from statistics import fmean, median
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vaemol.molecule import canonical, parse, tanimoto
+from vaemol.properties import log_p, qed, sa_score
+from vaemol.space import MoleculeSpace
+from vaeseq.paths import PathKind
+from vaeseq.walks import Walk, ends_of, walk
+
+Row = dict[str, Any]
+
+# What the interpolate stage reads; ``vaetext.paths`` has the same.
+SPACE = MoleculeSpace
+COLUMN = "smiles"
+
+
+class PathPoint(NamedTuple):
+    """One step of a path; nan where the decoded text is no molecule.
+
+    Attributes:
+        t: Place on the path, 0 to 1.
+        smiles: Canonical SMILES, '' where there is no molecule.
+        similarity_start: Tanimoto similarity to the molecule at t = 0 (Morgan, radius 2).
+        similarity_end: The same to the molecule at t = 1.
+        qed: Drug-likeness, 0 to 1.
+        log_p: Octanol-water partition coefficient, log10.
+        sa_score: Synthetic accessibility, 1 (easy) to 10.
+    """
+
+    t: float
+    smiles: str
+    similarity_start: float
+    similarity_end: float
+    qed: float
+    log_p: float
+    sa_score: float
+
+
+class PathMeasures(NamedTuple):
+    """How good a path is.
+
+    Attributes:
+        both_ends_exact: Whether it starts and ends at the two molecules asked for.
+        validity: Share of its steps that are molecules.
+        validity_of: Number of steps.
+        distinct_interior: Distinct molecules between the ends that are neither end; higher is richer.
+        distinct_interior_of: Number of steps between the ends.
+        spearman: Rank correlation of place and similarity to the first end, -1 to 1; -1 is a path that leaves it
+            steadily. nan below two molecules or where nothing changes.
+        neighbour_tanimoto: Mean similarity of neighbouring steps that are both molecules; higher is smoother.
+    """
+
+    both_ends_exact: bool
+    validity: float
+    validity_of: int
+    distinct_interior: int
+    distinct_interior_of: int
+    spearman: float
+    neighbour_tanimoto: float
+
+
+def interpolate(
+    space: MoleculeSpace, start: str, end: str, *, steps: int = 9, kind: PathKind = "slerp"
+) -> list[PathPoint]:
+    """The way between two molecules: posterior means at the ends, one greedy pass at each step.
+
+    Args:
+        space: A trained model.
+        start: SMILES of the molecule at t = 0.
+        end: SMILES of the molecule at t = 1.
+        steps: Points on the path, both ends included.
+        kind: ``slerp`` (arc) or ``lerp`` (straight line).
+
+    Raises:
+        InputError: A molecule cannot be read by this model, or there are fewer than two steps.
+    """
+    return described(walk(space, ends_of(space, start, end), steps=steps, kind=kind), start, end)
+
+
+def described(points: Sequence[tuple[float, str]], start: str, end: str) -> list[PathPoint]:
+    """Similarities and properties of each ``(t, smiles)``."""
+    return [PathPoint(t, smiles, *_similarities(smiles, start, end), *_properties(smiles)) for t, smiles in points]
+
+
+def _similarities(smiles: str, start: str, end: str) -> tuple[float, float]:
+    return tanimoto(smiles, start), tanimoto(smiles, end)
+
+
+def _properties(smiles: str) -> tuple[float, float, float]:
+    mol = parse(smiles)
+    if mol is None:
+        return math.nan, math.nan, math.nan
+    return qed(mol), log_p(mol), sa_score(mol)
+
+
+def measures(points: Sequence[PathPoint], start: str, end: str) -> PathMeasures:
+    """Judge a path from ``start`` to ``end``, both canonical SMILES."""
+    valid = [point for point in points if point.smiles]
+    interior = {point.smiles for point in points[1:-1]} - {"", start, end}
+    steps = [tanimoto(a.smiles, b.smiles) for a, b in pairwise(points) if a.smiles and b.smiles]
+    return PathMeasures(
+        both_ends_exact=points[0].smiles == start and points[-1].smiles == end,
+        validity=len(valid) / len(points),
+        validity_of=len(points),
+        distinct_interior=len(interior),
+        distinct_interior_of=len(points) - 2,
+        spearman=spearman([point.t for point in valid], [point.similarity_start for point in valid]),
+        neighbour_tanimoto=float(np.mean(steps)) if steps else math.nan,
+    )
+
+
+def identity(space: MoleculeSpace, smiles: str) -> str:
+    """The canonical SMILES of a molecule that the space can read.
+
+    Raises:
+        InputError: It cannot.
+    """
+    space.texts([smiles])
+    return canonical(parse(smiles))
+
+
+def judged(walks: Sequence[Walk], metadata: Row) -> tuple[list[list[Row]], Row]:
+    """Columns for every step of every walk, and figures over all walks, each fraction with its denominator."""
+    paths = [described(its.points, its.start, its.end) for its in walks]
+    found = [measures(path, its.start, its.end) for path, its in zip(paths, walks, strict=True)]
+    exact = [measured.both_ends_exact for measured, its in zip(found, walks, strict=True) if its.asked]
+    steps = sum(measured.validity_of for measured in found)
+    figures = {
+        "paths": len(walks),
+        "both_ends_exact": _known(fmean, exact),
+        "both_ends_exact_of": len(exact),
+        "validity": sum(bool(point.smiles) for path in paths for point in path) / steps,
+        "validity_of": steps,
+        "distinct_interior_median": median(measured.distinct_interior for measured in found),
+        "distinct_interior_median_of": found[0].distinct_interior_of,
+        "spearman_median": _known(median, [measured.spearman for measured in found]),
+        "neighbour_tanimoto": _known(fmean, [measured.neighbour_tanimoto for measured in found]),
+    }
+    return [[_row(point) for point in path] for path in paths], figures
+
+
+def _row(point: PathPoint) -> Row:
+    values = point._asdict()
+    return {"t": values.pop("t"), "text": values.pop("smiles"), "valid": bool(point.smiles), **values}
+
+
+def _known(average: Callable[[list[float]], float], values: Sequence[float]) -> float | None:
+    known = [value for value in values if not math.isnan(value)]
+    return average(known) if known else None
+
+
+def spearman(a: Sequence[float], b: Sequence[float]) -> float:
+    """Correlation of ranks, equal values sharing the mean of theirs; nan where a side is constant or has one value.
+
+    References:
+        Spearman (1904), https://doi.org/10.2307/1412159
+    """
+    ranks = [_ranks(np.asarray(side, dtype=np.float64)) for side in (a, b)]
+    x, y = (rank - rank.mean() if len(rank) else rank for rank in ranks)
+    scale = math.sqrt(float(x @ x) * float(y @ y))
+    return float(x @ y) / scale if scale > 0 else math.nan
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[place]

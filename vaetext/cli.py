@@ -1,0 +1,143 @@
+"""The command line ``vaetext``: sentences in, sentences out.
+
+Each command is a thin face of a function: ``vaetext.space.SentenceSpace`` for the first four, ``vaetext.paths`` and
+``vaetext.optimization`` for the others. Libraries that take a second to load are imported inside the commands.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vaeseq import commands, console
+from vaeseq.console import Line, Row
+from vaeseq.errors import InputError
+
+if TYPE_CHECKING:
+    from vaetext.space import SentenceSpace
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code: 0 done, 1 bad input, 2 wrong usage."""
+    return console.run(_parser(), argv)
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser("vaetext", description="Walk in a latent space of sentences.")
+    verbs = parser.add_subparsers(required=True, metavar="command")
+    for verb, add_options in (
+        (_sample, _add_sample),
+        (_encode, _add_sentences),
+        (_decode, _add_decode),
+        (_reconstruct, _add_sentences),
+        (_path, _add_path),
+        (_optimize, _add_optimize),
+    ):
+        command = verbs.add_parser(verb.__name__[1:], help=verb.__doc__, description=verb.__doc__)
+        command.set_defaults(command=verb)
+        add_options(command)
+        command.add_argument("--model", type=Path, default=Path("models/sentences"), help="default: %(default)s")
+        console.add_output(command)
+    return parser
+
+
+def _add_sentences(command: ArgumentParser) -> None:
+    command.add_argument("text", nargs="*", help="sentences; without any, or for -, one per line on standard input")
+
+
+def _add_sample(command: ArgumentParser) -> None:
+    command.add_argument("--count", type=console.whole(1), default=10, help="default: %(default)s")
+    console.add_drawing(command, temperature=1.0)
+
+
+def _add_decode(command: ArgumentParser) -> None:
+    command.add_argument("codes", nargs="?", default="-", metavar="FILE", help="a table as `encode` writes it, or -")
+    console.add_drawing(command, temperature=0.0)
+
+
+def _add_path(command: ArgumentParser) -> None:
+    command.add_argument(
+        "text",
+        nargs="*",
+        help="two sentences; without any, or for -, two per line with a tab between on standard input",
+    )
+    console.add_path(command)
+
+
+def _add_optimize(command: ArgumentParser) -> None:
+    command.add_argument("--objective", required=True, help="words:WORD,WORD... (to hold them) or length:NUMBER")
+    console.add_search(command)
+
+
+def _sample(arguments: Namespace) -> int:
+    """Draw new sentences from the prior."""
+    draw = {"temperature": arguments.temperature, "seed": arguments.seed}
+    return console.emit(commands.sampled(_space(arguments), arguments.count, "text", **draw), ["text"], arguments)
+
+
+def _encode(arguments: Namespace) -> int:
+    """Write the code of each sentence, the mean of its posterior."""
+    space, lines = _space(arguments), console.given(arguments.text, "sentences")
+    columns = ["text", *commands.code_columns(space.latent), "error"]
+    return console.emit(commands.encoded(space, lines, "text"), columns, arguments)
+
+
+def _decode(arguments: Namespace) -> int:
+    """Read codes from a csv table and write the sentence of each."""
+    space, lines = _space(arguments), console.given_file(arguments.codes, "codes")
+    draw = {"temperature": arguments.temperature, "seed": arguments.seed}
+    return console.emit(commands.decoded(space, lines, "text", **draw), ["text", "error"], arguments)
+
+
+def _reconstruct(arguments: Namespace) -> int:
+    """Encode each sentence, decode it again, and compare; word_edits counts the words that differ."""
+    space, lines = _space(arguments), console.given(arguments.text, "sentences")
+    rows = commands.reconstructed(space, lines, "text", partial(_compared, space))
+    return console.emit(rows, ["text", "reconstruction", "exact", "word_edits", "error"], arguments)
+
+
+def _compared(space: "SentenceSpace", given: str, answer: str) -> Row:
+    from vaetext.paths import word_edits
+
+    read = space.texts([given])[0]
+    return {"exact": read == answer, "word_edits": word_edits(read, answer)}
+
+
+def _path(arguments: Namespace) -> int:
+    """Walk from one sentence to another."""
+    space = _space(arguments)
+    pairs = console.given(["\t".join(arguments.text)] if arguments.text not in ([], ["-"]) else [], "two sentences")
+    rows = (_walked(space, arguments, number, pair) for number, pair in enumerate(pairs, start=1))
+    return console.emit(rows, ["path", "t", "text", "error"], arguments)
+
+
+def _walked(space: "SentenceSpace", arguments: Namespace, number: int, pair: Line) -> list[Row]:
+    from vaetext.paths import homotopy
+
+    ends = pair.text.split("\t")
+    try:
+        if pair.error or len(ends) != 2:
+            raise InputError(pair.error or f"a path needs two sentences with a tab between, got {pair.text[:80]!r}")
+        points = homotopy(space, *ends, steps=arguments.steps, kind=arguments.kind)
+    except InputError as error:
+        return [{"path": number, "error": str(error)}]
+    return [{"path": number, **point._asdict()} for point in points]
+
+
+def _optimize(arguments: Namespace) -> int:
+    """Search for sentences of a high score in few calls of it; each is written once it is answered."""
+    from vaeseq.search import SearchConfig
+    from vaetext.optimization import METHODS, objective
+
+    oracle = objective(arguments.objective)
+    config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
+    start = partial(METHODS[arguments.method], _space(arguments), oracle, config, seed=arguments.seed)
+    columns = ["call", "text", "value", "best_so_far", "seconds"]
+    return console.emit(commands.searched(start, arguments, "text"), columns, arguments)
+
+
+def _space(arguments: Namespace) -> "SentenceSpace":
+    from vaetext.space import SentenceSpace
+
+    return SentenceSpace.load(arguments.model)

@@ -1,0 +1,167 @@
+"""Homotopies: ways from one sentence to another, and how good a way is.
+
+References:
+    Bowman et al. (2015), Generating Sentences from a Continuous Space, section 4.3 and table 8,
+    https://arxiv.org/abs/1511.06349
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from statistics import fmean, median
+from typing import Any, NamedTuple
+
+from vaeseq.paths import PathKind
+from vaeseq.walks import Walk, ends_of, walk
+from vaetext.everyday import LABELS, parse
+from vaetext.space import SentenceSpace
+
+Row = dict[str, Any]
+
+# What the interpolate stage reads; ``vaemol.interpolation`` has the same.
+SPACE = SentenceSpace
+COLUMN = "text"
+
+
+class PathPoint(NamedTuple):
+    """One step of a homotopy: its place, 0 to 1, and its sentence."""
+
+    t: float
+    text: str
+
+
+class PathMeasures(NamedTuple):
+    """How good a homotopy is.
+
+    Attributes:
+        both_ends_exact: Whether it starts and ends with the two sentences asked for.
+        distinct: Distinct sentences; higher is richer.
+        distinct_of: Number of steps.
+        word_edits: Words put in, taken out or exchanged between neighbours, mean; lower is smoother.
+    """
+
+    both_ends_exact: bool
+    distinct: int
+    distinct_of: int
+    word_edits: float
+
+
+class Labelled(NamedTuple):
+    """What the grammar of the ``everyday`` set says of one step.
+
+    Attributes:
+        parses: Whether it could have written the sentence.
+        labels: ``frame``, ``tense``, ``polarity``, ``subject`` and ``topic``; empty where it could not.
+        labels_changed: Of these, how many differ from the step before; None at the first step, and where one of the
+            two sentences has no labels.
+    """
+
+    parses: bool
+    labels: Mapping[str, str]
+    labels_changed: int | None
+
+
+def homotopy(
+    space: SentenceSpace, start: str, end: str, *, steps: int = 9, kind: PathKind = "slerp"
+) -> list[PathPoint]:
+    """The way between two sentences: posterior means at the ends, one greedy pass at each step.
+
+    Args:
+        space: A trained model.
+        start: The sentence at t = 0.
+        end: The sentence at t = 1.
+        steps: Points on the path, both ends included.
+        kind: ``slerp`` (arc) or ``lerp`` (straight line).
+
+    Raises:
+        InputError: A sentence cannot be read, or there are fewer than two steps.
+    """
+    return [PathPoint(*point) for point in walk(space, ends_of(space, start, end), steps=steps, kind=kind)]
+
+
+def measures(sentences: Sequence[str], start: str, end: str) -> PathMeasures:
+    """Judge a homotopy from ``start`` to ``end``, both as the model reads them."""
+    edits = [word_edits(a, b) for a, b in pairwise(sentences)]
+    return PathMeasures(
+        both_ends_exact=sentences[0] == start and sentences[-1] == end,
+        distinct=len(set(sentences)),
+        distinct_of=len(sentences),
+        word_edits=sum(edits) / len(edits),
+    )
+
+
+def word_edits(a: str, b: str) -> int:
+    """Fewest words put in, taken out or exchanged that turn one sentence into the other.
+
+    References:
+        Levenshtein (1966), Binary codes capable of correcting deletions, insertions, and reversals
+    """
+    before, after = a.split(), b.split()
+    costs = list(range(len(after) + 1))
+    for i, word in enumerate(before, start=1):
+        diagonal, costs[0] = costs[0], i
+        for j, other in enumerate(after, start=1):
+            diagonal, costs[j] = costs[j], min(costs[j] + 1, costs[j - 1] + 1, diagonal + (word != other))
+    return costs[-1]
+
+
+def labelled(sentences: Sequence[str]) -> list[Labelled]:
+    """The labels of each step of a homotopy in a model of the ``everyday`` set, and how many of them change."""
+    found = [parse(sentence) or {} for sentence in sentences]
+    changes = [_changes(a, b) for a, b in pairwise(found)]
+    return [Labelled(bool(labels), labels, change) for labels, change in zip(found, [None, *changes], strict=True)]
+
+
+def _changes(a: Mapping[str, str], b: Mapping[str, str]) -> int | None:
+    return sum(a[name] != b[name] for name in LABELS) if a and b else None
+
+
+def steady_steps(steps: Sequence[Labelled]) -> tuple[int, int]:
+    """Steps on which at most one label changes, and all steps; one next to a sentence without labels is not steady."""
+    moves = [step.labels_changed for step in steps[1:]]
+    return sum(change is not None and change <= 1 for change in moves), len(moves)
+
+
+def identity(space: SentenceSpace, sentence: str) -> str:
+    """A sentence as the space writes it.
+
+    Raises:
+        InputError: The space cannot read it.
+    """
+    return space.texts([sentence])[0]
+
+
+def judged(walks: Sequence[Walk], metadata: Row) -> tuple[list[list[Row]], Row]:
+    """Columns for every step of every walk, and figures over all walks, each fraction with its denominator."""
+    paths = [[text for _, text in its.points] for its in walks]
+    found = [measures(path, its.start, its.end) for path, its in zip(paths, walks, strict=True)]
+    exact = [measured.both_ends_exact for measured, its in zip(found, walks, strict=True) if its.asked]
+    figures = {
+        "paths": len(walks),
+        "both_ends_exact": fmean(exact) if exact else None,
+        "both_ends_exact_of": len(exact),
+        "distinct_median": median(measured.distinct for measured in found),
+        "distinct_median_of": found[0].distinct_of,
+        "word_edits": fmean(measured.word_edits for measured in found),
+    }
+    rows = [[{"t": t, "text": text} for t, text in its.points] for its in walks]
+    if metadata.get("source") != "everyday":
+        return rows, figures
+    steps = [labelled(path) for path in paths]
+    rows = [[row | _columns(step) for row, step in zip(*pair, strict=True)] for pair in zip(rows, steps, strict=True)]
+    return rows, figures | _label_figures(steps)
+
+
+def _columns(step: Labelled) -> Row:
+    labels = {name: step.labels.get(name, "") for name in LABELS}
+    return {"parses": step.parses, **labels, "labels_changed": step.labels_changed}
+
+
+def _label_figures(paths: Sequence[Sequence[Labelled]]) -> Row:
+    parsed = [step.parses for path in paths for step in path]
+    steady, moves = (sum(part) for part in zip(*map(steady_steps, paths), strict=True))
+    return {
+        "parse_fraction": fmean(parsed),
+        "parse_fraction_of": len(parsed),
+        "at_most_one_label": steady / moves,
+        "at_most_one_label_of": moves,
+    }
