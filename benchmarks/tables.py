@@ -46,6 +46,11 @@ ROWS = {
         ("evaluate.prior.uniqueness_1000", "uniqueness at 1,000", "fraction, higher is better"),
         ("evaluate.prior.novelty", "novelty", "fraction, higher is better"),
         ("evaluate.prior.internal_diversity_1", "internal diversity", "fraction, higher is better"),
+        ("optimize.qed.calls", "oracle calls of each optimisation", "count"),
+        ("optimize.qed.top_10", "QED, mean of the best ten", "higher is better"),
+        ("optimize.qed.random_top_10", "the same for random draws of the prior", "higher is better"),
+        ("optimize.penalised_log_p.top_10", "size-capped penalised logP, mean of the best ten", "higher is better"),
+        ("optimize.penalised_log_p.random_top_10", "the same for random draws of the prior", "higher is better"),
     ),
     "pipeline_sentences_cpu": (
         ("train.rate", "rate asked for", "nats"),
@@ -62,7 +67,18 @@ ROWS = {
         ("evaluate.valid.bits_per_character", "bits per character", "lower is better"),
         ("evaluate.valid.exact_reconstruction", "exact reconstruction, held-out rows", "fraction, higher is better"),
         ("evaluate.prior.parse_fraction", "prior samples that parse", "fraction, higher is better"),
-        ("interpolate.parse_fraction", "sentences on paths that parse", "fraction, higher is better"),
+        ("interpolate.slerp.parse_fraction", "sentences on arcs (slerp) that parse", "fraction, higher is better"),
+        ("interpolate.lerp.parse_fraction", "sentences on straight lines that parse", "fraction, higher is better"),
+        (
+            "interpolate.slerp.both_ends_exact",
+            "arcs whose both ends are the sentences given",
+            "fraction, higher is better",
+        ),
+        (
+            "interpolate.slerp.at_most_one_label",
+            "steps on arcs that change at most one label",
+            "fraction, higher is better",
+        ),
     ),
 }
 

@@ -14,11 +14,11 @@ DOMAINS = ("molecules", "sentences")
 
 
 def run(main: Callable[..., None]) -> None:
-    """Call ``main`` with the domain on the command line, if it takes one; an ``InputError`` becomes one line, exit 1."""
+    """Call ``main`` with the domain on the command line, if it takes one; an ``InputError`` becomes one line."""
     arguments = sys.argv[1:]
     wanted = main.__code__.co_argcount
     if len(arguments) != wanted or not set(arguments) <= set(DOMAINS):
-        raise SystemExit(f"usage: python -m {main.__module__}{' {molecules|sentences}' * wanted}")
+        raise SystemExit(f"usage: python -m {main.__globals__['__spec__'].name}{' {molecules|sentences}' * wanted}")
     try:
         main(*arguments)
     except InputError as error:

@@ -115,7 +115,7 @@ def test_the_iwae_is_exact_where_the_posterior_is_the_prior_and_z_says_nothing(
 ) -> None:
     vae = build_vae(latent=2)
     for name, parameter in vae.decoder.named_parameters():
-        if name.startswith("start") or name == "lstm.weight_ih_l0":
+        if name.startswith("start") or name in ("lstm.weight_ih_l0", "head.weight"):
             parameter[..., -2:] = 0
     vae = SequenceVAE(FixedPosterior([0.0, 0.0], [1.0, 1.0]), vae.decoder, vae.prior)
     exact = vae.decoder(torch.zeros(len(ROWS), 2)).log_prob(pad(ROWS))

@@ -44,7 +44,7 @@ def _drawable(logits: Tensor) -> Tensor:
     return logits
 
 
-@pytest.mark.parametrize("sharpness", [1.0, 3.0, 8.0])
+@pytest.mark.parametrize("sharpness", [1.0, 3.0, 5.0])
 @pytest.mark.parametrize("z", CODES, ids=["origin", "near", "far"])
 @torch.no_grad()
 def test_the_probabilities_of_all_sequences_sum_to_one(

@@ -59,7 +59,7 @@ def corpus(build_corpus: Callable[..., Corpus]) -> Corpus:
 def test_eight_sequences_are_learnt_by_heart(build_corpus: Callable[..., Corpus]) -> None:
     corpus = build_corpus(train=8, valid=8, vocabulary=VOCABULARY, twins=True)
     train = TrainConfig(
-        steps=200, batch_size=8, learning_rate=1e-2, precision="float32", evaluate_every=200, evaluate_rows=8
+        steps=400, batch_size=8, learning_rate=1e-2, precision="float32", evaluate_every=400, evaluate_rows=8
     )
     state = TrainState(_model(hidden=32, latent=8, dropout=0.0), train, ObjectiveConfig(beta=0.05), seed=0)
     history = _finish(state, corpus)
