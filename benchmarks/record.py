@@ -42,7 +42,8 @@ def write(name: str, *, command: str, data: Any, seed: int, budget: dict[str, An
     result = {
         "name": name,
         "command": command,
-        "commit": _git("rev-parse", "HEAD") + ("-dirty" if _git("status", "--porcelain") else ""),
+        "commit": _git("rev-parse", "HEAD")
+        + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no") else ""),
         "date": datetime.date.today().isoformat(),
         "machine": machine(),
         "versions": {package: importlib.metadata.version(package) for package in VERSIONS},

@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipelines.params import load_params
+from vaeseq.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+
+
+def _changed(tmp_path: Path, place: str, value: object) -> Path:
+    yaml = YAML(typ="safe", pure=True)
+    stored = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    *sections, name = place.split(".")
+    section = stored
+    for part in sections:
+        section = section[part]
+    section[name] = value
+    path = tmp_path / "params.yaml"
+    with path.open("w", encoding="utf-8") as file:
+        yaml.dump(stored, file)
+    return path
+
+
+@pytest.mark.parametrize("name", ["params.yaml", "tests/tiny.yaml"])
+def test_our_own_files_are_right(name: str) -> None:
+    params = load_params(ROOT / name)
+    assert params.molecules.train.rate > 0
+    assert params.sentences.data.source == "everyday"
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("molecules.train.rate", -3),
+        ("molecules.train.rate", "much"),
+        ("molecules.prepare.notation", "inchi"),
+        ("molecules.interpolate.kinds", []),
+        ("sentences.prepare.vocabulary", 100_000),
+        ("sentences.train.word_dropout", 1.0),
+        ("sentences.model.latent", 0),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_its_place(place: str, value: object, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        load_params(_changed(tmp_path, place, value))
+    assert place in str(caught.value)
+    assert repr(value) in str(caught.value)
+
+
+def test_an_unknown_parameter_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"molecules\.train\.rat is not a parameter"):
+        load_params(_changed(tmp_path, "molecules.train.rat", 3))
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    path = _changed(tmp_path, "molecules.train.rate", -3)
+    path.write_text(path.read_text(encoding="utf-8").replace("latent: 32", "latent: 0"), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load_params(path)
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_annealing_needs_a_length(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="annealing_steps"):
+        load_params(_changed(tmp_path, "sentences.train.annealing", "linear"))
+
+
+def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    path.write_text(text.replace("learning_rate: 4.0e-3", "learning_rate: 1e-3"), encoding="utf-8")
+    assert load_params(path).molecules.train.learning_rate == 0.001
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"a: [", b"\xff\xfe", b"molecules: 3"])
+def test_what_is_no_params_file_is_an_input_error(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputError):
+        load_params(path)
+    with pytest.raises(InputError, match="absent"):
+        load_params(tmp_path / "absent.yaml")

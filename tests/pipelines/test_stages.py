@@ -1,0 +1,126 @@
+"""The stages in the middle, run on a corpus of a few rows as DVC runs them: in a folder, by their literal paths."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+from safetensors import safe_open
+
+from pipelines import evaluate, fetch, prepare, train
+from pipelines.resume import locked, work_folder
+from vaeseq.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the prepared sentences of the tiny params."""
+    folder = tmp_path_factory.mktemp("stages")
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load((ROOT / "tests/tiny.yaml").read_text(encoding="utf-8"))
+    params["sentences"]["data"]["rows"] = 400
+    params["sentences"]["train"] |= {"steps": 200, "evaluate_every": 20, "evaluate_rows": 10, "batch_size": 8}
+    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
+    (folder / "data").mkdir()
+    shutil.copy(ROOT / "data/sources.yaml", folder / "data/sources.yaml")
+    before = Path.cwd()
+    os.chdir(folder)
+    fetch.main("sentences")
+    prepare.main("sentences")
+    os.chdir(before)
+    return folder
+
+
+@pytest.fixture
+def here(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that folder, to work in."""
+    folder = tmp_path / "run"
+    shutil.copytree(prepared, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _weights(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((folder / "models/sentences").glob("*.safetensors"))}
+
+
+def test_train_and_evaluate_write_what_the_report_reads(here: Path) -> None:
+    train.main("sentences")
+    metrics = json.loads((here / "reports/sentences/train.json").read_text(encoding="utf-8"))
+    history = _rows(here / "reports/sentences/train/history.csv")
+    assert metrics["steps"] == 200
+    assert [int(row["step"]) for row in history if row["split"] == "valid"] == list(range(20, 201, 20))
+    assert not list((here / "work").rglob("state.safetensors")), "a run that is done leaves nothing to resume"
+    evaluate.main("sentences")
+    figures = json.loads((here / "reports/sentences/evaluate.json").read_text(encoding="utf-8"))
+    assert set(figures) == {"train", "valid", "test", "prior"}
+    for split in ("train", "valid", "test"):
+        assert figures[split]["elbo"] == pytest.approx(-figures[split]["reconstruction"] - figures[split]["kl"])
+        assert figures[split]["exact_reconstruction_of"] == figures[split]["rows"]
+    rows = _rows(here / "reports/sentences/evaluate/reconstructions.csv")
+    test = [row for row in rows if row["split"] == "test"]
+    exact = sum(row["original"] == row["reconstruction"] for row in test) / len(test)
+    assert figures["test"]["exact_reconstruction"] == exact
+
+
+def test_a_killed_stage_goes_on_to_the_same_weights(
+    here: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    train.main("sentences")
+    whole = _weights(here)
+    shutil.rmtree(here / "models")
+    environment = os.environ | {"LATENTPATH_WORK": str(tmp_path / "work"), "PYTHONPATH": str(ROOT)}
+    script = "from pipelines import train; train.SAVE_SECONDS = 0; train.main('sentences')"
+    stage = subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "work").rglob("state.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    stage.kill()
+    stage.wait()
+    assert not (here / "models").exists(), "it was to be killed midway"
+    monkeypatch.setenv("LATENTPATH_WORK", str(tmp_path / "work"))
+    with safe_open(next((tmp_path / "work").rglob("state.safetensors")), "pt") as file:
+        assert 0 < json.loads(file.metadata()["scalars"])["step"] < 200
+    train.main("sentences")
+    assert _weights(here) == whole
+
+
+def test_other_settings_or_data_never_find_the_same_work_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+    keys = {work_folder("x", settings, tmp_path / name) for settings in ("1", "2") for name in "ab"}
+    assert len(keys) == 4
+    assert work_folder("x", "1", tmp_path / "a") in keys
+
+
+def test_two_never_work_in_one_folder(tmp_path: Path) -> None:
+    with locked(tmp_path / "work"), pytest.raises(InputError, match="another process"), locked(tmp_path / "work"):
+        pass
+    with locked(tmp_path / "work"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["nowhere"], "usage: python -m pipelines.train"), (["molecules"], "error: params")]
+)
+def test_a_stage_says_what_is_wrong_in_one_line(arguments: list[str], said: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pipelines.train", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(said)
+    assert len(done.stderr.splitlines()) == 1
