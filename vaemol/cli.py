@@ -32,26 +32,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser("vaemol", description="Walk in a latent space of molecules, all given as SMILES.")
-    verbs = parser.add_subparsers(required=True, metavar="command")
-    for verb, add_options in (
-        (_sample, _add_sample),
-        (_encode, _add_molecules),
-        (_decode, _add_decode),
-        (_reconstruct, _add_molecules),
-        (_interpolate, _add_interpolate),
-        (_optimize, _add_optimize),
-    ):
-        command = verbs.add_parser(verb.__name__[1:], help=verb.__doc__, description=verb.__doc__)
-        command.set_defaults(command=verb)
-        add_options(command)
-        command.add_argument("--model", type=Path, default=Path("models/molecules"), help="default: %(default)s")
-        console.add_output(command, () if verb is _encode else ("sdf",))
-        if verb is not _encode:
-            command.add_argument(
-                "--image", type=_image, metavar="FILE", help=f"draw at most {DRAWN} molecules as .png or .svg"
-            )
-    return parser
+    verbs = {
+        _sample: partial(_add_with_image, console.add_count),
+        _encode: _add_molecules,
+        _decode: partial(_add_with_image, console.add_codes),
+        _reconstruct: partial(_add_with_image, _add_molecules),
+        _interpolate: partial(_add_with_image, _add_interpolate),
+        _optimize: partial(_add_with_image, _add_optimize),
+    }
+    formats = {verb: ("sdf",) for verb in verbs if verb is not _encode}
+    about = "Walk in a latent space of molecules, all given as SMILES."
+    return console.parser_of("vaemol", about, verbs, model=Path("models/molecules"), formats=formats)
+
+
+def _add_with_image(add_options: console.AddOptions, command: ArgumentParser) -> None:
+    add_options(command)
+    command.add_argument("--image", type=_image, metavar="FILE", help=f"draw at most {DRAWN} molecules as .png or .svg")
 
 
 def _image(name: str) -> Path:
@@ -62,16 +58,6 @@ def _image(name: str) -> Path:
 
 def _add_molecules(command: ArgumentParser) -> None:
     command.add_argument("smiles", nargs="*", help="without any, or for -, one per line on standard input")
-
-
-def _add_sample(command: ArgumentParser) -> None:
-    command.add_argument("--count", type=console.whole(1), default=10, help="default: %(default)s")
-    console.add_drawing(command, temperature=1.0)
-
-
-def _add_decode(command: ArgumentParser) -> None:
-    command.add_argument("codes", nargs="?", default="-", metavar="FILE", help="a table as `encode` writes it, or -")
-    console.add_drawing(command, temperature=0.0)
 
 
 def _add_interpolate(command: ArgumentParser) -> None:

@@ -184,6 +184,38 @@ def _plain(value: object) -> object:
     return value
 
 
+Verb = Callable[[Namespace], int]
+AddOptions = Callable[[ArgumentParser], None]
+
+
+def parser_of(
+    program: str,
+    description: str,
+    verbs: Mapping[Verb, AddOptions],
+    *,
+    model: Path,
+    formats: Mapping[Verb, Sequence[str]],
+) -> ArgumentParser:
+    """A parser with one command for each function: its name without ``_``, its docstring, and the options of them all.
+
+    Args:
+        program: Name of the command line.
+        description: What it is for.
+        verbs: The functions, and what adds the options of their own.
+        model: Default of ``--model``.
+        formats: Output formats beside csv and json, by function.
+    """
+    parser = ArgumentParser(program, description=description)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for verb, add_options in verbs.items():
+        command = commands.add_parser(verb.__name__[1:], help=verb.__doc__, description=verb.__doc__)
+        command.set_defaults(command=verb)
+        add_options(command)
+        command.add_argument("--model", type=Path, default=model, help="default: %(default)s")
+        add_output(command, formats.get(verb, ()))
+    return parser
+
+
 def add_output(parser: ArgumentParser, formats: Sequence[str] = ()) -> None:
     """The options ``--output`` and ``--format``."""
     parser.add_argument("--output", metavar="FILE", help="write here instead of to standard output")
@@ -193,6 +225,18 @@ def add_output(parser: ArgumentParser, formats: Sequence[str] = ()) -> None:
         help="default: by the suffix of FILE, else csv; in csv a text that starts like a formula (= + - @) gets a ' "
         "before it, json holds every text as it is",
     )
+
+
+def add_count(parser: ArgumentParser) -> None:
+    """The options of drawing from the prior."""
+    parser.add_argument("--count", type=whole(1), default=10, help="default: %(default)s")
+    add_drawing(parser, temperature=1.0)
+
+
+def add_codes(parser: ArgumentParser) -> None:
+    """A table of codes, and the options of decoding it."""
+    parser.add_argument("codes", nargs="?", default="-", metavar="FILE", help="a table as `encode` writes it, or -")
+    add_drawing(parser, temperature=0.0)
 
 
 def add_drawing(parser: ArgumentParser, *, temperature: float) -> None:

@@ -24,36 +24,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser("vaetext", description="Walk in a latent space of sentences.")
-    verbs = parser.add_subparsers(required=True, metavar="command")
-    for verb, add_options in (
-        (_sample, _add_sample),
-        (_encode, _add_sentences),
-        (_decode, _add_decode),
-        (_reconstruct, _add_sentences),
-        (_path, _add_path),
-        (_optimize, _add_optimize),
-    ):
-        command = verbs.add_parser(verb.__name__[1:], help=verb.__doc__, description=verb.__doc__)
-        command.set_defaults(command=verb)
-        add_options(command)
-        command.add_argument("--model", type=Path, default=Path("models/sentences"), help="default: %(default)s")
-        console.add_output(command)
-    return parser
+    verbs = {
+        _sample: console.add_count,
+        _encode: _add_sentences,
+        _decode: console.add_codes,
+        _reconstruct: _add_sentences,
+        _path: _add_path,
+        _optimize: _add_optimize,
+    }
+    about = "Walk in a latent space of sentences."
+    return console.parser_of("vaetext", about, verbs, model=Path("models/sentences"), formats={})
 
 
 def _add_sentences(command: ArgumentParser) -> None:
     command.add_argument("text", nargs="*", help="sentences; without any, or for -, one per line on standard input")
-
-
-def _add_sample(command: ArgumentParser) -> None:
-    command.add_argument("--count", type=console.whole(1), default=10, help="default: %(default)s")
-    console.add_drawing(command, temperature=1.0)
-
-
-def _add_decode(command: ArgumentParser) -> None:
-    command.add_argument("codes", nargs="?", default="-", metavar="FILE", help="a table as `encode` writes it, or -")
-    console.add_drawing(command, temperature=0.0)
 
 
 def _add_path(command: ArgumentParser) -> None:
