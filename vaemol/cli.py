@@ -12,7 +12,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vaeseq import commands, console
+from vaeseq import commands, console, options
 from vaeseq.console import Line, Row
 from vaeseq.errors import InputError
 
@@ -33,19 +33,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> ArgumentParser:
     verbs = {
-        _sample: partial(_add_with_image, console.add_count),
+        _sample: partial(_add_with_image, options.add_count),
         _encode: _add_molecules,
-        _decode: partial(_add_with_image, console.add_codes),
+        _decode: partial(_add_with_image, options.add_codes),
         _reconstruct: partial(_add_with_image, _add_molecules),
         _interpolate: partial(_add_with_image, _add_interpolate),
         _optimize: partial(_add_with_image, _add_optimize),
     }
     formats = {verb: ("sdf",) for verb in verbs if verb is not _encode}
     about = "Walk in a latent space of molecules, all given as SMILES."
-    return console.parser_of("vaemol", about, verbs, model=Path("models/molecules"), formats=formats)
+    return options.parser_of("vaemol", about, verbs, model=Path("models/molecules"), formats=formats)
 
 
-def _add_with_image(add_options: console.AddOptions, command: ArgumentParser) -> None:
+def _add_with_image(add_options: options.AddOptions, command: ArgumentParser) -> None:
     add_options(command)
     command.add_argument("--image", type=_image, metavar="FILE", help=f"draw at most {DRAWN} molecules as .png or .svg")
 
@@ -62,15 +62,15 @@ def _add_molecules(command: ArgumentParser) -> None:
 
 def _add_interpolate(command: ArgumentParser) -> None:
     command.add_argument("smiles", nargs="*", help="two ends; without any, or for -, two per line on standard input")
-    console.add_path(command)
+    options.add_path(command)
 
 
 def _add_optimize(command: ArgumentParser) -> None:
     command.add_argument("--objective", default="qed", help="qed (default), penalised_log_p or similarity:SMILES")
     command.add_argument(
-        "--max-heavy-atoms", type=console.whole(1), default=38, help="of penalised_log_p; default: %(default)s"
+        "--max-heavy-atoms", type=options.whole(1), default=38, help="of penalised_log_p; default: %(default)s"
     )
-    console.add_search(command)
+    options.add_search(command)
 
 
 def _sample(arguments: Namespace) -> int:

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,7 +92,7 @@ def emit(
     Args:
         rows: Lists of rows; a row whose ``error`` is not empty counts as failed.
         columns: Of the table, in order.
-        arguments: With ``output`` and ``format``, see ``add_output``.
+        arguments: With ``output`` and ``format``, see ``vaeseq.options.add_output``.
         formats: Further formats beside ``csv`` and ``json``.
 
     Raises:
@@ -181,123 +181,6 @@ def as_json(rows: Iterable[list[Row]], columns: Sequence[str]) -> Iterator[str]:
 def _plain(value: object) -> object:
     if isinstance(value, float):
         return float(f"{value:.9g}") if math.isfinite(value) else None
-    return value
-
-
-Verb = Callable[[Namespace], int]
-AddOptions = Callable[[ArgumentParser], None]
-
-
-def parser_of(
-    program: str,
-    description: str,
-    verbs: Mapping[Verb, AddOptions],
-    *,
-    model: Path,
-    formats: Mapping[Verb, Sequence[str]],
-) -> ArgumentParser:
-    """A parser with one command for each function: its name without ``_``, its docstring, and the options of them all.
-
-    Args:
-        program: Name of the command line.
-        description: What it is for.
-        verbs: The functions, and what adds the options of their own.
-        model: Default of ``--model``.
-        formats: Output formats beside csv and json, by function.
-    """
-    parser = ArgumentParser(program, description=description)
-    commands = parser.add_subparsers(required=True, metavar="command")
-    for verb, add_options in verbs.items():
-        command = commands.add_parser(verb.__name__[1:], help=verb.__doc__, description=verb.__doc__)
-        command.set_defaults(command=verb)
-        add_options(command)
-        command.add_argument("--model", type=Path, default=model, help="default: %(default)s")
-        add_output(command, formats.get(verb, ()))
-    return parser
-
-
-def add_output(parser: ArgumentParser, formats: Sequence[str] = ()) -> None:
-    """The options ``--output`` and ``--format``."""
-    parser.add_argument("--output", metavar="FILE", help="write here instead of to standard output")
-    parser.add_argument(
-        "--format",
-        choices=("csv", "json", *formats),
-        help="default: by the suffix of FILE, else csv; in csv a text that starts like a formula (= + - @) gets a ' "
-        "before it, json holds every text as it is",
-    )
-
-
-def add_count(parser: ArgumentParser) -> None:
-    """The options of drawing from the prior."""
-    parser.add_argument("--count", type=whole(1), default=10, help="default: %(default)s")
-    add_drawing(parser, temperature=1.0)
-
-
-def add_codes(parser: ArgumentParser) -> None:
-    """A table of codes, and the options of decoding it."""
-    parser.add_argument("codes", nargs="?", default="-", metavar="FILE", help="a table as `encode` writes it, or -")
-    add_drawing(parser, temperature=0.0)
-
-
-def add_drawing(parser: ArgumentParser, *, temperature: float) -> None:
-    """The options ``--temperature`` and ``--seed``."""
-    parser.add_argument(
-        "--temperature",
-        type=not_negative,
-        default=temperature,
-        help="0 takes the likeliest symbols; default: %(default)s",
-    )
-    add_seed(parser)
-
-
-def add_seed(parser: ArgumentParser) -> None:
-    """The option ``--seed``."""
-    parser.add_argument("--seed", type=whole(0), default=0, help="default: %(default)s")
-
-
-def add_path(parser: ArgumentParser) -> None:
-    """The options ``--steps`` and ``--kind``."""
-    parser.add_argument("--steps", type=whole(2), default=9, help="points, both ends included; default: %(default)s")
-    parser.add_argument(
-        "--kind", choices=("slerp", "lerp"), default="slerp", help="an arc (default), or a straight line"
-    )
-
-
-def add_search(parser: ArgumentParser) -> None:
-    """The options of a search."""
-    parser.add_argument("--budget", type=whole(1), default=200, help="oracle calls in all; default: %(default)s")
-    parser.add_argument("--initial", type=whole(1), default=50, help="draws of the prior first; default: %(default)s")
-    parser.add_argument("--batch", type=whole(1), default=10, help="calls a round after that; default: %(default)s")
-    parser.add_argument("--method", choices=("bayesian", "random_prior"), default="bayesian")
-    parser.add_argument(
-        "--calls", type=Path, metavar="FILE", help="keep every call in this csv; a run that was stopped goes on from it"
-    )
-    add_seed(parser)
-
-
-def whole(least: int) -> Callable[[str], int]:
-    """An argument that is a whole number, at least ``least`` and below 2^40."""
-
-    def number(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if not least <= value < 2**40:
-            raise ArgumentTypeError(f"must be a whole number from {least} to 2^40, got {text!r}")
-        return value
-
-    return number
-
-
-def not_negative(text: str) -> float:
-    """An argument that is a number, 0 or above."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise ArgumentTypeError(f"must be a number of 0 or above, got {text!r}")
     return value
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vaeseq import commands, console
+from vaeseq import commands, console, options
 from vaeseq.console import Line, Row
 from vaeseq.errors import InputError
 
@@ -25,15 +25,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> ArgumentParser:
     verbs = {
-        _sample: console.add_count,
+        _sample: options.add_count,
         _encode: _add_sentences,
-        _decode: console.add_codes,
+        _decode: options.add_codes,
         _reconstruct: _add_sentences,
         _path: _add_path,
         _optimize: _add_optimize,
     }
     about = "Walk in a latent space of sentences."
-    return console.parser_of("vaetext", about, verbs, model=Path("models/sentences"), formats={})
+    return options.parser_of("vaetext", about, verbs, model=Path("models/sentences"), formats={})
 
 
 def _add_sentences(command: ArgumentParser) -> None:
@@ -46,12 +46,12 @@ def _add_path(command: ArgumentParser) -> None:
         nargs="*",
         help="two sentences; without any, or for -, two per line with a tab between on standard input",
     )
-    console.add_path(command)
+    options.add_path(command)
 
 
 def _add_optimize(command: ArgumentParser) -> None:
     command.add_argument("--objective", required=True, help="words:WORD,WORD... (to hold them) or length:NUMBER")
-    console.add_search(command)
+    options.add_search(command)
 
 
 def _sample(arguments: Namespace) -> int:

@@ -4,7 +4,7 @@ import json
 import math
 import subprocess
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 
 import pytest
 from hypothesis import given
@@ -144,17 +144,3 @@ def test_what_goes_wrong_is_one_line_and_a_code(error, code, said, capsys):
     parser.set_defaults(command=command)
     assert console.run(parser, []) == code
     assert capsys.readouterr() == ("", said)
-
-
-@pytest.mark.parametrize("text", ["", "x", "1.5", "-1", "9" * 20])
-def test_numbers_out_of_range_are_wrong_usage(text):
-    with pytest.raises(ArgumentTypeError, match="whole number"):
-        console.whole(0)(text)
-    assert console.whole(0)("7") == 7
-
-
-@pytest.mark.parametrize("text", ["", "x", "-0.5", "nan", "inf"])
-def test_a_temperature_is_finite_and_not_negative(text):
-    with pytest.raises(ArgumentTypeError, match="0 or above"):
-        console.not_negative(text)
-    assert console.not_negative("0.5") == 0.5
