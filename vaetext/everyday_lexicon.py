@@ -2,12 +2,14 @@
 
 import functools
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 
 from vaetext.english import WITHOUT_DEGREES, Forms, conjugate, plural
 
 Choices = tuple[tuple[float, str], ...]
+Nouns = dict[str, tuple[str, ...]]
 # Who a pronoun or phrase agrees with: its own pronouns, and the class that verbs distinguish.
 AGREEMENT = {"i": "i", "you": "pl", "we": "pl", "they": "pl", "he": "sg", "she": "sg", "it": "sg"}
 OBJECTIVE = {"i": "me", "you": "you", "we": "us", "they": "them", "he": "him", "she": "her", "it": "it"}
@@ -28,6 +30,7 @@ class Group:
         nouns: The objects by number: ``sg``, ``pl``, ``mass``, ``the`` (only definite), ``kin`` (only possessive)
             and ``fixed`` (no determiner); empty for a group without objects.
         own: The objects that no earlier group has, by number: where there is no verb, they alone tell the topic.
+        share: Of its verbs, how often they are drawn with these objects.
     """
 
     name: str
@@ -36,25 +39,31 @@ class Group:
     kind: str
     traits: frozenset[str]
     verbs: tuple[Forms, ...]
-    nouns: dict[str, tuple[str, ...]]
-    own: dict[str, tuple[str, ...]]
-    adjectives: tuple[str, ...]
-    places: tuple[str, ...]
+    nouns: Nouns
+    own: Nouns
+    adjectives: Choices
+    places: Choices
     manners: tuple[str, ...]
+    share: float = 1.0
+
+    @property
+    def objects(self) -> set[str]:
+        """The objects of every number."""
+        return {noun for nouns in self.nouns.values() for noun in nouns}
 
     @property
     def weight(self) -> float:
         """How often a group is drawn: by its verbs, so that all their forms occur; less often without objects."""
-        return len(self.verbs) * (1.0 if self.nouns else 0.45)
+        return self.share * len(self.verbs) * (1.0 if self.nouns else 0.45)
 
     def weight_of(self, number: str) -> float:
         """The part of the weight that falls on the objects of one number."""
         return self.weight * len(self.nouns[number]) / sum(map(len, self.nouns.values()))
 
     @property
-    def gradable(self) -> tuple[str, ...]:
+    def gradable(self) -> Choices:
         """The adjectives that have degrees."""
-        return tuple(adjective for adjective in self.adjectives if adjective not in WITHOUT_DEGREES)
+        return tuple((weight, text) for weight, text in self.adjectives if text not in WITHOUT_DEGREES)
 
 
 @dataclass(frozen=True)
@@ -79,15 +88,15 @@ class Subjects:
 
 
 @functools.cache
-def groups() -> dict[str, Group]:
-    """All groups by name."""
+def own_groups() -> dict[str, Group]:
+    """The groups of the lexicon by name."""
     found: dict[str, Group] = {}
     taken: set[str] = set()
-    for topic, entries in _table("everyday_lexicon.toml").items():
+    for topic, entries in table("everyday_lexicon.toml").items():
         for name, entry in entries.items():
             group = _group(topic, name, entry, taken)
             found[group.name] = group
-            taken |= {noun for nouns in group.nouns.values() for noun in nouns}
+            taken |= group.objects
     return found
 
 
@@ -97,43 +106,43 @@ def scenes() -> dict[str, Scene]:
     return {
         name: Scene(
             topic=entry["topic"],
-            things=_words(entry["things"]),
-            plurals=tuple(map(plural, _words(entry["things"]))),
-            adjectives=_words(entry["adjectives"]),
-            places=_words(entry["places"]),
+            things=words(entry["things"]),
+            plurals=tuple(map(plural, words(entry["things"]))),
+            adjectives=words(entry["adjectives"]),
+            places=words(entry["places"]),
         )
-        for name, entry in _table("everyday_scenes.toml").items()
+        for name, entry in table("everyday_scenes.toml").items()
     }
 
 
 @functools.cache
 def subjects() -> dict[str, tuple[Subjects, ...]]:
     """The subjects of each class; their weights sum to one."""
-    table = _table("everyday_frames.toml")["subjects"]
-    total = {doer: sum(row[0] for row in rows) for doer, rows in table.items()}
+    rows_of = table("everyday_frames.toml")["subjects"]
+    total = {doer: sum(row[0] for row in rows) for doer, rows in rows_of.items()}
     return {
         doer: tuple(Subjects(row[0] / total[doer], row[1], row[2], choices(row[3])) for row in rows)
-        for doer, rows in table.items()
+        for doer, rows in rows_of.items()
     }
 
 
 @functools.cache
 def frames() -> dict[str, tuple[str, ...]]:
     """The rows of each frame."""
-    table = _table("everyday_frames.toml")["frames"]
-    return {name: (rows,) if isinstance(rows, str) else tuple(rows) for name, rows in table.items()}
+    rows_of = table("everyday_frames.toml")["frames"]
+    return {name: (rows,) if isinstance(rows, str) else tuple(rows) for name, rows in rows_of.items()}
 
 
 @functools.cache
 def phrases() -> dict[str, Choices]:
     """The phrase lists by name."""
-    return {name: choices(text) for name, text in _table("everyday_frames.toml")["phrases"].items()}
+    return {name: choices(text) for name, text in table("everyday_frames.toml")["phrases"].items()}
 
 
 @functools.cache
-def weights(table: str) -> dict[str, float]:
+def weights(kind: str) -> dict[str, float]:
     """One of the tables of weights: ``tenses``, ``polarities`` or ``weights`` (of frames)."""
-    return _table("everyday_frames.toml")[table]
+    return table("everyday_frames.toml")[kind]
 
 
 def choices(text: str) -> Choices:
@@ -157,11 +166,11 @@ def _split_outside_symbols(text: str) -> list[str]:
 
 
 def _group(topic: str, name: str, entry: dict[str, str], taken: set[str]) -> Group:
-    count = _words(entry.get("count", ""))
+    count = words(entry.get("count", ""))
     nouns = {
         "sg": count,
-        "pl": (*map(plural, count), *_words(entry.get("plural", ""))),
-        **{number: _words(entry.get(number, "")) for number in ("mass", "the", "kin", "fixed")},
+        "pl": (*map(plural, count), *words(entry.get("plural", ""))),
+        **{number: words(entry.get(number, "")) for number in ("mass", "the", "kin", "fixed")},
     }
     kind = entry.get("kind", "practice")
     if kind not in KINDS:
@@ -172,19 +181,26 @@ def _group(topic: str, name: str, entry: dict[str, str], taken: set[str]) -> Gro
         doer=entry.get("class", "people"),
         kind=kind,
         traits=frozenset(entry.get("traits", "").split()),
-        verbs=tuple(map(conjugate, _words(entry["verbs"]))),
+        verbs=tuple(map(conjugate, words(entry["verbs"]))),
         nouns={number: words for number, words in nouns.items() if words},
         own={number: new for number, words in nouns.items() if (new := tuple(w for w in words if w not in taken))},
-        adjectives=_words(entry.get("adjectives", "")),
-        places=_words(entry.get("places", "")),
-        manners=_words(entry.get("how", "")),
+        adjectives=even(words(entry.get("adjectives", ""))),
+        places=even(words(entry.get("places", ""))),
+        manners=words(entry.get("how", "")),
     )
 
 
-def _words(text: str) -> tuple[str, ...]:
+def even(texts: Iterable[str]) -> Choices:
+    """All texts equally likely."""
+    return tuple((1.0, text) for text in texts)
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The entries of a list such as ``"a, b c"``."""
     return tuple(word.strip() for word in text.split(",")) if text else ()
 
 
 @functools.cache
-def _table(name: str) -> dict[str, dict]:
+def table(name: str) -> dict[str, dict]:
+    """One of the files of the lexicon."""
     return tomllib.loads(resources.files("vaetext").joinpath(name).read_text(encoding="utf-8"))

@@ -3,12 +3,19 @@
 from collections.abc import Iterable, Iterator
 
 from vaetext.english import comparative, superlative
-from vaetext.everyday_lexicon import Choices, Group, choices, groups, scenes
+from vaetext.everyday_families import RARE, groups
+from vaetext.everyday_lexicon import Group, choices, even, scenes
 from vaetext.everyday_templates import Features, fill
 from vaetext.everyday_verbs import AFTER_AUXILIARY, FORMS, VOLUNTARY
 from vaetext.grammar import Rule, labels_of
 
 ADJECTIVE_SHARE = 0.55
+# They act, but they do not plan, promise or enjoy, and nobody else does what they do.
+WILLESS = {
+    *("dog", "cat", "bird", "train", "machine", "shop", "team", "band"),
+    *("it", "storm", "fog", "temperature"),
+}
+ODD_JOB = 0.01  # share of each thing that people do in what a worker does
 # What stands before an object, by its number; before a subject; before things that are meant by their kind.
 DETERMINERS = {
     "sg": "6*the | this | 0.7*that | 3*a",
@@ -22,27 +29,30 @@ OF_THEMES = {"sg": "5*the | this", "pl": "5*the | these", "mass": "the", "the": 
 OF_A_KIND = {"pl": "", "mass": "", "the": "the", "kin": "<owner>", "fixed": ""}
 
 
-def written(texts: Choices, at: Features | None = None) -> Iterator[Rule]:
+def written(texts: Iterable[tuple[float, str]], at: Features | None = None) -> Iterator[Rule]:
     """One rule for each text."""
     return (Rule(weight, fill(text, at or {})) for weight, text in texts)
-
-
-def even(texts: Iterable[str]) -> Iterator[Rule]:
-    """One rule for each text, all equally likely."""
-    return written(tuple((1.0, text) for text in texts))
 
 
 def verb_phrase(form: str, wanted: tuple[str, ...], at: Features) -> Iterator[Rule]:
     """What a class of subjects can do: one rule for each group that has the form, the traits and the parts wanted."""
     _, kinds, generic = FORMS[form]
     for group in groups().values():
-        if group.doer != at["class"] or group.kind not in kinds or not _fits(group, wanted):
+        share = _share(group, at["class"])
+        if not share or group.kind not in kinds or not _fits(group, wanted) or not _forms(group, form):
             continue
         template = f"<verb:{form}>"
         if group.nouns:
             template += " <np:kind>" if generic and group.kind != "routine" else " <np>"
         template += "".join(f" <{part}>" for part in wanted if part in ("place", "how"))
-        yield Rule(group.weight, fill(template, {"group": group.name}), labels_of({"topic": group.topic}))
+        yield Rule(group.weight * share, fill(template, {"group": group.name}), labels_of({"topic": group.topic}))
+
+
+def _share(group: Group, doer: str) -> float:
+    """How often a class of subjects does what a group is about; a cook can do what anybody does, but mostly cooks."""
+    if group.doer == doer:
+        return 1.0
+    return 0.0 if {group.doer, doer} & WILLESS else RARE if doer == "people" else ODD_JOB
 
 
 def _fits(group: Group, wanted: tuple[str, ...]) -> bool:
@@ -70,33 +80,35 @@ def part_of_group(name: str, arguments: tuple[str, ...], group: Group, at: Featu
             themes = _determined(group, at["number"], OF_THEMES[at["number"]], "<own>")
             return themes if at["number"] in group.own else ()
         case "noun":
-            return even(group.nouns[at["number"]])
+            return written(even(group.nouns[at["number"]]))
         case "own":
-            return even(group.own[at["number"]])
+            return written(even(group.own[at["number"]]))
         case "adjective":
-            return even(group.adjectives)
+            return written(group.adjectives)
         case "gradable":
-            return even(group.gradable)
+            return written(group.gradable)
         case "comparative":
-            return even(map(comparative, group.gradable))
+            return written((weight, comparative(text)) for weight, text in group.gradable)
         case "superlative":
-            return even(map(superlative, group.gradable))
+            return written((weight, superlative(text)) for weight, text in group.gradable)
         case "quality":
             return written(choices("2*<gradable> | 3*<degree> <gradable>"), at) if group.gradable else ()
         case "place":
-            return even(group.places)
+            return written(group.places)
         case "how":
-            return even(group.manners)
+            return written(even(group.manners))
         case _:
             raise ValueError(f"<{name}> must be a part of a group, a scene or a phrase; it is none of them")
 
 
 def _verb(group: Group, form: str) -> Iterator[Rule]:
+    return written(even(_forms(group, form)))
+
+
+def _forms(group: Group, form: str) -> list[str]:
     field, _, _ = FORMS[form]
-    for verb in group.verbs:
-        # "They read it" could be either tense: such verbs have no present without "he" or "she".
-        if form != "plain" or verb.base != verb.past:
-            yield Rule(1.0, fill(getattr(verb, field), {}))
+    # "They read it" could be either tense: such verbs have no present without "he" or "she".
+    return [getattr(verb, field) for verb in group.verbs if form != "plain" or verb.base != verb.past]
 
 
 def _noun_phrase(group: Group, *, of_a_kind: bool) -> Iterator[Rule]:
@@ -142,10 +154,11 @@ def part_of_scene(name: str, at: Features) -> Iterable[Rule]:
     scene = scenes()[at["scene"]]
     match name:
         case "spot":
-            return even(scene.places)
+            return written(even(scene.places))
         case "thing":
             nouns = scene.things if at["number"] == "sg" else scene.plurals
-            return even([*nouns, *(f"{adjective} {noun}" for adjective in scene.adjectives for noun in nouns)])
+            described = (f"{adjective} {noun}" for adjective in scene.adjectives for noun in nouns)
+            return written(even([*nouns, *described]))
         case "item":
             return written(choices("a <thing>" if at["number"] == "sg" else "<thing> | two <thing> | some <thing>"), at)
         case _:

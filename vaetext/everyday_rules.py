@@ -8,17 +8,13 @@ import functools
 from collections.abc import Iterable, Iterator, Sequence
 
 from vaetext import everyday_verbs as verbs
-from vaetext.everyday_lexicon import Group, Subjects, frames, groups, scenes, subjects, weights
-from vaetext.everyday_objects import liking, part_of_group, part_of_scene, verb_phrase, written
+from vaetext.everyday_families import groups
+from vaetext.everyday_lexicon import Group, Subjects, frames, scenes, subjects, weights
+from vaetext.everyday_objects import WILLESS, liking, part_of_group, part_of_scene, verb_phrase, written
 from vaetext.everyday_templates import NUMBERS, POLARITIES, Features, choose, fill, open_features, symbol
 from vaetext.grammar import Rule, labels_of
 
 START = "<sentence>"
-# They act, but they do not plan, promise or enjoy.
-WILLESS = {
-    *("dog", "cat", "bird", "train", "machine", "shop", "team", "band"),
-    *("it", "storm", "fog", "temperature"),
-}
 
 
 @functools.cache

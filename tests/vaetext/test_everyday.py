@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from vaeseq.errors import InputError
 from vaetext import everyday
 from vaetext.english import join
-from vaetext.everyday_lexicon import frames, groups, phrases, scenes
+from vaetext.everyday_families import groups
+from vaetext.everyday_lexicon import frames, own_groups, phrases, scenes, table, words
+from vaetext.everyday_objects import WILLESS
 from vaetext.everyday_templates import symbol
 from vaetext.sentence import sentence_record
 
@@ -116,7 +118,7 @@ def swap(text, source):
         ("Anna baked a cake yesterday.", ("statement_time", "past", "affirmative", "name", "food")),
         ("Tom isn't baking an apple pie now.", None),
         ("Tom isn't baking a small pie now.", ("statement_time", "progressive", "negative", "name", "food")),
-        ('"Did you feed the dogs today?" asked Mr Chen.', None),
+        ('"Did you feed the dogs now?" asked Mr Chen.', None),
         (
             '"Did you feed the dogs on Monday?" asked Mr Chen.',
             ("quote_question", "past", "affirmative", "you", "animals"),
@@ -173,9 +175,37 @@ def test_counts_out_of_range_are_refused(count):
 def test_a_verb_and_its_object_belong_to_one_group():
     owner = {}
     for group in groups().values():
-        objects = {noun for nouns in group.nouns.values() for noun in nouns} or {f"nothing: {group.doer}"}
+        objects = group.objects or {f"nothing: {group.doer if group.doer in WILLESS else 'people'}"}
         for pair in itertools.product((verb.base for verb in group.verbs), objects):
             assert owner.setdefault(pair, group.name) == group.name, pair
+
+
+def test_families_name_what_there_is():
+    families = table("everyday_families.toml").values()
+    members = [name for family in families for name in family["groups"].split()]
+    assert sorted(set(members)) == sorted(members)
+    assert set(members) <= set(own_groups())
+    for family in families:
+        theirs = {verb.base for name in family["groups"].split() for verb in own_groups()[name].verbs}
+        assert set(words(family.get("verbs", ""))) <= theirs
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("Anna sketched an oak last week.", "art"),  # a verb of the museum, a noun of the garden
+        ("Anna planted a castle last week.", None),
+        ("Anna watered strange roses last week.", "garden"),  # an adjective of the family
+        ("Anna watered hungry roses last week.", None),
+        ("The chef watered the roses last week.", "garden"),
+        ("Anna grilled the salmon last week.", "food"),
+        ("The dog watered the roses last week.", None),
+        ("Anna barked last week.", None),
+    ],
+)
+def test_families_and_workers_share_what_makes_sense(text, topic):
+    labels = everyday.parse(text)
+    assert (labels and labels["topic"]) == topic
 
 
 def test_no_two_words_differ_by_their_capital_only():
