@@ -50,7 +50,7 @@ def main(domain: str) -> None:
     pairs = list(_pairs(space, module, readable, params))
     figures, rows = {}, []
     for kind in params.kinds:
-        walks = [_walked(space, pair, params.steps, kind) for pair in pairs]
+        walks = [_walked(space, pair, params, kind) for pair in pairs]
         if walks:
             steps, figures[kind] = module.judged(walks, space.space.metadata)
             rows += _rows(pairs, steps, kind)
@@ -89,8 +89,8 @@ def _pairs(space: TextSpace, module: ModuleType, texts: Sequence[str], params: I
         yield Pair("random", "", "", codes)
 
 
-def _walked(space: TextSpace, pair: Pair, steps: int, kind: str) -> Walk:
-    points = walk(space, pair.codes, steps=steps, kind=kind)
+def _walked(space: TextSpace, pair: Pair, params: InterpolateParams, kind: str) -> Walk:
+    points = walk(space, pair.codes, steps=params.steps, kind=kind, beams=params.beams)
     if pair.origin == "random":
         return Walk(points, points[0][1], points[-1][1], asked=False)
     return Walk(points, pair.start, pair.end, asked=True)

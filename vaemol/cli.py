@@ -62,7 +62,7 @@ def _add_molecules(command: ArgumentParser) -> None:
 
 def _add_interpolate(command: ArgumentParser) -> None:
     command.add_argument("smiles", nargs="*", help="two ends; without any, or for -, two per line on standard input")
-    options.add_path(command)
+    options.add_path(command, beams=1)
 
 
 def _add_optimize(command: ArgumentParser) -> None:
@@ -121,7 +121,7 @@ def _path(space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line)
     try:
         if pair.error or len(ends) != 2:
             raise InputError(pair.error or f"a path needs two molecules, got {pair.text[:80]!r}")
-        points = interpolate(space, *ends, steps=arguments.steps, kind=arguments.kind)
+        points = interpolate(space, *ends, steps=arguments.steps, kind=arguments.kind, beams=arguments.beams)
     except InputError as error:
         return [{"path": number, "error": str(error)}]
     return [{"path": number, **point._asdict()} for point in points]

@@ -67,7 +67,7 @@ class PathMeasures(NamedTuple):
 
 
 def interpolate(
-    space: MoleculeSpace, start: str, end: str, *, steps: int = 9, kind: PathKind = "slerp"
+    space: MoleculeSpace, start: str, end: str, *, steps: int = 9, kind: PathKind = "slerp", beams: int = 1
 ) -> list[PathPoint]:
     """The way between two molecules: posterior means at the ends, one greedy pass at each step.
 
@@ -77,11 +77,12 @@ def interpolate(
         end: SMILES of the molecule at t = 1.
         steps: Points on the path, both ends included.
         kind: ``slerp`` (arc) or ``lerp`` (straight line).
+        beams: Above 1, the likeliest text that a search of so many beams finds takes the place of the greedy one.
 
     Raises:
         InputError: A molecule cannot be read by this model, or there are fewer than two steps.
     """
-    return described(walk(space, ends_of(space, start, end), steps=steps, kind=kind), start, end)
+    return described(walk(space, ends_of(space, start, end), steps=steps, kind=kind, beams=beams), start, end)
 
 
 def described(points: Sequence[tuple[float, str]], start: str, end: str) -> list[PathPoint]:

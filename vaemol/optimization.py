@@ -34,8 +34,8 @@ class _Rereadable:
     def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:
         return self._space.prior_sample(count, seed=seed)
 
-    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
-        decoded = self._space.decode(z, temperature=temperature, seed=seed)
+    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
+        decoded = self._space.decode(z, temperature=temperature, seed=seed, beams=beams)
         return [smiles if smiles and self._text(smiles) else "" for smiles in decoded]
 
     def encode(self, texts: Sequence[str]) -> Independent:

@@ -62,9 +62,9 @@ class MoleculeSpace:
         """q(z | x) of each molecule; batch shape ``(molecules,)``, event shape ``(latent,)``."""
         return self.space.encode(self.texts(smiles))
 
-    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
         """Canonical SMILES of each code ``(codes, latent)``; empty where the decoded text is no molecule."""
-        texts = self.space.decode(z, temperature=temperature, seed=seed)
+        texts = self.space.decode(z, temperature=temperature, seed=seed, beams=beams)
         return [to_smiles(text, self.notation) for text in texts]
 
     def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:

@@ -59,14 +59,51 @@ class SequenceLikelihood:
         state = self.decoder.first_state(self.z)
         for place in range(max_length):
             logits, state = self.decoder.logits(symbols, self.z, state)
-            last = logits[:, -1]
-            last[:, [UNK] if place else [UNK, EOS]] = -torch.inf
+            last = _readable(logits[:, -1], place)
             symbols = _pick(last, temperature, generator).masked_fill(done, PAD).unsqueeze(1)
             drawn.append(symbols)
             done = done | (symbols.squeeze(1) == EOS)
             if bool(done.all()):
                 break
         return torch.cat(drawn, dim=1)
+
+    @torch.no_grad()
+    def likeliest(self, max_length: int, *, beams: int) -> Tensor:
+        """The likeliest sequence of each code, as far as beam search finds it; ``(batch, length)``, padded.
+
+        The same symbols are left out as in ``draw``; with one beam it is the greedy sequence. A greedy pass cannot go
+        back on a first word that leads nowhere, which is what it meets most between two codes.
+
+        Args:
+            max_length: Most symbols after ``<bos>``; a row that does not end by then stays without ``<eos>``.
+            beams: How many beginnings are kept at every step.
+        """
+        batch = self.z.shape[0]
+        z = self.z.repeat_interleave(beams, dim=0)
+        first = torch.arange(batch, device=z.device).unsqueeze(1) * beams
+        drawn = torch.full((batch * beams, 1), BOS, dtype=torch.int64, device=z.device)
+        scores = torch.zeros(batch, beams, device=z.device)
+        scores[:, 1:] = -torch.inf  # all beams begin alike: one of them is enough
+        state = self.decoder.first_state(z)
+        for place in range(max_length):
+            logits, state = self.decoder.logits(drawn[:, -1:], z, state)
+            chances = _readable(logits[:, -1].log_softmax(dim=1), place)
+            done = (drawn[:, -1] == EOS) | (drawn[:, -1] == PAD)
+            chances[done] = -torch.inf
+            chances[done, PAD] = 0.0
+            totals = (scores.view(-1, 1) + chances).view(batch, -1)
+            scores, best = totals.topk(beams, dim=1)
+            kept = (first + best // chances.shape[1]).flatten()
+            drawn = torch.cat([drawn[kept], (best % chances.shape[1]).view(-1, 1)], dim=1)
+            state = state[0][:, kept], state[1][:, kept]
+            if bool(((drawn[:, -1] == EOS) | (drawn[:, -1] == PAD)).all()):
+                break
+        return drawn.view(batch, beams, -1)[:, 0]
+
+
+def _readable(scores: Tensor, place: int) -> Tensor:
+    """Scores of the next symbol without those that nobody can read: ``<unk>``, and ``<eos>`` of an empty text."""
+    return scores.index_fill(1, torch.tensor([UNK] if place else [UNK, EOS], device=scores.device), -torch.inf)
 
 
 def _pick(logits: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:

@@ -76,11 +76,17 @@ def add_seed(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=whole(0), default=0, help="default: %(default)s")
 
 
-def add_path(parser: ArgumentParser) -> None:
-    """The options ``--steps`` and ``--kind``."""
+def add_path(parser: ArgumentParser, *, beams: int) -> None:
+    """The options of a path."""
     parser.add_argument("--steps", type=whole(2), default=9, help="points, both ends included; default: %(default)s")
     parser.add_argument(
         "--kind", choices=("slerp", "lerp"), default="slerp", help="an arc (default), or a straight line"
+    )
+    parser.add_argument(
+        "--beams",
+        type=whole(1),
+        default=beams,
+        help="width of the search for each step; 1 is greedy; default: %(default)s",
     )
 
 

@@ -18,6 +18,7 @@ from vaeseq.tokenizer import Tokenizer
 
 BATCH = 256
 MAX_LENGTH = 100_000
+MOST_BEAMS = 64
 
 
 class LatentSpace:
@@ -63,11 +64,17 @@ class LatentSpace:
         return Independent(Normal(means, deviations), 1)
 
     @torch.no_grad()
-    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
-        """The text of each code ``(codes, latent)``: the greedy one, or drawn at a temperature.
+    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
+        """The text of each code ``(codes, latent)``.
+
+        Args:
+            z: Codes.
+            temperature: 0 takes the greedy text; above, it is drawn.
+            seed: Of the draws.
+            beams: Above 1, the likeliest text that a search of so many beams finds, at temperature 0.
 
         Raises:
-            InputError: The codes are not of this space, or not finite; or the temperature is below 0.
+            InputError: The codes are not of this space, or not finite; or another argument is out of range.
         """
         if z.ndim != 2 or z.shape[1] != self.latent:
             raise InputError(f"codes must be (count, {self.latent}) for this model, got {tuple(z.shape)}")
@@ -76,10 +83,16 @@ class LatentSpace:
             raise InputError(f"codes must be finite; {int((~z.isfinite()).any(dim=1).sum())} of {len(z)} are not")
         if not 0 <= temperature < math.inf:
             raise InputError(f"temperature must be 0 or more, got {temperature!r}")
+        if not 1 <= beams <= MOST_BEAMS or (beams > 1 and temperature > 0):
+            raise InputError(f"beams must be 1 to {MOST_BEAMS}, and 1 where the temperature is not 0; got {beams!r}")
         generator = torch.Generator(self.device).manual_seed(seed)
         texts: list[str] = []
         for codes in z.to(self.device).split(BATCH):
-            drawn = self.vae.decoder(codes).draw(self.max_length, temperature=temperature, generator=generator)
+            likelihood = self.vae.decoder(codes)
+            if beams > 1:
+                drawn = likelihood.likeliest(self.max_length, beams=beams)
+            else:
+                drawn = likelihood.draw(self.max_length, temperature=temperature, generator=generator)
             texts += [self.tokenizer.decode(ids) for ids in drawn.tolist()]
         return texts
 

@@ -25,7 +25,7 @@ class TextSpace(Protocol):
     def encode(self, texts: Sequence[str]) -> Independent:
         """q(z | x) of each text."""
 
-    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
         """The text of each code; empty where there is none."""
 
     def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:
@@ -69,9 +69,11 @@ def prior_ends(space: TextSpace, count: int, *, seed: int = 0) -> list[tuple[Ten
 
 
 def walk(
-    space: TextSpace, ends: tuple[Tensor, Tensor], *, steps: int, kind: PathKind = "slerp"
+    space: TextSpace, ends: tuple[Tensor, Tensor], *, steps: int, kind: PathKind = "slerp", beams: int = 1
 ) -> list[tuple[float, str]]:
-    """The place t in [0, 1] and the greedy text of each of ``steps`` points, both ends included.
+    """The place t in [0, 1] and the text of each of ``steps`` points, both ends included.
+
+    With several ``beams`` it is the likeliest text that they find, else the greedy one.
 
     Raises:
         InputError: There are fewer than two steps, or no arc joins the ends.
@@ -80,7 +82,7 @@ def walk(
         codes = path(*ends, steps, kind)
     except ValueError as error:
         raise InputError(str(error)) from error
-    return list(zip(torch.linspace(0, 1, steps).tolist(), space.decode(codes), strict=True))
+    return list(zip(torch.linspace(0, 1, steps).tolist(), space.decode(codes, beams=beams), strict=True))
 
 
 def neighbourhoods(space: TextSpace, texts: Sequence[str], *, samples: int = 3, seed: int = 0) -> list[Neighbourhood]:

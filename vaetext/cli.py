@@ -46,7 +46,7 @@ def _add_path(command: ArgumentParser) -> None:
         nargs="*",
         help="two sentences; without any, or for -, two per line with a tab between on standard input",
     )
-    options.add_path(command)
+    options.add_path(command, beams=8)
 
 
 def _add_optimize(command: ArgumentParser) -> None:
@@ -103,7 +103,7 @@ def _walked(space: "SentenceSpace", arguments: Namespace, number: int, pair: Lin
     try:
         if pair.error or len(ends) != 2:
             raise InputError(pair.error or f"a path needs two sentences with a tab between, got {pair.text[:80]!r}")
-        points = homotopy(space, *ends, steps=arguments.steps, kind=arguments.kind)
+        points = homotopy(space, *ends, steps=arguments.steps, kind=arguments.kind, beams=arguments.beams)
     except InputError as error:
         return [{"path": number, "error": str(error)}]
     return [{"path": number, **point._asdict()} for point in points]

@@ -37,8 +37,8 @@ class _Rereadable:
     def encode(self, texts: Sequence[str]) -> Independent:
         return self._space.encode(texts)
 
-    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
-        return [self._read(text) for text in self._space.decode(z, temperature=temperature, seed=seed)]
+    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
+        return [self._read(text) for text in self._space.decode(z, temperature=temperature, seed=seed, beams=beams)]
 
     def _read(self, text: str) -> str:
         try:

@@ -21,6 +21,9 @@ Row = dict[str, Any]
 SPACE = SentenceSpace
 COLUMN = "text"
 
+# Between two codes the greedy sentence is often none that the model finds likely as a whole (LOG.md).
+BEAMS = 8
+
 
 class PathPoint(NamedTuple):
     """One step of a homotopy: its place, 0 to 1, and its sentence."""
@@ -61,9 +64,9 @@ class Labelled(NamedTuple):
 
 
 def homotopy(
-    space: SentenceSpace, start: str, end: str, *, steps: int = 9, kind: PathKind = "slerp"
+    space: SentenceSpace, start: str, end: str, *, steps: int = 9, kind: PathKind = "slerp", beams: int = BEAMS
 ) -> list[PathPoint]:
-    """The way between two sentences: posterior means at the ends, one greedy pass at each step.
+    """The way between two sentences: posterior means at the ends, the likeliest sentence of each step.
 
     Args:
         space: A trained model.
@@ -71,11 +74,12 @@ def homotopy(
         end: The sentence at t = 1.
         steps: Points on the path, both ends included.
         kind: ``slerp`` (arc) or ``lerp`` (straight line).
+        beams: Of the search for the text of each step; 1 takes the greedy one.
 
     Raises:
         InputError: A sentence cannot be read, or there are fewer than two steps.
     """
-    return [PathPoint(*point) for point in walk(space, ends_of(space, start, end), steps=steps, kind=kind)]
+    return [PathPoint(*point) for point in walk(space, ends_of(space, start, end), steps=steps, kind=kind, beams=beams)]
 
 
 def measures(sentences: Sequence[str], start: str, end: str) -> PathMeasures:

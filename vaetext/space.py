@@ -57,9 +57,9 @@ class SentenceSpace:
         """q(z | x) of each sentence; batch shape ``(sentences,)``, event shape ``(latent,)``."""
         return self.space.encode(self.texts(sentences))
 
-    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
         """The sentence of each code ``(codes, latent)``."""
-        return self.space.decode(z, temperature=temperature, seed=seed)
+        return self.space.decode(z, temperature=temperature, seed=seed, beams=beams)
 
     def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:
         """Codes from the prior, ``(count, latent)``."""

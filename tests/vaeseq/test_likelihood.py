@@ -211,3 +211,32 @@ def test_a_drawn_sequence_can_be_scored(build_vae: Callable[..., SequenceVAE]) -
     vae, z = build_vae(), _codes(50)
     drawn = vae.decoder(z).draw(9, generator=torch.Generator().manual_seed(0))
     assert vae.decoder(z).log_prob(drawn).isfinite().all()
+
+
+@given(seed=st.integers(0, 99))
+def test_one_beam_is_the_greedy_pass(seed: int, build_vae: Callable[..., SequenceVAE]) -> None:
+    likelihood = build_vae(seed=seed).decoder(_codes(5, seed))
+    assert likelihood.likeliest(12, beams=1).tolist() == likelihood.draw(12, temperature=0.0).tolist()
+
+
+@pytest.mark.parametrize("seed", range(5))
+@torch.no_grad()
+def test_enough_beams_find_the_likeliest_of_all_sequences(
+    seed: int, build_vae: Callable[..., SequenceVAE], all_sequences: Callable[..., list[list[int]]]
+) -> None:
+    vae, longest, codes = build_vae(vocabulary=VOCABULARY, seed=seed), 4, _codes(4, seed)
+    known = [ids for ids in all_sequences(VOCABULARY, longest) if UNK not in ids and len(ids) > 2]
+    # A sequence of the most symbols is cut off before its <eos>.
+    whole = [ids[:-1] if len(ids) == longest + 2 else ids for ids in known]
+    found = vae.decoder(codes).likeliest(longest, beams=len(known))
+    for z, ids in zip(codes, found.tolist(), strict=True):
+        chances = vae.decoder(z.expand(len(whole), -1)).log_prob(pad(whole))
+        assert [i for i in ids if i != PAD] == whole[int(chances.argmax())]
+
+
+@torch.no_grad()
+def test_beams_of_one_row_know_nothing_of_the_others(build_vae: Callable[..., SequenceVAE]) -> None:
+    vae, codes = build_vae(), _codes(6)
+    together = vae.decoder(codes).likeliest(9, beams=3).tolist()
+    alone = [vae.decoder(code[None]).likeliest(9, beams=3)[0].tolist() for code in codes]
+    assert [[i for i in ids if i != PAD] for ids in together] == [[i for i in ids if i != PAD] for ids in alone]

@@ -165,3 +165,15 @@ def test_a_space_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
 def test_a_missing_model_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
         LatentSpace.load(tmp_path / "nowhere")
+
+
+def test_several_beams_write_the_likeliest_text_that_they_find() -> None:
+    z = _codes(300)
+    found = SPACE.vae.decoder(z).likeliest(12, beams=3).tolist()
+    assert SPACE.decode(z, beams=3) == [TOKENIZER.decode(ids) for ids in found]
+
+
+@pytest.mark.parametrize(("beams", "temperature"), [(0, 0.0), (65, 0.0), (2, 0.5)])
+def test_beams_out_of_range_are_refused(beams: int, temperature: float) -> None:
+    with pytest.raises(InputError, match="beams must be 1 to 64"):
+        SPACE.decode(_codes(2), beams=beams, temperature=temperature)

@@ -15,7 +15,7 @@ class Plain:
         mean = torch.tensor([[float(cell) for cell in text.split()] for text in texts])
         return Independent(Normal(mean, torch.full_like(mean, 1e-3)), 1)
 
-    def decode(self, z, *, temperature=0.0, seed=0):
+    def decode(self, z, *, temperature=0.0, seed=0, beams=1):
         return [f"{a:.2f} {b:.2f}" for a, b in z.tolist()]
 
     def prior_sample(self, count, *, seed=0):

@@ -182,11 +182,10 @@ def test_a_verb_and_its_object_belong_to_one_group():
 
 def test_families_name_what_there_is():
     families = table("everyday_families.toml").values()
-    members = [name for family in families for name in family["groups"].split()]
-    assert sorted(set(members)) == sorted(members)
-    assert set(members) <= set(own_groups())
     for family in families:
-        theirs = {verb.base for name in family["groups"].split() for verb in own_groups()[name].verbs}
+        members = family["groups"].split()
+        assert len(set(members)) == len(members)
+        theirs = {verb.base for name in members for verb in own_groups()[name].verbs}
         assert set(words(family.get("verbs", ""))) <= theirs
 
 
