@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vaeseq.tokenizer import BOS, EOS, PAD, UNK
 
@@ -34,9 +33,8 @@ class SequenceLikelihood:
         history, targets = tokens[:, :-1], tokens[:, 1:]
         if visible is not None:
             history = torch.where(visible[:, :-1] | (history == PAD) | (history == BOS), history, UNK)
-        logits, _ = self.decoder.logits(history, self.z, self.decoder.first_state(self.z))
-        losses = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction="none")
-        return -losses.view_as(targets)
+        losses = self.decoder.losses(history, targets, self.z, self.decoder.first_state(self.z))
+        return torch.where(targets == PAD, 0.0, -losses)
 
     def log_prob(self, tokens: Tensor, visible: Tensor | None = None) -> Tensor:
         """Log-probability of each sequence, nats, ``(batch,)``."""

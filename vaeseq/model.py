@@ -16,10 +16,12 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 from torch.nn import functional
 
+from vaeseq.crossentropy import linear_cross_entropy
 from vaeseq.errors import InputError
 from vaeseq.likelihood import SequenceLikelihood
 from vaeseq.tokenizer import BOS, MASK, PAD, RESERVED
 
+State = tuple[Tensor, Tensor]  # of an LSTM
 WIDEST = 8_192  # units of a layer; a config that asks for more is broken, and would take all memory
 LARGEST_VOCABULARY = 65_536  # ids are kept in 16 bits
 
@@ -162,18 +164,28 @@ class LSTMDecoder(nn.Module):
         """p(x | z) for codes ``(batch, latent)``."""
         return SequenceLikelihood(self, z)
 
-    def first_state(self, z: Tensor) -> tuple[Tensor, Tensor]:
+    def first_state(self, z: Tensor) -> State:
         """The state before the first symbol: two tensors ``(1, batch, hidden)``."""
         hidden, cell = self.start(z).chunk(2, dim=1)
         return torch.tanh(hidden).unsqueeze(0).contiguous(), cell.unsqueeze(0).contiguous()
 
-    def logits(self, symbols: Tensor, z: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def logits(self, symbols: Tensor, z: Tensor, state: State) -> tuple[Tensor, State]:
         """Logits ``(batch, length, vocabulary)`` of what follows each of ``symbols``, and the state after the last."""
+        expected, state = self._expected(symbols, z, state)
+        return functional.linear(expected, self.embedding.weight, self.bias + self.impossible).float(), state
+
+    def losses(self, symbols: Tensor, targets: Tensor, z: Tensor, state: State) -> Tensor:
+        """``-log p`` of the target that follows each of ``symbols``, nats, ``(batch, length)``."""
+        expected, _ = self._expected(symbols, z, state)
+        bias = self.bias + self.impossible
+        losses = linear_cross_entropy(expected.flatten(0, 1), self.embedding.weight, bias, targets.flatten())
+        return losses.view_as(targets)
+
+    def _expected(self, symbols: Tensor, z: Tensor, state: State) -> tuple[Tensor, State]:
+        """What is looked for among the embeddings after each symbol, ``(batch, length, embedding)``."""
         everywhere = z.unsqueeze(1).expand(-1, symbols.shape[1], -1)
         states, state = self.lstm(torch.cat([self.embedding(symbols), everywhere], dim=2), state)
-        outputs = torch.cat([self.dropout(states), everywhere.to(states.dtype)], dim=2)
-        bias = self.bias + self.impossible  # here and not on the logits, which are the largest tensor of all
-        return functional.linear(self.head(outputs), self.embedding.weight, bias).float(), state
+        return self.head(torch.cat([self.dropout(states), everywhere.to(states.dtype)], dim=2)), state
 
 
 class StandardNormalPrior(nn.Module):

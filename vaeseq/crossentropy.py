@@ -1,0 +1,74 @@
+"""Cross-entropy of a linear layer without its logits in memory.
+
+The logits of a batch are the largest tensor of training by far: ``(symbols, vocabulary)``, read and written half a
+dozen times in float32. Here they live in pieces that fit a cache; what is kept for the way back is their gradient, in
+the precision of the matrix products. ``torch.nn.functional.linear_cross_entropy`` of torch 2.13 saves more memory, and
+on a CPU takes longer than the plain layers (LOG.md).
+"""
+
+import torch
+from torch import Tensor
+
+PIECE = 2**20  # logits at a time, 4 MB
+
+
+def linear_cross_entropy(inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    """``-log softmax(inputs weight^T + bias)`` at the targets.
+
+    Matrix products are in the precision of ``torch.autocast`` where it is on, the softmax in float32 or better.
+
+    Args:
+        inputs: ``(symbols, features)``.
+        weight: ``(vocabulary, features)``.
+        bias: ``(vocabulary,)``; minus infinity leaves an entry out.
+        targets: Indices into the vocabulary, ``(symbols,)``.
+
+    Returns:
+        Nats, ``(symbols,)``.
+    """
+    kind = inputs.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+    losses = _LinearCrossEntropy.apply(inputs, weight, bias, targets, dtype, torch.is_grad_enabled())
+    assert isinstance(losses, Tensor)
+    return losses
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx,
+        inputs: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        targets: Tensor,
+        dtype: torch.dtype,
+        learns: bool,
+    ) -> Tensor:
+        with torch.autocast(inputs.device.type, enabled=False):
+            x, w = inputs.to(dtype), weight.to(dtype)
+            losses = inputs.new_empty(len(x), dtype=bias.dtype)
+            slopes = x.new_empty((len(x), len(w))) if learns else None
+            rows = max(1, PIECE // len(w))
+            for start in range(0, len(x), rows):
+                here = slice(start, start + rows)
+                logits = (x[here] @ w.t()).to(bias.dtype) + bias
+                log_sums = logits.logsumexp(dim=1)
+                wanted = targets[here].unsqueeze(1)
+                losses[here] = log_sums - logits.gather(1, wanted).squeeze(1)
+                if slopes is not None:
+                    # d loss / d logits: the softmax, less one at the target; before rounding, or a probability near
+                    # one would leave no gradient.
+                    logits.sub_(log_sums.unsqueeze(1)).exp_()
+                    slopes[here] = logits.scatter_add_(1, wanted, -torch.ones_like(wanted, dtype=logits.dtype))
+        if slopes is not None:
+            ctx.save_for_backward(x, w, slopes)
+        return losses
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, slope: Tensor) -> tuple[Tensor | None, ...]:
+        x, w, slopes = ctx.saved_tensors
+        factor = slope.unsqueeze(1)
+        by_input = (slopes @ w).to(slope.dtype) * factor
+        by_weight = (slopes.t() @ (x * factor.to(x.dtype))).to(slope.dtype)
+        by_bias = torch.mv(slopes.t(), slope.to(x.dtype)).to(slope.dtype)
+        return by_input, by_weight, by_bias, None, None, None
