@@ -67,8 +67,19 @@ ROWS = {
         ("evaluate.test.bits_per_character", "bits per character", "lower is better"),
         ("evaluate.test.exact_reconstruction", "exact reconstruction, test rows", "fraction, higher is better"),
         ("evaluate.prior.parse_fraction", "prior samples that parse", "fraction, higher is better"),
-        ("interpolate.slerp.parse_fraction", "sentences on arcs (slerp) that parse", "fraction, higher is better"),
-        ("interpolate.lerp.parse_fraction", "sentences on straight lines that parse", "fraction, higher is better"),
+        *(
+            (
+                f"interpolate.{kind}.parse_fraction{which}",
+                f"sentences on {ways} that parse{ends}",
+                "fraction, higher is better",
+            )
+            for kind, ways in (("slerp", "arcs (slerp)"), ("lerp", "straight lines"))
+            for which, ends in (
+                ("", ""),
+                ("_between_texts", ", between test sentences"),
+                ("_between_draws", ", between draws of the prior"),
+            )
+        ),
         (
             "interpolate.slerp.both_ends_exact",
             "arcs whose both ends are the sentences given",

@@ -62,6 +62,12 @@ FIGURES = {
     "parse_fraction": Meaning(
         "Parses", "fraction", "higher", "Sentences that the grammar which wrote the corpus could have written."
     ),
+    "parse_fraction_between_texts": Meaning(
+        "Parses, given ends", "fraction", "higher", "The same, on the paths between sentences that were asked for."
+    ),
+    "parse_fraction_between_draws": Meaning(
+        "Parses, drawn ends", "fraction", "higher", "The same, on the paths between random points of the latent space."
+    ),
     "uniqueness_1000": Meaning(
         "Uniqueness", "fraction", "higher", "Different ones among the first 1,000 valid samples."
     ),

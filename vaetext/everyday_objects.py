@@ -27,6 +27,8 @@ DETERMINERS = {
 }
 OF_THEMES = {"sg": "5*the | this", "pl": "5*the | these", "mass": "the", "the": "the", "kin": "<owner>", "fixed": ""}
 OF_A_KIND = {"pl": "", "mass": "", "the": "the", "kin": "<owner>", "fixed": ""}
+# What is done again and again is mostly done with things of a kind.
+HABITUAL = OF_A_KIND | {"sg": "the | this", "pl": "9* | 0.5*the | 0.5*these", "mass": "9* | the"}
 
 
 def written(texts: Iterable[tuple[float, str]], at: Features | None = None) -> Iterator[Rule]:
@@ -43,7 +45,7 @@ def verb_phrase(form: str, wanted: tuple[str, ...], at: Features) -> Iterator[Ru
             continue
         template = f"<verb:{form}>"
         if group.nouns:
-            template += " <np:kind>" if generic and group.kind != "routine" else " <np>"
+            template += " <np:habitual>" if generic and group.kind != "routine" else " <np>"
         template += "".join(f" <{part}>" for part in wanted if part in ("place", "how"))
         yield Rule(group.weight * share, fill(template, {"group": group.name}), labels_of({"topic": group.topic}))
 
@@ -73,7 +75,7 @@ def part_of_group(name: str, arguments: tuple[str, ...], group: Group, at: Featu
             form = AFTER_AUXILIARY[at["tense"]]
             return _verb(group, form) if group.kind in FORMS[form][1] else ()
         case "np":
-            return _noun_phrase(group, of_a_kind="kind" in arguments)
+            return _noun_phrase(group, habitual="habitual" in arguments)
         case "object":
             return _determined(group, at["number"], OF_THEMES[at["number"]], "<noun>")
         case "theme":
@@ -111,13 +113,14 @@ def _forms(group: Group, form: str) -> list[str]:
     return [getattr(verb, field) for verb in group.verbs if form != "plain" or verb.base != verb.past]
 
 
-def _noun_phrase(group: Group, *, of_a_kind: bool) -> Iterator[Rule]:
-    """The object of a verb: any, or only such as mean things by their kind."""
+def _noun_phrase(group: Group, *, habitual: bool) -> Iterator[Rule]:
+    """The object of a verb."""
     for number, nouns in group.nouns.items():
-        determiners = OF_A_KIND.get(number) if of_a_kind else _determiners(group, number)
-        for adjective, share in _with_adjective(group) if determiners is not None else ():
+        determiners = HABITUAL[number] if habitual else _determiners(group, number)
+        weight = len(nouns) * (RARE if habitual and number == "sg" else 1.0)
+        for adjective, share in _with_adjective(group):
             for rule in _determined(group, number, determiners, f"{adjective}<noun>"):
-                yield Rule(rule.weight * len(nouns) * share, rule.items)
+                yield Rule(rule.weight * weight * share, rule.items)
 
 
 def _determiners(group: Group, number: str) -> str:

@@ -152,7 +152,7 @@ def judged(walks: Sequence[Walk], metadata: Row) -> tuple[list[list[Row]], Row]:
         return rows, figures
     steps = [labelled(path) for path in paths]
     rows = [[row | _columns(step) for row, step in zip(*pair, strict=True)] for pair in zip(rows, steps, strict=True)]
-    return rows, figures | _label_figures(steps)
+    return rows, figures | _label_figures(steps, [its.asked for its in walks])
 
 
 def _columns(step: Labelled) -> Row:
@@ -160,12 +160,19 @@ def _columns(step: Labelled) -> Row:
     return {"parses": step.parses, **labels, "labels_changed": step.labels_changed}
 
 
-def _label_figures(paths: Sequence[Sequence[Labelled]]) -> Row:
-    parsed = [step.parses for path in paths for step in path]
+def _label_figures(paths: Sequence[Sequence[Labelled]], asked: Sequence[bool]) -> Row:
     steady, moves = (sum(part) for part in zip(*map(steady_steps, paths), strict=True))
+    between_texts = [path for path, its in zip(paths, asked, strict=True) if its]
+    between_draws = [path for path, its in zip(paths, asked, strict=True) if not its]
     return {
-        "parse_fraction": fmean(parsed),
-        "parse_fraction_of": len(parsed),
+        **_parse_figures("parse_fraction", paths),
+        **_parse_figures("parse_fraction_between_texts", between_texts),
+        **_parse_figures("parse_fraction_between_draws", between_draws),
         "at_most_one_label": steady / moves,
         "at_most_one_label_of": moves,
     }
+
+
+def _parse_figures(name: str, paths: Sequence[Sequence[Labelled]]) -> Row:
+    parsed = [step.parses for path in paths for step in path]
+    return {name: fmean(parsed) if parsed else None, f"{name}_of": len(parsed)}

@@ -64,6 +64,8 @@ def test_figures_over_walks_state_what_they_are_of():
     rows, figures = judged(walks, {"source": "everyday"})
     assert (figures["both_ends_exact"], figures["both_ends_exact_of"]) == (1.0, 1)
     assert (figures["parse_fraction"], figures["parse_fraction_of"]) == (5 / 6, 6)
+    assert (figures["parse_fraction_between_texts"], figures["parse_fraction_between_texts_of"]) == (2 / 3, 3)
+    assert (figures["parse_fraction_between_draws"], figures["parse_fraction_between_draws_of"]) == (1.0, 3)
     assert (figures["at_most_one_label"], figures["at_most_one_label_of"]) == (0.5, 4)
     assert (figures["distinct_median"], figures["distinct_median_of"]) == (2, 3)
     assert [row["parses"] for row in rows[0]] == [True, False, True]
