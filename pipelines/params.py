@@ -71,6 +71,7 @@ class TrainParams(_Section):
 
     seed: int = 0
     rate: Positive | None = None
+    rate_start: Positive | None = None
     beta: Annotated[float, Field(ge=0)] = 1.0
     annealing: Literal["none", "linear", "cyclical"] = "none"
     annealing_steps: Annotated[int, Field(ge=0)] = 0
@@ -91,6 +92,8 @@ class TrainParams(_Section):
     def _annealing_has_a_length(self) -> "TrainParams":
         if self.annealing != "none" and self.annealing_steps < 1:
             raise ValueError("annealing needs annealing_steps of at least 1")
+        if self.rate_start is not None and self.rate is None:
+            raise ValueError("rate_start needs a rate")
         return self
 
 

@@ -24,6 +24,8 @@ from vaeseq.corpus import Batch
 from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
 
+FALL = 0.8  # share of the steps in which the rate falls from its start
+
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
@@ -32,6 +34,8 @@ class ObjectiveConfig:
     Attributes:
         rate: Nats that z shall carry; a controller then sets the weight of the KL, and ``beta`` and ``annealing`` are
             unused. None trains with the weight ``beta``.
+        rate_start: The rate at the first step; it falls to ``rate`` by and by. What may carry
+            more learns sooner what to carry (LOG.md). None starts with ``rate``.
         beta: Weight of the KL.
         annealing: How that weight rises from 0: at once, linearly, or in cycles.
         annealing_steps: Steps until the full weight (linear), or in all cycles together (cyclical).
@@ -41,6 +45,7 @@ class ObjectiveConfig:
     """
 
     rate: float | None = None
+    rate_start: float | None = None
     beta: float = 1.0
     annealing: Literal["none", "linear", "cyclical"] = "none"
     annealing_steps: int = 0
@@ -51,8 +56,19 @@ class ObjectiveConfig:
     def __post_init__(self) -> None:
         if self.rate is not None and self.rate <= 0:
             raise InputError(f"rate must be positive, got {self.rate!r}")
+        if self.rate_start is not None and (self.rate is None or self.rate_start <= 0):
+            raise InputError(
+                f"rate_start must be positive, and needs a rate, got {self.rate_start!r} and {self.rate!r}"
+            )
         if self.annealing != "none" and self.annealing_steps < 1:
             raise InputError(f"annealing_steps must be at least 1 when annealing, got {self.annealing_steps!r}")
+
+
+def rate_at(config: ObjectiveConfig, done: float) -> float | None:
+    """The rate to aim at when a share ``done`` of the steps is done; None where the objective names none."""
+    if config.rate is None or config.rate_start is None:
+        return config.rate
+    return config.rate_start * (config.rate / config.rate_start) ** min(1.0, done / FALL)
 
 
 def annealed(config: ObjectiveConfig, step: int) -> float:

@@ -24,7 +24,7 @@ from vaeseq.device import Precision, autocast
 from vaeseq.diagnostics import Summary, summarise
 from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
-from vaeseq.objectives import ObjectiveConfig, RateController, annealed, objective
+from vaeseq.objectives import ObjectiveConfig, RateController, annealed, objective, rate_at
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,11 @@ class TrainState:
     def device(self) -> torch.device:
         """Where the model is."""
         return next(self.vae.parameters()).device
+
+    @property
+    def rate(self) -> float | None:
+        """Nats to aim at in the next step."""
+        return rate_at(self.aim, self.step / self.train.steps)
 
     @property
     def beta(self) -> float:
@@ -204,6 +209,8 @@ def _train_step(state: TrainState, corpus: Corpus, rows: np.ndarray) -> tuple[fl
     torch.manual_seed(seed)  # dropout draws from the global generator
     generator = torch.Generator(state.device).manual_seed(seed)
     state.vae.train()
+    if state.controller and state.rate:
+        state.controller.rate = state.rate
     for group in state.optimizer.param_groups:
         group["lr"] = state.learning_rate
     with autocast(state.device, state.train.precision):
@@ -227,7 +234,7 @@ def _look(state: TrainState, corpus: Corpus, rows: np.ndarray, epoch: float) -> 
     if worth < state.best_badness:
         state.best_badness, state.best_step = worth, state.step
         state.best = {name: value.detach().clone() for name, value in state.vae.state_dict().items()}
-    return Record(state.step, epoch, state.seconds, "valid", rate=state.aim.rate, **summary._asdict())
+    return Record(state.step, epoch, state.seconds, "valid", rate=state.rate, **summary._asdict())
 
 
 def badness(summary: Summary, rate: float | None) -> tuple[float, float]:
@@ -267,6 +274,6 @@ class _Window:
             loss=sum(self.losses) / len(self.losses),
             beta=state.beta,
             learning_rate=state.learning_rate,
-            rate=state.aim.rate,
+            rate=state.rate,
             symbols_per_second=self.symbols / seconds,
         )

@@ -13,7 +13,7 @@ from vaeseq.bounds import elbo
 from vaeseq.corpus import Batch, batch_of
 from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE, StandardNormalPrior
-from vaeseq.objectives import ObjectiveConfig, RateController, annealed, objective
+from vaeseq.objectives import ObjectiveConfig, RateController, annealed, objective, rate_at
 from vaeseq.tokenizer import BOS, EOS
 
 ROWS = [[BOS, 5, 6, 7, EOS], [BOS, EOS], [BOS, 7, 7, 7, 7, 5, EOS], [BOS, 6, EOS]]
@@ -203,6 +203,8 @@ def test_an_annealed_weight_is_between_nothing_and_beta(
     [
         {"rate": 0.0},
         {"rate": -3.0},
+        {"rate_start": 9.0},
+        {"rate": 3.0, "rate_start": 0.0},
         {"annealing": "linear", "annealing_steps": 0},
         {"annealing": "cyclical", "annealing_steps": -1},
     ],
@@ -235,6 +237,14 @@ PLANTS = {
 def test_the_controller_reaches_the_rate_and_stays(rate: float, plant: Callable[[float], float]) -> None:
     reached = _run(RateController(rate), plant, 6_000)[-1_000:]
     assert all(abs(kl / rate - 1) < 0.1 for kl in reached)
+
+
+def test_the_rate_falls_evenly_in_its_logarithm_and_then_stays() -> None:
+    config = ObjectiveConfig(rate=10.0, rate_start=90.0)
+    rates = [rate_at(config, done) for done in (0.0, 0.4, 0.8, 0.9, 1.0)]
+    assert rates == pytest.approx([90.0, 30.0, 10.0, 10.0, 10.0])
+    assert rate_at(ObjectiveConfig(rate=7.0), 0.0) == 7.0
+    assert rate_at(ObjectiveConfig(), 0.5) is None
 
 
 def test_a_kl_above_the_rate_raises_the_weight_and_one_below_lowers_it() -> None:
