@@ -78,6 +78,7 @@ class TrainParams(_Section):
     cycles: Count = 4
     free_bits: Annotated[float, Field(ge=0)] = 0.0
     word_dropout: Fraction = 0.0
+    code_noise: Fraction = 0.0
     steps: Count = 10_000
     batch_size: Count = 128
     learning_rate: Positive = 2e-3
@@ -89,11 +90,11 @@ class TrainParams(_Section):
     evaluate_rows: Count = 1_000
 
     @model_validator(mode="after")
-    def _annealing_has_a_length(self) -> "TrainParams":
+    def _schedules_are_whole(self) -> "TrainParams":
         if self.annealing != "none" and self.annealing_steps < 1:
             raise ValueError("annealing needs annealing_steps of at least 1")
-        if self.rate_start is not None and self.rate is None:
-            raise ValueError("rate_start needs a rate")
+        if self.rate_start is not None and (self.rate is None or self.rate_start < self.rate):
+            raise ValueError("rate_start needs a rate, and must not be below it")
         return self
 
 

@@ -77,7 +77,7 @@ def interpolate(
         end: SMILES of the molecule at t = 1.
         steps: Points on the path, both ends included.
         kind: ``slerp`` (arc) or ``lerp`` (straight line).
-        beams: Above 1, the likeliest text that a search of so many beams finds takes the place of the greedy one.
+        beams: Likely molecules to choose from at each step, see ``LatentSpace.decode``; 1 takes the greedy one.
 
     Raises:
         InputError: A molecule cannot be read by this model, or there are fewer than two steps.

@@ -1,7 +1,7 @@
 """Bounds on log p(x), nats per sequence, never weighted."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -52,6 +52,7 @@ def elbo(
     *,
     generator: torch.Generator | None = None,
     visible: Tensor | None = None,
+    astray: Callable[[Tensor], Tensor] | None = None,
 ) -> Bound:
     """Single-sample evidence lower bound with the reparametrisation trick and the closed-form KL.
 
@@ -60,12 +61,16 @@ def elbo(
         batch: Rows to bound.
         generator: Source of the posterior noise, on the batch's device.
         visible: Symbols that the decoder may read (word dropout), see ``SequenceLikelihood.symbol_log_prob``.
+        astray: From the codes to those that the decoder gets instead, same shape. The reconstruction is then
+            theirs, and the sum no bound on log p(x).
 
     References:
         Kingma and Welling (2014), eq. 7 and appendix B, https://arxiv.org/abs/1312.6114
     """
     posterior = vae.encoder(batch.tokens, batch.observed)
     z = _reparametrised(posterior.mean, posterior.stddev, generator)
+    if astray:
+        z = astray(z)
     by_dimension = kl_divergence(posterior.base_dist, vae.prior().base_dist)
     return Bound(-vae.decoder(z).log_prob(batch.tokens, visible), by_dimension.sum(dim=1), by_dimension)
 

@@ -1,21 +1,22 @@
-"""Cross-entropy of a linear layer without its logits in memory.
+"""Cross-entropy of a linear layer, its logits made in pieces.
 
 The logits of a batch are the largest tensor of training by far: ``(symbols, vocabulary)``, read and written half a
 dozen times in float32. Here they live in pieces that fit a cache; what is kept for the way back is their gradient, in
-the precision of the matrix products. ``torch.nn.functional.linear_cross_entropy`` of torch 2.13 saves more memory, and
-on a CPU takes longer than the plain layers (LOG.md).
+the precision of the matrix products. ``torch.nn.functional.linear_cross_entropy`` of torch 2.13 saves more memory,
+but on a CPU it takes longer than the plain layers (LOG.md).
 """
 
 import torch
 from torch import Tensor
 
 PIECE = 2**20  # logits at a time, 4 MB
+ROWS = 256  # at a time at least: each piece reads the whole weight
 
 
 def linear_cross_entropy(inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
     """``-log softmax(inputs weight^T + bias)`` at the targets.
 
-    Matrix products are in the precision of ``torch.autocast`` where it is on, the softmax in float32 or better.
+    Matrix products are in the precision of ``torch.autocast`` where it is on, the softmax in that of ``bias``.
 
     Args:
         inputs: ``(symbols, features)``.
@@ -48,7 +49,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
             x, w = inputs.to(dtype), weight.to(dtype)
             losses = inputs.new_empty(len(x), dtype=bias.dtype)
             slopes = x.new_empty((len(x), len(w))) if learns else None
-            rows = max(1, PIECE // len(w))
+            rows = max(ROWS, PIECE // len(w))
             for start in range(0, len(x), rows):
                 here = slice(start, start + rows)
                 logits = (x[here] @ w.t()).to(bias.dtype) + bias
@@ -65,6 +66,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return losses
 
     @staticmethod
+    @torch.autograd.function.once_differentiable
     def backward(ctx: torch.autograd.function.FunctionCtx, slope: Tensor) -> tuple[Tensor | None, ...]:
         x, w, slopes = ctx.saved_tensors
         factor = slope.unsqueeze(1)

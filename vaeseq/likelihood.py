@@ -66,21 +66,24 @@ class SequenceLikelihood:
         return torch.cat(drawn, dim=1)
 
     @torch.no_grad()
-    def likeliest(self, max_length: int, *, beams: int) -> Tensor:
-        """The likeliest sequence of each code, as far as beam search finds it; ``(batch, length)``, padded.
+    def beams(self, max_length: int, *, width: int) -> tuple[Tensor, Tensor]:
+        """Likely sequences of each code, by beam search, the likeliest first.
 
-        The same symbols are left out as in ``draw``; with one beam it is the greedy sequence. A greedy pass cannot go
-        back on a first word that leads nowhere, which is what it meets most between two codes.
+        The same symbols are left out as in ``draw``. With a width of one it is the greedy sequence.
 
         Args:
             max_length: Most symbols after ``<bos>``; a row that does not end by then stays without ``<eos>``.
-            beams: How many beginnings are kept at every step.
+            width: How many beginnings are kept at every step.
+
+        Returns:
+            Ids ``(batch, width, length)``, padded after ``<eos>``, and their log-probabilities ``(batch, width)``,
+            minus infinity where there are fewer sequences than the width.
         """
         batch = self.z.shape[0]
-        z = self.z.repeat_interleave(beams, dim=0)
-        first = torch.arange(batch, device=z.device).unsqueeze(1) * beams
-        drawn = torch.full((batch * beams, 1), BOS, dtype=torch.int64, device=z.device)
-        scores = torch.zeros(batch, beams, device=z.device)
+        z = self.z.repeat_interleave(width, dim=0)
+        first = torch.arange(batch, device=z.device).unsqueeze(1) * width
+        drawn = torch.full((batch * width, 1), BOS, dtype=torch.int64, device=z.device)
+        scores = torch.zeros(batch, width, device=z.device)
         scores[:, 1:] = -torch.inf  # all beams begin alike: one of them is enough
         state = self.decoder.first_state(z)
         for place in range(max_length):
@@ -89,14 +92,14 @@ class SequenceLikelihood:
             done = (drawn[:, -1] == EOS) | (drawn[:, -1] == PAD)
             chances[done] = -torch.inf
             chances[done, PAD] = 0.0
-            totals = (scores.view(-1, 1) + chances).view(batch, -1)
-            scores, best = totals.topk(beams, dim=1)
+            scores, best = (scores.view(-1, 1) + chances).view(batch, width * chances.shape[1]).topk(width, dim=1)
             kept = (first + best // chances.shape[1]).flatten()
             drawn = torch.cat([drawn[kept], (best % chances.shape[1]).view(-1, 1)], dim=1)
             state = state[0][:, kept], state[1][:, kept]
-            if bool(((drawn[:, -1] == EOS) | (drawn[:, -1] == PAD)).all()):
+            going = (drawn[:, -1] != EOS) & (drawn[:, -1] != PAD) & scores.isfinite().flatten()
+            if not bool(going.any()):
                 break
-        return drawn.view(batch, beams, -1)[:, 0]
+        return drawn.view(batch, width, drawn.shape[1]), scores
 
 
 def _readable(scores: Tensor, place: int) -> Tensor:

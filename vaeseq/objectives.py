@@ -14,6 +14,7 @@ References:
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -34,14 +35,15 @@ class ObjectiveConfig:
     Attributes:
         rate: Nats that z shall carry; a controller then sets the weight of the KL, and ``beta`` and ``annealing`` are
             unused. None trains with the weight ``beta``.
-        rate_start: The rate at the first step; it falls to ``rate`` by and by. What may carry
-            more learns sooner what to carry (LOG.md). None starts with ``rate``.
+        rate_start: The rate at the first step; it falls to ``rate`` as a geometric series over the first ``FALL`` of
+            the steps. A code that may carry more learns sooner what to carry (LOG.md). None starts with ``rate``.
         beta: Weight of the KL.
         annealing: How that weight rises from 0: at once, linearly, or in cycles.
         annealing_steps: Steps until the full weight (linear), or in all cycles together (cyclical).
         cycles: Number of cycles; each rises in its first half.
         free_bits: Nats of KL in each latent dimension that cost nothing.
         word_dropout: Chance that the decoder does not see a previous symbol.
+        code_noise: Share of the rows whose code is turned towards noise before it is decoded, see ``turned``.
     """
 
     rate: float | None = None
@@ -52,14 +54,13 @@ class ObjectiveConfig:
     cycles: int = 4
     free_bits: float = 0.0
     word_dropout: float = 0.0
+    code_noise: float = 0.0
 
     def __post_init__(self) -> None:
         if self.rate is not None and self.rate <= 0:
             raise InputError(f"rate must be positive, got {self.rate!r}")
-        if self.rate_start is not None and (self.rate is None or self.rate_start <= 0):
-            raise InputError(
-                f"rate_start must be positive, and needs a rate, got {self.rate_start!r} and {self.rate!r}"
-            )
+        if self.rate_start is not None and (self.rate is None or self.rate_start < self.rate):
+            raise InputError(f"rate_start must be with a rate and not below it, got {self.rate_start!r}, {self.rate!r}")
         if self.annealing != "none" and self.annealing_steps < 1:
             raise InputError(f"annealing_steps must be at least 1 when annealing, got {self.annealing_steps!r}")
 
@@ -124,14 +125,32 @@ def objective(
     Args:
         vae: The model.
         batch: Rows to learn from.
-        config: Free bits and word dropout.
+        config: Free bits, word dropout and code noise.
         beta: Weight of the KL at this step.
-        generator: Source of the posterior noise and of word dropout, on the batch's device.
+        generator: Source of the posterior noise, of word dropout and of code noise, on the batch's device.
     """
     visible = None
     if config.word_dropout > 0:
         chance = torch.rand(batch.tokens.shape, generator=generator, device=batch.tokens.device)
         visible = chance >= config.word_dropout
-    bound = elbo(vae, batch, generator=generator, visible=visible)
+    astray = partial(turned, share=config.code_noise, generator=generator) if config.code_noise > 0 else None
+    bound = elbo(vae, batch, generator=generator, visible=visible, astray=astray)
     kl = bound.kl_by_dimension.mean(dim=0).clamp(min=config.free_bits).sum()
     return bound.reconstruction.mean() + beta * kl, bound
+
+
+def turned(z: Tensor, *, share: float, generator: torch.Generator | None) -> Tensor:
+    """Codes of which a share is turned towards draws of the prior by up to 60 degrees.
+
+    ``cos(a) z + sin(a) e`` with e from N(0, I) and a uniform. Between the codes of two rows the decoder meets what it
+    was never trained on; from these it learns to write a whole row there too (LOG.md).
+
+    Args:
+        z: Codes ``(batch, latent)``.
+        share: Chance of each row to be turned.
+        generator: Source of the noise, on the device of ``z``.
+    """
+    chance, angle = torch.rand((2, len(z), 1), generator=generator, device=z.device)
+    angle = angle * (math.pi / 3) * (chance < share)
+    noise = torch.randn(z.shape, generator=generator, device=z.device)
+    return torch.cos(angle) * z + torch.sin(angle) * noise

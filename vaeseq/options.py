@@ -84,9 +84,9 @@ def add_path(parser: ArgumentParser, *, beams: int) -> None:
     )
     parser.add_argument(
         "--beams",
-        type=whole(1),
+        type=whole(1, 64),
         default=beams,
-        help="width of the search for each step; 1 is greedy; default: %(default)s",
+        help="texts to choose from at each step; 1 is greedy; default: %(default)s",
     )
 
 
@@ -102,16 +102,16 @@ def add_search(parser: ArgumentParser) -> None:
     add_seed(parser)
 
 
-def whole(least: int) -> Callable[[str], int]:
-    """An argument that is a whole number, at least ``least`` and below 2^40."""
+def whole(least: int, most: int = 2**40) -> Callable[[str], int]:
+    """An argument that is a whole number from ``least`` to ``most``."""
 
     def number(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
             value = least - 1
-        if not least <= value < 2**40:
-            raise ArgumentTypeError(f"must be a whole number from {least} to 2^40, got {text!r}")
+        if not least <= value <= most:
+            raise ArgumentTypeError(f"must be a whole number from {least} to {most}, got {text!r}")
         return value
 
     return number

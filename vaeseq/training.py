@@ -112,7 +112,10 @@ class TrainState:
     @property
     def beta(self) -> float:
         """Weight of the KL at the next step."""
-        return self.controller.beta if self.controller else annealed(self.aim, self.step)
+        if self.controller and self.rate:
+            self.controller.rate = self.rate
+            return self.controller.beta
+        return annealed(self.aim, self.step)
 
     @property
     def learning_rate(self) -> float:
@@ -209,8 +212,6 @@ def _train_step(state: TrainState, corpus: Corpus, rows: np.ndarray) -> tuple[fl
     torch.manual_seed(seed)  # dropout draws from the global generator
     generator = torch.Generator(state.device).manual_seed(seed)
     state.vae.train()
-    if state.controller and state.rate:
-        state.controller.rate = state.rate
     for group in state.optimizer.param_groups:
         group["lr"] = state.learning_rate
     with autocast(state.device, state.train.precision):

@@ -73,7 +73,7 @@ def walk(
 ) -> list[tuple[float, str]]:
     """The place t in [0, 1] and the text of each of ``steps`` points, both ends included.
 
-    With several ``beams`` it is the likeliest text that they find, else the greedy one.
+    The text is the greedy one, or with several ``beams`` chosen among as many, see ``LatentSpace.decode``.
 
     Raises:
         InputError: There are fewer than two steps, or no arc joins the ends.

@@ -46,7 +46,7 @@ def _add_path(command: ArgumentParser) -> None:
         nargs="*",
         help="two sentences; without any, or for -, two per line with a tab between on standard input",
     )
-    options.add_path(command, beams=8)
+    options.add_path(command, beams=32)
 
 
 def _add_optimize(command: ArgumentParser) -> None:

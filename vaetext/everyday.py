@@ -20,7 +20,7 @@ MOST = 1_000_000  # sentences; about a hundredth of a millionth of the language
 
 @functools.cache
 def grammar() -> Grammar:
-    """The grammar, built once: it takes a second or two."""
+    """The grammar, built once: it takes some seconds."""
     return Grammar(START, expand)
 
 

@@ -12,48 +12,61 @@ RARE = 0.1  # share of what a group borrows from its family
 
 @functools.cache
 def groups() -> dict[str, Group]:
-    """All groups by name; ``topic.group+1`` holds what verbs of ``topic.group`` borrow."""
+    """All groups by name; ``topic.group+family1`` holds what verbs of ``topic.group`` borrow in a family."""
     found = dict(own_groups())
     taken = {(verb.base, noun) for group in found.values() for verb in group.verbs for noun in group.objects}
-    for entry in table("everyday_families.toml").values():
+    for family, entry in table("everyday_families.toml").items():
         members = [found[name] for name in entry["groups"].split()]
         adjectives, places = words(entry.get("adjectives", "")), words(entry.get("places", ""))
         wider = [
             replace(
                 member,
                 adjectives=_usually(member.adjectives, adjectives),
-                places=_usually(member.places, places) if member.places else (),
+                places=_usually(member.places, places),
             )
             for member in members
         ]
         found |= {group.name: group for group in wider}
-        found |= {group.name: group for group in _borrowing(wider, words(entry.get("verbs", "")), taken)}
+        found |= {group.name: group for group in _borrowing(family, wider, words(entry.get("verbs", "")), taken)}
     return found
 
 
 def _usually(own: Choices, shared: Collection[str]) -> Choices:
-    """A group's own choices, and rarely those of its family."""
+    """A group's own choices, and rarely those of its family; a group without any needs none."""
     taken = {text for _, text in own}
     others = [text for text in shared if text not in taken]
-    rare = RARE if own else 1.0
+    if not own or not others:
+        return own
     total = sum(weight for weight, _ in own)
     return (
-        *((weight / total * (1 - rare if others else 1.0), text) for weight, text in own),
-        *((rare / len(others), text) for text in others),
+        *((weight / total * (1 - RARE), text) for weight, text in own),
+        *((RARE / len(others), text) for text in others),
     )
 
 
-def _borrowing(members: list[Group], verbs: Collection[str], taken: set[tuple[str, str]]) -> Iterator[Group]:
-    """Groups of the verbs that take any object of the family, each pair once: no sentence gets a second derivation."""
+def _borrowing(
+    family: str, members: list[Group], verbs: Collection[str], taken: set[tuple[str, str]]
+) -> Iterator[Group]:
+    """Groups of the verbs that take any object of the family, which tells the topic.
+
+    Each pair of verb and object is there once: no sentence gets a second derivation.
+    """
     numbers = dict.fromkeys(number for member in members for number in member.nouns)
-    objects = {noun: number for number in numbers for member in members for noun in member.nouns.get(number, ())}
+    objects = {
+        noun: (number, member.topic)
+        for number in numbers
+        for member in members
+        for noun in member.nouns.get(number, ())
+    }
     for member in members:
-        takers: dict[tuple[tuple[str, str], ...], list[Forms]] = {}
+        takers: dict[tuple[str, float, tuple[str, ...]], list[Forms]] = {}
         for verb in (verb for verb in member.verbs if verb.base in verbs):
-            new = {noun: number for noun, number in objects.items() if (verb.base, noun) not in taken}
+            new = [noun for noun in objects if (verb.base, noun) not in taken]
             taken |= {(verb.base, noun) for noun in new}
-            if new:
-                takers.setdefault(tuple(new.items()), []).append(verb)
-        for i, (new, forms) in enumerate(takers.items(), start=1):
-            nouns = {n: found for n in numbers if (found := tuple(noun for noun, number in new if number == n))}
-            yield replace(member, name=f"{member.name}+{i}", verbs=tuple(forms), nouns=nouns, own={}, share=RARE)
+            for topic in dict.fromkeys(objects[noun][1] for noun in new):
+                theirs = tuple(noun for noun in new if objects[noun][1] == topic)
+                takers.setdefault((topic, RARE * len(theirs) / len(new), theirs), []).append(verb)
+        for i, ((topic, share, theirs), forms) in enumerate(takers.items(), start=1):
+            nouns = {n: found for n in numbers if (found := tuple(noun for noun in theirs if objects[noun][0] == n))}
+            name = f"{member.name}+{family}{i}"
+            yield replace(member, name=name, topic=topic, verbs=tuple(forms), nouns=nouns, own={}, share=share)

@@ -21,8 +21,7 @@ Row = dict[str, Any]
 SPACE = SentenceSpace
 COLUMN = "text"
 
-# Between two codes the greedy sentence is often none that the model finds likely as a whole (LOG.md).
-BEAMS = 8
+BEAMS = 32
 
 
 class PathPoint(NamedTuple):
@@ -66,7 +65,7 @@ class Labelled(NamedTuple):
 def homotopy(
     space: SentenceSpace, start: str, end: str, *, steps: int = 9, kind: PathKind = "slerp", beams: int = BEAMS
 ) -> list[PathPoint]:
-    """The way between two sentences: posterior means at the ends, the likeliest sentence of each step.
+    """The way between two sentences: posterior means at the ends, a sentence that reads back well at each step.
 
     Args:
         space: A trained model.
@@ -74,7 +73,7 @@ def homotopy(
         end: The sentence at t = 1.
         steps: Points on the path, both ends included.
         kind: ``slerp`` (arc) or ``lerp`` (straight line).
-        beams: Of the search for the text of each step; 1 takes the greedy one.
+        beams: Likely sentences to choose from at each step, see ``LatentSpace.decode``; 1 takes the greedy one.
 
     Raises:
         InputError: A sentence cannot be read, or there are fewer than two steps.

@@ -216,7 +216,7 @@ def test_a_drawn_sequence_can_be_scored(build_vae: Callable[..., SequenceVAE]) -
 @given(seed=st.integers(0, 99))
 def test_one_beam_is_the_greedy_pass(seed: int, build_vae: Callable[..., SequenceVAE]) -> None:
     likelihood = build_vae(seed=seed).decoder(_codes(5, seed))
-    assert likelihood.likeliest(12, beams=1).tolist() == likelihood.draw(12, temperature=0.0).tolist()
+    assert likelihood.beams(12, width=1)[0][:, 0].tolist() == likelihood.draw(12, temperature=0.0).tolist()
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -228,15 +228,18 @@ def test_enough_beams_find_the_likeliest_of_all_sequences(
     known = [ids for ids in all_sequences(VOCABULARY, longest) if UNK not in ids and len(ids) > 2]
     # A sequence of the most symbols is cut off before its <eos>.
     whole = [ids[:-1] if len(ids) == longest + 2 else ids for ids in known]
-    found = vae.decoder(codes).likeliest(longest, beams=len(known))
-    for z, ids in zip(codes, found.tolist(), strict=True):
-        chances = vae.decoder(z.expand(len(whole), -1)).log_prob(pad(whole))
-        assert [i for i in ids if i != PAD] == whole[int(chances.argmax())]
+    found, scores = vae.decoder(codes).beams(longest, width=len(known) + 5)
+    assert (scores[:, len(known) :] == -math.inf).all(), "there are no more"
+    for z, rows, its in zip(codes, found.tolist(), scores, strict=True):
+        chances = vae.decoder(z.expand(len(whole), -1)).log_prob(pad(whole)).sort(descending=True)
+        assert_close(its[: len(known)], chances.values, rtol=1e-4, atol=1e-4)
+        assert [i for i in rows[0] if i != PAD] == whole[int(chances.indices[0])]
 
 
 @torch.no_grad()
 def test_beams_of_one_row_know_nothing_of_the_others(build_vae: Callable[..., SequenceVAE]) -> None:
     vae, codes = build_vae(), _codes(6)
-    together = vae.decoder(codes).likeliest(9, beams=3).tolist()
-    alone = [vae.decoder(code[None]).likeliest(9, beams=3)[0].tolist() for code in codes]
+    together = vae.decoder(codes).beams(9, width=3)[0][:, 0].tolist()
+    alone = [vae.decoder(code[None]).beams(9, width=3)[0][0, 0].tolist() for code in codes]
     assert [[i for i in ids if i != PAD] for ids in together] == [[i for i in ids if i != PAD] for ids in alone]
+    assert vae.decoder(codes[:0]).beams(9, width=3)[0].shape[:2] == (0, 3)

@@ -13,7 +13,7 @@ from vaeseq.bounds import elbo
 from vaeseq.corpus import Batch, batch_of
 from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE, StandardNormalPrior
-from vaeseq.objectives import ObjectiveConfig, RateController, annealed, objective, rate_at
+from vaeseq.objectives import ObjectiveConfig, RateController, annealed, objective, rate_at, turned
 from vaeseq.tokenizer import BOS, EOS
 
 ROWS = [[BOS, 5, 6, 7, EOS], [BOS, EOS], [BOS, 7, 7, 7, 7, 5, EOS], [BOS, 6, EOS]]
@@ -204,7 +204,7 @@ def test_an_annealed_weight_is_between_nothing_and_beta(
         {"rate": 0.0},
         {"rate": -3.0},
         {"rate_start": 9.0},
-        {"rate": 3.0, "rate_start": 0.0},
+        {"rate": 3.0, "rate_start": 2.0},
         {"annealing": "linear", "annealing_steps": 0},
         {"annealing": "cyclical", "annealing_steps": -1},
     ],
@@ -237,6 +237,18 @@ PLANTS = {
 def test_the_controller_reaches_the_rate_and_stays(rate: float, plant: Callable[[float], float]) -> None:
     reached = _run(RateController(rate), plant, 6_000)[-1_000:]
     assert all(abs(kl / rate - 1) < 0.1 for kl in reached)
+
+
+def test_a_share_of_the_codes_is_turned_by_at_most_60_degrees_and_keeps_the_scale() -> None:
+    z = torch.randn(4_000, 64, generator=torch.Generator().manual_seed(0))
+    found = turned(z, share=0.25, generator=torch.Generator().manual_seed(1))
+    moved = (found != z).any(dim=1)
+    assert moved.float().mean() == pytest.approx(0.25, abs=0.02)
+    cosine = torch.cosine_similarity(found, z)
+    assert cosine[~moved].min() == pytest.approx(1.0)
+    assert 0.0 < cosine.min() < 0.5
+    assert cosine[moved].mean() == pytest.approx(math.sin(math.pi / 3) / (math.pi / 3), abs=0.02)
+    assert found[moved].std() == pytest.approx(1.0, abs=0.02)
 
 
 def test_the_rate_falls_evenly_in_its_logarithm_and_then_stays() -> None:

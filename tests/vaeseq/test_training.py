@@ -22,7 +22,7 @@ SHORT = TrainConfig(
 )  # fmt: skip
 AIMS = {
     "rate": ObjectiveConfig(rate=2.0),
-    "falling rate": ObjectiveConfig(rate=2.0, rate_start=6.0),
+    "falling rate": ObjectiveConfig(rate=2.0, rate_start=6.0, code_noise=0.3),
     "annealing": ObjectiveConfig(beta=0.5, annealing="cyclical", annealing_steps=10, cycles=2, word_dropout=0.3),
     "free bits": ObjectiveConfig(free_bits=0.2),
 }
