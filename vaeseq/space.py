@@ -71,9 +71,9 @@ class LatentSpace:
             z: Codes.
             temperature: 0 takes the greedy text; above, it is drawn.
             seed: Of the draws.
-            beams: Above 1, and at temperature 0, so many likely texts are looked for, and the one is taken that the
-                model reads back best: ``argmax log p(x | E q(z | x))``. Between the codes of two texts the greedy one
-                is often none that the model knows (LOG.md).
+            beams: Above 1, and at temperature 0, so many likely texts are looked for, and the one is taken that is both
+                likely there and read back well: ``argmax log p(x | z) + log p(x | E q(z | x))``. Between the codes of
+                two texts the greedy one is often none that the model knows (LOG.md).
 
         Raises:
             InputError: The codes are not of this space, or not finite; or another argument is out of range.
@@ -91,17 +91,17 @@ class LatentSpace:
         texts: list[str] = []
         for codes in z.to(self.device).split(max(1, BATCH // beams)):
             if beams > 1:
-                drawn = self._read_back_best(codes, beams)
+                drawn = self._chosen(codes, beams)
             else:
                 drawn = self.vae.decoder(codes).draw(self.max_length, temperature=temperature, generator=generator)
             texts += [self.tokenizer.decode(ids) for ids in drawn.tolist()]
         return texts
 
-    def _read_back_best(self, codes: Tensor, beams: int) -> Tensor:
+    def _chosen(self, codes: Tensor, beams: int) -> Tensor:
         found, scores = self.vae.decoder(codes).beams(self.max_length, width=beams)
         flat = found.flatten(0, 1)
-        chances = self.vae.decoder(self.vae.encoder(flat).mean).log_prob(flat).view_as(scores)
-        best = chances.masked_fill(scores == -torch.inf, -torch.inf).argmax(dim=1)
+        read_back = self.vae.decoder(self.vae.encoder(flat).mean).log_prob(flat).view_as(scores)
+        best = (scores + read_back).argmax(dim=1)
         return found[torch.arange(len(found), device=found.device), best]
 
     def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:
