@@ -56,7 +56,10 @@ def test_an_unknown_parameter_is_named(tmp_path: Path) -> None:
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     path = _changed(tmp_path, "molecules.train.rate", -3)
-    path.write_text(path.read_text(encoding="utf-8").replace("latent: 32", "latent: 0"), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("latent: 32", "latent: 0").replace("latent: 64", "latent: 0"),
+        encoding="utf-8",
+    )
     with pytest.raises(InputError) as caught:
         load_params(path)
     assert len(str(caught.value).splitlines()) == 3

@@ -1,0 +1,76 @@
+import math
+from collections.abc import Callable
+
+import pytest
+
+from vaeseq.objectives import ObjectiveConfig, RateController, rate_at
+
+
+def _run(controller: RateController, plant: Callable[[float], float], steps: int) -> list[float]:
+    """KL of a plant that follows the weight with the lag of a model that has to learn."""
+    kl, reached = plant(1e9), []
+    for step in range(steps):
+        kl += 0.02 * (plant(controller.beta) - kl)
+        controller.observe(kl * (1 + 0.1 * math.sin(1.7 * step)))  # batches differ
+        reached.append(kl)
+    return reached
+
+
+# What a KL does as its weight rises, from none to full: it falls from `most` nats, slowly or as over a cliff.
+PLANTS = {
+    "hyperbola": lambda beta: 80 / (1 + 10 * beta),
+    "logarithm": lambda beta: max(0.0, 40 - 8 * math.log(1 + 100 * beta)),
+    "cliff": lambda beta: 60 / (1 + (beta / 0.5) ** 3),
+}
+
+
+@pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
+@pytest.mark.parametrize("rate", [2.0, 10.0, 30.0])
+def test_the_controller_reaches_the_rate_and_stays(rate: float, plant: Callable[[float], float]) -> None:
+    reached = _run(RateController(rate), plant, 6_000)[-1_000:]
+    assert all(abs(kl / rate - 1) < 0.1 for kl in reached)
+
+
+def test_the_rate_falls_evenly_in_its_logarithm_and_then_stays() -> None:
+    config = ObjectiveConfig(rate=10.0, rate_start=90.0)
+    rates = [rate_at(config, done) for done in (0.0, 0.4, 0.8, 0.9, 1.0)]
+    assert rates == pytest.approx([90.0, 30.0, 10.0, 10.0, 10.0])
+    assert rate_at(ObjectiveConfig(rate=7.0), 0.0) == 7.0
+    assert rate_at(ObjectiveConfig(), 0.5) is None
+
+
+def test_a_kl_above_the_rate_raises_the_weight_and_one_below_lowers_it() -> None:
+    above, below = RateController(10.0), RateController(10.0)
+    start = above.beta
+    above.observe(20.0)
+    below.observe(5.0)
+    assert below.beta < start < above.beta
+    for controller, kl in ((above, 20.0), (below, 5.0)):
+        weights = []
+        for _ in range(200):
+            controller.observe(kl)
+            weights.append(controller.beta)
+        assert weights == sorted(weights, reverse=kl < 10)
+
+
+def test_a_rate_out_of_reach_leaves_a_small_weight_that_recovers() -> None:
+    controller = RateController(50.0)
+    _run(controller, lambda beta: 5.0, 20_000)
+    assert 0 < controller.beta <= 1e-3
+    reached = _run(controller, PLANTS["hyperbola"], 6_000)
+    assert abs(reached[-1] / 50.0 - 1) < 0.1
+
+
+def test_the_error_is_bounded_so_that_one_wild_batch_does_no_harm() -> None:
+    controller = RateController(1.0)
+    before = controller.log_beta
+    controller.observe(1e12)
+    assert controller.error == 1.0
+    assert abs(controller.log_beta - before) <= controller.integral
+    assert math.isfinite(controller.beta)
+
+
+def test_the_kl_is_smoothed() -> None:
+    controller = RateController(10.0, kl=10.0)
+    controller.observe(20.0)
+    assert controller.kl == pytest.approx(controller.smoothing * 10 + (1 - controller.smoothing) * 20)
