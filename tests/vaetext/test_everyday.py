@@ -145,6 +145,7 @@ def test_known_sentences(text, labels):
         "Anna will baked a cake tomorrow.",
         "The baker repaired the soup yesterday.",
         "Anna read the soup yesterday.",
+        "The nurse slept on Monday, didn't it?",
         '"Anna baked a cake yesterday, said Mr Chen.',
         "Anna baked a cake yesterday.\n",
         "<sentence>",
