@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pipelines.params import EvaluateParams, load_params
 from pipelines.stage import run
-from vaeseq.corpus import SPLITS, Corpus
+from vaeseq.corpus import SPLITS, Corpus, choose
 from vaeseq.diagnostics import iwae_by_row, summarise
 from vaeseq.space import LatentSpace
 
@@ -35,7 +35,7 @@ def main(domain: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     figures: dict[str, Row] = {}
     reconstructions: list[Row] = []
-    chosen = {split: _choose(corpus.rows(split), params.rows, params.seed) for split in SPLITS}
+    chosen = {split: choose(corpus.rows(split), params.rows, seed=params.seed) for split in SPLITS}
     for split, rows in chosen.items():
         if len(rows):
             records = table.take(rows).to_pylist()
@@ -53,11 +53,6 @@ def main(domain: str) -> None:
     _write(out / "latent_map.csv", _latent_map(space, table, chosen, evaluation))
 
 
-def _choose(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """At most ``count`` of the rows, at random, in order."""
-    return np.sort(np.random.default_rng(seed).permutation(rows)[:count])
-
-
 def _is_train(table: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
     return np.asarray(table.column("split")) == "train"
 
@@ -72,7 +67,7 @@ def _likelihood(
 ) -> Row:
     """Bounds in nats per sequence and per unit of text, and the collapse diagnostics."""
     summary = summarise(space.vae, corpus, rows, seed=params.seed)
-    weighted = rows[: params.iwae_rows]
+    weighted = choose(rows, params.iwae_rows, seed=params.seed)
     bound = iwae_by_row(space.vae, corpus, weighted, samples=params.iwae_samples, seed=params.seed)
     nats = -float(bound.sum())
     return {

@@ -24,7 +24,7 @@ from vaeseq.diagnostics import summarise
 from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.tokenizer import Tokenizer
-from vaeseq.training import Record, TrainConfig, TrainState, fit
+from vaeseq.training import Record, TrainConfig, TrainState, fit, held_out_rows
 
 SAVE_SECONDS = 30
 Config = TypeVar("Config", ObjectiveConfig, TrainConfig)
@@ -112,8 +112,7 @@ def _say(record: Record) -> None:
 
 def _metrics(state: TrainState, corpus: Corpus) -> dict[str, float | int | None]:
     """Figures of the state that is kept."""
-    rows = corpus.rows("valid")[: state.train.evaluate_rows]
-    kept = summarise(state.vae, corpus, rows, seed=state.seed)._asdict()
+    kept = summarise(state.vae, corpus, held_out_rows(state, corpus), seed=state.seed)._asdict()
     speeds = [record.symbols_per_second for record in state.history if record.symbols_per_second]
     return {
         **kept,

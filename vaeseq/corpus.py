@@ -61,6 +61,11 @@ def write_tokens(path: Path, sequences: Iterable[Sequence[int]], split: Sequence
     save_file(table | {"weight": np.asarray(weight, np.float32)}, path)
 
 
+def choose(rows: np.ndarray, count: int, *, seed: int) -> np.ndarray:
+    """At most ``count`` of the rows, at random, in order: files are often sorted, and the first rows the easiest."""
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:count])
+
+
 class Corpus:
     """All rows of a prepared data set.
 

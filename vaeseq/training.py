@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vaeseq.bounds import Bound
-from vaeseq.corpus import Corpus
+from vaeseq.corpus import Corpus, choose
 from vaeseq.device import Precision, autocast
 from vaeseq.diagnostics import Summary, summarise
 from vaeseq.errors import InputError
@@ -176,7 +176,7 @@ def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterato
         InputError: There are no rows to train on or to look at.
         FloatingPointError: The loss or its gradient is not finite.
     """
-    rows, held_out = corpus.rows("train"), corpus.rows("valid")[: state.train.evaluate_rows]
+    rows, held_out = corpus.rows("train"), held_out_rows(state, corpus)
     if not len(rows) or not len(held_out):
         raise InputError(f"training needs train and valid rows, got {len(rows)} and {len(held_out)}; use more data")
     window = _Window()
@@ -192,6 +192,11 @@ def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterato
         state.history += records
         yield records
         window = _Window()
+
+
+def held_out_rows(state: TrainState, corpus: Corpus) -> np.ndarray:
+    """The rows of each look at held-out data."""
+    return choose(corpus.rows("valid"), state.train.evaluate_rows, seed=state.seed)
 
 
 def _batches(corpus: Corpus, rows: np.ndarray, state: TrainState) -> Iterator[tuple[np.ndarray, float]]:

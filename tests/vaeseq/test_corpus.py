@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from vaeseq.corpus import SPLITS, Corpus, batch_of, pad, write_tokens
+from vaeseq.corpus import SPLITS, Corpus, batch_of, choose, pad, write_tokens
 from vaeseq.errors import InputError
 from vaeseq.tokenizer import PAD
 
@@ -144,3 +144,14 @@ def test_a_table_whose_columns_do_not_agree_is_an_input_error(name: str, tmp_pat
     save_file(columns | {name: columns[name][:-1].copy()}, path)
     with pytest.raises(InputError):
         Corpus.load(tmp_path)
+
+
+def test_chosen_rows_are_random_of_their_seed_and_in_order():
+    rows = np.arange(100, 1_100)
+    chosen = choose(rows, 50, seed=0)
+    assert sorted(set(chosen.tolist())) == chosen.tolist()
+    assert len(chosen) == 50
+    assert set(chosen.tolist()) <= set(rows.tolist())
+    assert 400 < chosen.mean() < 800, "the first rows of a sorted file are not like the others"
+    assert choose(rows, 50, seed=0).tolist() == chosen.tolist() != choose(rows, 50, seed=1).tolist()
+    assert choose(rows, 5_000, seed=0).tolist() == rows.tolist()
