@@ -143,6 +143,16 @@ def test_the_generator_decides_what_is_dropped(build_vae: Callable[..., Sequence
     assert not losses[0].equal(losses[2])
 
 
+def test_code_noise_changes_what_is_decoded_and_not_the_kl(build_vae: Callable[..., SequenceVAE]) -> None:
+    vae, batch = build_vae(), batch_of(ROWS)
+    plain, noisy = (
+        objective(vae, batch, ObjectiveConfig(code_noise=share), beta=1.0, generator=_seeded())[1]
+        for share in (0.0, 0.99)
+    )
+    assert noisy.kl.equal(plain.kl)
+    assert (noisy.reconstruction != plain.reconstruction).all()
+
+
 def test_the_loss_is_a_mean_over_rows(build_vae: Callable[..., SequenceVAE]) -> None:
     once, twice = batch_of(ROWS), batch_of(ROWS + ROWS)
     mean = torch.arange(4.0).unsqueeze(1)

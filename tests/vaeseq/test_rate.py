@@ -3,7 +3,10 @@ from collections.abc import Callable
 
 import pytest
 
+from vaeseq.corpus import Corpus
+from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig, RateController, rate_at
+from vaeseq.training import TrainConfig, TrainState, fit, held_out_rows
 
 
 def _run(controller: RateController, plant: Callable[[float], float], steps: int) -> list[float]:
@@ -74,3 +77,28 @@ def test_the_kl_is_smoothed() -> None:
     controller = RateController(10.0, kl=10.0)
     controller.observe(20.0)
     assert controller.kl == pytest.approx(controller.smoothing * 10 + (1 - controller.smoothing) * 20)
+
+
+def test_training_aims_at_the_falling_rate(
+    build_vae: Callable[..., SequenceVAE], build_corpus: Callable[..., Corpus]
+) -> None:
+    corpus, train = build_corpus(train=12, valid=6), TrainConfig(steps=10, batch_size=4, evaluate_every=10)
+    aim = ObjectiveConfig(rate=2.0, rate_start=8.0)
+    state = TrainState(build_vae(vocabulary=12), train, aim, seed=0)
+    assert state.rate == 8.0
+    rates = [record.rate for records in fit(state, corpus, record_every=1) for record in records[:1]]
+    assert rates == pytest.approx([rate_at(aim, step / 10) for step in range(1, 11)])
+    assert state.beta > 0
+    assert state.controller is not None
+    assert state.controller.rate == 2.0
+
+
+def test_looks_take_held_out_rows_from_all_of_the_file(
+    build_vae: Callable[..., SequenceVAE], build_corpus: Callable[..., Corpus]
+) -> None:
+    corpus = build_corpus(train=4, valid=200)
+    state = TrainState(build_vae(vocabulary=12), TrainConfig(evaluate_rows=50), ObjectiveConfig(), seed=0)
+    chosen = held_out_rows(state, corpus)
+    assert len(chosen) == 50
+    assert set(chosen.tolist()) <= set(corpus.rows("valid").tolist())
+    assert chosen.max() > 150
