@@ -71,7 +71,7 @@ def _likelihood(
     bound = iwae_by_row(space.vae, corpus, weighted, samples=params.iwae_samples, seed=params.seed)
     nats = -float(bound.sum())
     return {
-        **summary._asdict(),
+        **{name: value for name, value in summary._asdict().items() if value is not None},
         "mutual_information_cap": math.log(len(rows)),
         "active_units_of": space.latent,
         "rows": len(rows),

@@ -31,6 +31,12 @@ FIGURES = {
         "higher",
         "A tighter bound than the ELBO, from many draws of z for each row.",
     ),
+    "language": Meaning(
+        "Language model alone",
+        "nats",
+        "lower",
+        "What a row costs without z, by the language model that guides the paths.",
+    ),
     "bits_per_heavy_atom": Meaning(
         "Bits per heavy atom", "bits", "lower", "The same bound spread over the atoms: comparable between notations."
     ),

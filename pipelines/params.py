@@ -56,14 +56,14 @@ class SentencePrepareParams(_Section):
 
 
 class ModelParams(_Section):
-    """Sizes of the model; ``latent`` is the dimension of z."""
+    """Sizes of the model; ``latent`` is the dimension of z, and null ``language_hidden`` means no language model."""
 
     latent: Count = 64
-    encoder_embedding: Count = 64
+    embedding: Count = 64
     encoder_hidden: Count = 256
-    decoder_embedding: Count = 64
     decoder_hidden: Count = 512
     decoder_dropout: Fraction = 0.0
+    language_hidden: Count | None = None
 
 
 class TrainParams(_Section):
@@ -79,6 +79,7 @@ class TrainParams(_Section):
     free_bits: Annotated[float, Field(ge=0)] = 0.0
     word_dropout: Fraction = 0.0
     code_noise: Fraction = 0.0
+    language_share: Annotated[float, Field(gt=0, le=1)] = 0.25
     steps: Count = 10_000
     batch_size: Count = 128
     learning_rate: Positive = 2e-3

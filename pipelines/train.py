@@ -53,11 +53,10 @@ def main(domain: str) -> None:
 
 
 def _config(sizes: ModelParams, vocabulary: int) -> VAEConfig:
-    encoder = EncoderConfig(embedding=sizes.encoder_embedding, hidden=sizes.encoder_hidden)
-    decoder = DecoderConfig(
-        embedding=sizes.decoder_embedding, hidden=sizes.decoder_hidden, dropout=sizes.decoder_dropout
-    )
-    return VAEConfig(vocabulary, sizes.latent, encoder, decoder)
+    encoder = EncoderConfig(hidden=sizes.encoder_hidden)
+    decoder = DecoderConfig(hidden=sizes.decoder_hidden, dropout=sizes.decoder_dropout)
+    language = DecoderConfig(hidden=sizes.language_hidden) if sizes.language_hidden else None
+    return VAEConfig(vocabulary, sizes.latent, sizes.embedding, encoder, decoder, language=language)
 
 
 def _part(kind: type[Config], params: TrainParams) -> Config:

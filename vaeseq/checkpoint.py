@@ -7,7 +7,6 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from vaeseq.errors import InputError
 from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
@@ -32,8 +31,7 @@ def save(folder: Path, checkpoint: Checkpoint, *, card: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     config = {"format_version": FORMAT_VERSION, "domain": checkpoint.domain} | asdict(checkpoint.config)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    for part in _PARTS:
-        module: nn.Module = getattr(checkpoint.vae, part)
+    for part, module in checkpoint.vae.named_children():
         save_file({k: v.cpu().contiguous() for k, v in module.state_dict().items()}, folder / f"{part}.safetensors")
     checkpoint.tokenizer.save(folder / "tokenizer.json")
     (folder / "README.md").write_text(card, encoding="utf-8")
@@ -47,10 +45,10 @@ def load(folder: Path) -> Checkpoint:
     """
     config, domain = _config(folder / "config.json")
     vae = SequenceVAE.build(config)
-    for part in _PARTS:
+    for part, module in vae.named_children():
         path = folder / f"{part}.safetensors"
         try:
-            getattr(vae, part).load_state_dict(load_file(path))
+            module.load_state_dict(load_file(path))
         except (OSError, SafetensorError, RuntimeError) as error:
             raise InputError(f"weights {str(path)!r} do not belong to this model: {error}") from error
     tokenizer = Tokenizer.load(folder / "tokenizer.json")
@@ -71,6 +69,8 @@ def _config(path: Path) -> tuple[VAEConfig, dict[str, Any]]:
         if not isinstance(domain, dict):
             raise InputError(f"model {str(path)!r}: domain must be an object, got {domain!r}")
         parts = {name: part(**stored.pop(name)) for name, part in _PARTS.items()}
+        if stored.get("language") is not None:
+            parts["language"] = DecoderConfig(**stored.pop("language"))
         return VAEConfig(**stored, **parts), domain
     except OSError as error:
         raise InputError(f"model {str(path.parent)!r} has no config.json; train one with `dvc repro`") from error

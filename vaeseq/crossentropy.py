@@ -53,13 +53,16 @@ class _LinearCrossEntropy(torch.autograd.Function):
             for start in range(0, len(x), rows):
                 here = slice(start, start + rows)
                 logits = (x[here] @ w.t()).to(bias.dtype) + bias
-                log_sums = logits.logsumexp(dim=1)
                 wanted = targets[here].unsqueeze(1)
-                losses[here] = log_sums - logits.gather(1, wanted).squeeze(1)
+                # The exponentials are the dearest part: each is taken once, for the sum and for the gradient.
+                logits.sub_(logits.amax(dim=1, keepdim=True))
+                reached = logits.gather(1, wanted)
+                sums = logits.exp_().sum(dim=1, keepdim=True)
+                losses[here] = (sums.log() - reached).squeeze(1)
                 if slopes is not None:
                     # d loss / d logits: the softmax, less one at the target; before rounding, or a probability near
                     # one would leave no gradient.
-                    logits.sub_(log_sums.unsqueeze(1)).exp_()
+                    logits.div_(sums)
                     slopes[here] = logits.scatter_add_(1, wanted, -torch.ones_like(wanted, dtype=logits.dtype))
         if slopes is not None:
             ctx.save_for_backward(x, w, slopes)
@@ -72,5 +75,5 @@ class _LinearCrossEntropy(torch.autograd.Function):
         factor = slope.unsqueeze(1)
         by_input = (slopes @ w).to(slope.dtype) * factor
         by_weight = (slopes.t() @ (x * factor.to(x.dtype))).to(slope.dtype)
-        by_bias = torch.mv(slopes.t(), slope.to(x.dtype)).to(slope.dtype)
+        by_bias = (slope.to(x.dtype) @ slopes).to(slope.dtype)
         return by_input, by_weight, by_bias, None, None, None

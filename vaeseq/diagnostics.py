@@ -22,13 +22,17 @@ ACTIVE_VARIANCE = 0.01  # Burda et al. (2016), section 5.2
 
 
 class Summary(NamedTuple):
-    """Means over rows, nats per sequence; ``active_units`` is a fraction of the latent dimensions."""
+    """Means over rows, nats per sequence; ``active_units`` is a fraction of the latent dimensions.
+
+    ``language`` is ``-log p(x)`` by the language model, None where there is none.
+    """
 
     elbo: float
     reconstruction: float
     kl: float
     active_units: float
     mutual_information: float
+    language: float | None = None
 
 
 def active_units(means: Tensor) -> float:
@@ -66,12 +70,14 @@ def summarise(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, *, seed: int) 
     vae.eval()
     device = next(vae.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
-    bounds, means, deviations = [], [], []
+    bounds, means, deviations, losses = [], [], [], []
     for batch in batches(corpus, rows, device):
         bounds.append(elbo(vae, batch, generator=generator))
         posterior = vae.encoder(batch.tokens, batch.observed)
         means.append(posterior.mean)
         deviations.append(posterior.stddev)
+        if vae.language:
+            losses.append(-vae.language(len(batch.tokens)).log_prob(batch.tokens))
     mean, deviation = torch.cat(means), torch.cat(deviations)
     posterior = Independent(Normal(mean, deviation), 1)
     z = mean + deviation * torch.randn(mean.shape, generator=generator, device=device)
@@ -82,6 +88,7 @@ def summarise(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, *, seed: int) 
         float(bound.kl.mean()),
         active_units(mean),
         mutual_information(posterior, z),
+        float(torch.cat(losses).mean()) if losses else None,
     )
 
 

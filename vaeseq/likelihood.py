@@ -66,36 +66,37 @@ class SequenceLikelihood:
         return torch.cat(drawn, dim=1)
 
     @torch.no_grad()
-    def beams(self, max_length: int, *, width: int) -> tuple[Tensor, Tensor]:
+    def beams(self, max_length: int, *, width: int, guide: "SequenceLikelihood | None" = None) -> tuple[Tensor, Tensor]:
         """Likely sequences of each code, by beam search, the likeliest first.
 
-        The same symbols are left out as in ``draw``. With a width of one it is the greedy sequence.
+        The same symbols are left out as in ``draw``. With a width of one and no guide it is the greedy sequence.
 
         Args:
             max_length: Most symbols after ``<bos>``; a row that does not end by then stays without ``<eos>``.
             width: How many beginnings are kept at every step.
+            guide: Another likelihood of as many rows; a sequence then has the product of both.
 
         Returns:
-            Ids ``(batch, width, length)``, padded after ``<eos>``, and their log-probabilities ``(batch, width)``,
-            minus infinity where there are fewer sequences than the width.
+            Ids ``(batch, width, length)``, padded after ``<eos>``, and their log-probabilities ``(batch, width)`` (the
+            sum of both with a guide), minus infinity where there are fewer sequences than the width.
         """
-        batch = self.z.shape[0]
-        z = self.z.repeat_interleave(width, dim=0)
-        first = torch.arange(batch, device=z.device).unsqueeze(1) * width
-        drawn = torch.full((batch * width, 1), BOS, dtype=torch.int64, device=z.device)
-        scores = torch.zeros(batch, width, device=z.device)
+        batch, device = self.z.shape[0], self.z.device
+        models = [(each.decoder, each.z.repeat_interleave(width, dim=0)) for each in (self, guide) if each]
+        first = torch.arange(batch, device=device).unsqueeze(1) * width
+        drawn = torch.full((batch * width, 1), BOS, dtype=torch.int64, device=device)
+        scores = torch.zeros(batch, width, device=device)
         scores[:, 1:] = -torch.inf  # all beams begin alike: one of them is enough
-        state = self.decoder.first_state(z)
+        states = [decoder.first_state(z) for decoder, z in models]
         for place in range(max_length):
-            logits, state = self.decoder.logits(drawn[:, -1:], z, state)
-            chances = _readable(logits[:, -1].log_softmax(dim=1), place)
+            steps = [d.logits(drawn[:, -1:], z, state) for (d, z), state in zip(models, states, strict=True)]
+            chances = _readable(sum(logits[:, -1].log_softmax(dim=1) for logits, _ in steps), place)
             done = (drawn[:, -1] == EOS) | (drawn[:, -1] == PAD)
             chances[done] = -torch.inf
             chances[done, PAD] = 0.0
             scores, best = (scores.view(-1, 1) + chances).view(batch, width * chances.shape[1]).topk(width, dim=1)
             kept = (first + best // chances.shape[1]).flatten()
             drawn = torch.cat([drawn[kept], (best % chances.shape[1]).view(-1, 1)], dim=1)
-            state = state[0][:, kept], state[1][:, kept]
+            states = [(hidden[:, kept], cell[:, kept]) for _, (hidden, cell) in steps]
             going = (drawn[:, -1] != EOS) & (drawn[:, -1] != PAD) & scores.isfinite().flatten()
             if not bool(going.any()):
                 break

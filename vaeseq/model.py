@@ -1,7 +1,9 @@
-"""The sequence VAE: three modules that return distributions.
+"""The sequence VAE: modules that return distributions.
 
 ``p(x, z) = p(x | z) p(z)`` with ``q(z | x)``: ``encoder(tokens)`` is the posterior, ``decoder(z)`` the likelihood,
-``prior()`` the prior. Everything else (bounds, samples, paths, search) is a function of these three.
+``prior()`` the prior. Everything else (bounds, samples, paths, search) is a function of these three, and of a fourth
+where there is one: ``language(count)``, a language model ``p(x)`` of texts without a code, which paths ask whether
+something is a text at all.
 
 References:
     Kingma and Welling (2014), Auto-Encoding Variational Bayes, https://arxiv.org/abs/1312.6114
@@ -38,11 +40,10 @@ class EncoderConfig:
     """Sizes of the encoder; ``hidden`` units in each direction."""
 
     kind: Literal["bilstm"] = "bilstm"
-    embedding: int = 64
     hidden: int = 256
 
     def __post_init__(self) -> None:
-        _check_sizes(self, "embedding", "hidden")
+        _check_sizes(self, "hidden")
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,11 @@ class DecoderConfig:
     """Sizes of the decoder; ``dropout`` acts on what its LSTM puts out."""
 
     kind: Literal["lstm"] = "lstm"
-    embedding: int = 64
     hidden: int = 512
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_sizes(self, "embedding", "hidden")
+        _check_sizes(self, "hidden")
         if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
             raise InputError(f"dropout must be in [0, 1), got {self.dropout!r}")
 
@@ -69,16 +69,18 @@ class PriorConfig:
 
 @dataclass(frozen=True)
 class VAEConfig:
-    """All that determines the modules and their sizes."""
+    """All that determines the modules and their sizes; ``language`` is None where there is no language model."""
 
     vocabulary: int
     latent: int
+    embedding: int = 64
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     prior: PriorConfig = field(default_factory=PriorConfig)
+    language: DecoderConfig | None = None
 
     def __post_init__(self) -> None:
-        _check_sizes(self, "vocabulary", "latent")
+        _check_sizes(self, "vocabulary", "latent", "embedding")
         if self.vocabulary < len(RESERVED):
             raise InputError(f"vocabulary must hold the {len(RESERVED)} reserved symbols, got {self.vocabulary!r}")
 
@@ -95,11 +97,11 @@ class BiLSTMEncoder(nn.Module):
         Conneau et al. (2017), section 3.2.2 (BiLSTM with max pooling), https://arxiv.org/abs/1705.02364
     """
 
-    def __init__(self, config: EncoderConfig, vocabulary: int, latent: int) -> None:
+    def __init__(self, config: EncoderConfig, embedding: nn.Embedding, latent: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, config.embedding, padding_idx=PAD)
-        self.forwards = nn.LSTM(config.embedding, config.hidden, batch_first=True)
-        self.backwards = nn.LSTM(config.embedding, config.hidden, batch_first=True)
+        self.embedding = embedding
+        self.forwards = nn.LSTM(embedding.embedding_dim, config.hidden, batch_first=True)
+        self.backwards = nn.LSTM(embedding.embedding_dim, config.hidden, batch_first=True)
         self.head = nn.Linear(4 * config.hidden, 2 * latent)
 
     def forward(self, tokens: Tensor, observed: Tensor | None = None) -> Independent:
@@ -140,21 +142,22 @@ def _last_and_largest(lstm: nn.LSTM, inputs: Tensor, lengths: Tensor) -> tuple[T
 class LSTMDecoder(nn.Module):
     """An autoregressive LSTM that is given z as its first state and, at every step, beside its input and its output.
 
-    Symbols are read and written through one embedding (Press and Wolf 2017), so that a rare word is learnt from both
-    sides. The reserved symbols that no text holds (``<pad>``, ``<bos>``, ``<mask>``) have probability zero.
+    Symbols are read and written through one embedding (Press and Wolf 2017), which the encoder reads through too: a
+    rare word is learnt from all sides, and far sooner (LOG.md). The reserved symbols that no text holds (``<pad>``,
+    ``<bos>``, ``<mask>``) have probability zero.
 
     References:
         Press and Wolf (2017), Using the Output Embedding to Improve Language Models, https://arxiv.org/abs/1608.05859
     """
 
-    def __init__(self, config: DecoderConfig, vocabulary: int, latent: int) -> None:
+    def __init__(self, config: DecoderConfig, embedding: nn.Embedding, latent: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, config.embedding, padding_idx=PAD)
-        nn.init.normal_(self.embedding.weight, std=0.1)  # the first logits are then nearly alike
+        vocabulary, width = embedding.weight.shape
+        self.embedding = embedding
         self.start = nn.Linear(latent, 2 * config.hidden)
-        self.lstm = nn.LSTM(config.embedding + latent, config.hidden, batch_first=True)
+        self.lstm = nn.LSTM(width + latent, config.hidden, batch_first=True)
         self.dropout = nn.Dropout(config.dropout)
-        self.head = nn.Linear(config.hidden + latent, config.embedding)
+        self.head = nn.Linear(config.hidden + latent, width)
         self.bias = nn.Parameter(torch.zeros(vocabulary))
         impossible = torch.zeros(vocabulary)
         impossible[[PAD, BOS, MASK]] = -torch.inf
@@ -188,6 +191,18 @@ class LSTMDecoder(nn.Module):
         return self.head(torch.cat([self.dropout(states), everywhere.to(states.dtype)], dim=2)), state
 
 
+class LanguageModel(nn.Module):
+    """p(x) of texts by themselves: a decoder that is given the same code, one number, for every text."""
+
+    def __init__(self, decoder: nn.Module) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, count: int) -> SequenceLikelihood:
+        """p(x), for ``count`` texts."""
+        return SequenceLikelihood(self.decoder, torch.ones(count, 1, device=next(self.parameters()).device))
+
+
 class StandardNormalPrior(nn.Module):
     """N(0, I) over codes."""
 
@@ -201,28 +216,37 @@ class StandardNormalPrior(nn.Module):
 
 
 class SequenceVAE(nn.Module):
-    """``p(x, z) = p(x | z) p(z)``, with ``q(z | x)``."""
+    """``p(x, z) = p(x | z) p(z)``, with ``q(z | x)``, and perhaps ``p(x)`` by itself."""
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, prior: nn.Module) -> None:
+    def __init__(
+        self, encoder: nn.Module, decoder: nn.Module, prior: nn.Module, language: nn.Module | None = None
+    ) -> None:
         super().__init__()
-        self.encoder, self.decoder, self.prior = encoder, decoder, prior
+        self.encoder, self.decoder, self.prior, self.language = encoder, decoder, prior, language
 
     @classmethod
     def build(cls, config: VAEConfig) -> "SequenceVAE":
         """The one place where sizes become modules."""
+        embedding = nn.Embedding(config.vocabulary, config.embedding, padding_idx=PAD)
+        nn.init.normal_(embedding.weight, std=0.1)  # the first logits are then nearly alike
         match config.encoder.kind:
             case "bilstm":
-                encoder = BiLSTMEncoder(config.encoder, config.vocabulary, config.latent)
+                encoder = BiLSTMEncoder(config.encoder, embedding, config.latent)
             case other:
                 raise InputError(f"encoder kind must be 'bilstm', got {other!r}")
-        match config.decoder.kind:
-            case "lstm":
-                decoder = LSTMDecoder(config.decoder, config.vocabulary, config.latent)
-            case other:
-                raise InputError(f"decoder kind must be 'lstm', got {other!r}")
+        decoder = _decoder(config.decoder, embedding, config.latent)
         match config.prior.kind:
             case "standard_normal":
                 prior = StandardNormalPrior(config.latent)
             case other:
                 raise InputError(f"prior kind must be 'standard_normal', got {other!r}")
-        return cls(encoder, decoder, prior)
+        language = LanguageModel(_decoder(config.language, embedding, 1)) if config.language else None
+        return cls(encoder, decoder, prior, language)
+
+
+def _decoder(config: DecoderConfig, embedding: nn.Embedding, latent: int) -> nn.Module:
+    match config.kind:
+        case "lstm":
+            return LSTMDecoder(config, embedding, latent)
+        case other:
+            raise InputError(f"decoder kind must be 'lstm', got {other!r}")

@@ -44,6 +44,7 @@ class ObjectiveConfig:
         free_bits: Nats of KL in each latent dimension that cost nothing.
         word_dropout: Chance that the decoder does not see a previous symbol.
         code_noise: Share of the rows whose code is turned towards noise before it is decoded, see ``turned``.
+        language_share: Share of the rows that also teach the language model, if the model has one.
     """
 
     rate: float | None = None
@@ -55,6 +56,7 @@ class ObjectiveConfig:
     free_bits: float = 0.0
     word_dropout: float = 0.0
     code_noise: float = 0.0
+    language_share: float = 0.25
 
     def __post_init__(self) -> None:
         if self.rate is not None and self.rate <= 0:
@@ -120,14 +122,16 @@ def objective(
 ) -> tuple[Tensor, Bound]:
     """The loss of a batch, and the bound it came from.
 
-    ``loss = mean(reconstruction) + beta sum_j max(mean(kl_j), free_bits)``, nats per sequence.
+    ``loss = mean(reconstruction) + beta sum_j max(mean(kl_j), free_bits)``, nats per sequence, and the mean
+    ``-log p(x)`` of the rows that teach the language model.
 
     Args:
         vae: The model.
         batch: Rows to learn from.
-        config: Free bits, word dropout and code noise.
+        config: Free bits, word dropout, code noise and the language model's share.
         beta: Weight of the KL at this step.
-        generator: Source of the posterior noise, of word dropout and of code noise, on the batch's device.
+        generator: Source of the posterior noise, of word dropout, of code noise and of the language model's rows, on
+            the batch's device.
     """
     visible = None
     if config.word_dropout > 0:
@@ -136,7 +140,12 @@ def objective(
     astray = partial(turned, share=config.code_noise, generator=generator) if config.code_noise > 0 else None
     bound = elbo(vae, batch, generator=generator, visible=visible, astray=astray)
     kl = bound.kl_by_dimension.mean(dim=0).clamp(min=config.free_bits).sum()
-    return bound.reconstruction.mean() + beta * kl, bound
+    loss = bound.reconstruction.mean() + beta * kl
+    if vae.language:
+        order = torch.randperm(len(batch.tokens), generator=generator, device=batch.tokens.device)
+        taught = batch.tokens[order[: math.ceil(config.language_share * len(order))]]
+        loss = loss - vae.language(len(taught)).log_prob(taught).mean()
+    return loss, bound
 
 
 def turned(z: Tensor, *, share: float, generator: torch.Generator | None) -> Tensor:

@@ -71,9 +71,10 @@ class LatentSpace:
             z: Codes.
             temperature: 0 takes the greedy text; above, it is drawn.
             seed: Of the draws.
-            beams: Above 1, and at temperature 0, so many likely texts are looked for, and the one is taken that is both
-                likely there and read back well: ``argmax log p(x | z) + log p(x | E q(z | x))``. Between the codes of
-                two texts the greedy one is often none that the model knows (LOG.md).
+            beams: Above 1, and at temperature 0, so many likely texts are looked for, and the one is taken that is
+                likely there, read back well, and likely as a text where the model has a language model:
+                ``argmax log p(x | z) + log p(x | E q(z | x)) + log p(x)``. Between the codes of two texts the greedy
+                one is often no text at all (LOG.md).
 
         Raises:
             InputError: The codes are not of this space, or not finite; or another argument is out of range.
@@ -98,7 +99,8 @@ class LatentSpace:
         return texts
 
     def _chosen(self, codes: Tensor, beams: int) -> Tensor:
-        found, scores = self.vae.decoder(codes).beams(self.max_length, width=beams)
+        guide = self.vae.language(len(codes)) if self.vae.language else None
+        found, scores = self.vae.decoder(codes).beams(self.max_length, width=beams, guide=guide)
         flat = found.flatten(0, 1)
         read_back = self.vae.decoder(self.vae.encoder(flat).mean).log_prob(flat).view_as(scores)
         best = (scores + read_back).argmax(dim=1)

@@ -71,6 +71,7 @@ class Record:
     rate: float | None = None
     active_units: float | None = None
     mutual_information: float | None = None
+    language: float | None = None
     symbols_per_second: float | None = None
 
 
@@ -138,7 +139,8 @@ class TrainState:
             scalars |= {"log_beta": self.controller.log_beta, "kl": self.controller.kl}
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
-        on_cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        # Copies: one tensor may have two names, and the file holds no tensor twice.
+        on_cpu = {name: value.detach().cpu().clone() for name, value in tensors.items()}
         save_file(on_cpu, partial, {"scalars": json.dumps(scalars)})
         with partial.open("rb") as file:
             os.fsync(file.fileno())

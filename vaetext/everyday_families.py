@@ -1,12 +1,14 @@
-"""All groups of ``everyday``: those of the lexicon, and what they share in families."""
+"""All groups and scenes of ``everyday``: those of the lexicon, and what they share in families."""
 
 import functools
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 from vaetext.english import Forms
-from vaetext.everyday_lexicon import Choices, Group, own_groups, table, words
+from vaetext.everyday_lexicon import Choices, Group, Scene, own_groups, own_scenes, table, words
 
+Member = TypeVar("Member", Group, Scene)
 RARE = 0.1  # share of what a group borrows from its family
 
 
@@ -16,19 +18,24 @@ def groups() -> dict[str, Group]:
     found = dict(own_groups())
     taken = {(verb.base, noun) for group in found.values() for verb in group.verbs for noun in group.objects}
     for family, entry in table("everyday_families.toml").items():
-        members = [found[name] for name in entry["groups"].split()]
-        adjectives, places = words(entry.get("adjectives", "")), words(entry.get("places", ""))
-        wider = [
-            replace(
-                member,
-                adjectives=_usually(member.adjectives, adjectives),
-                places=_usually(member.places, places),
-            )
-            for member in members
-        ]
+        wider = [_wider(found[name], entry) for name in entry.get("groups", "").split()]
         found |= {group.name: group for group in wider}
         found |= {group.name: group for group in _borrowing(family, wider, words(entry.get("verbs", "")), taken)}
     return found
+
+
+@functools.cache
+def scenes() -> dict[str, Scene]:
+    """All scenes by name."""
+    found = dict(own_scenes())
+    for entry in table("everyday_families.toml").values():
+        found |= {name: _wider(found[name], entry) for name in entry.get("scenes", "").split()}
+    return found
+
+
+def _wider(member: Member, family: dict[str, str]) -> Member:
+    adjectives, places = (words(family.get(part, "")) for part in ("adjectives", "places"))
+    return replace(member, adjectives=_usually(member.adjectives, adjectives), places=_usually(member.places, places))
 
 
 def _usually(own: Choices, shared: Collection[str]) -> Choices:

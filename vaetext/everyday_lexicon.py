@@ -73,8 +73,8 @@ class Scene:
     topic: str
     things: tuple[str, ...]
     plurals: tuple[str, ...]
-    adjectives: tuple[str, ...]
-    places: tuple[str, ...]
+    adjectives: Choices
+    places: Choices
 
 
 @dataclass(frozen=True)
@@ -101,15 +101,15 @@ def own_groups() -> dict[str, Group]:
 
 
 @functools.cache
-def scenes() -> dict[str, Scene]:
-    """All scenes by name."""
+def own_scenes() -> dict[str, Scene]:
+    """The scenes of the lexicon by name."""
     return {
         name: Scene(
             topic=entry["topic"],
             things=words(entry["things"]),
             plurals=tuple(map(plural, words(entry["things"]))),
-            adjectives=words(entry["adjectives"]),
-            places=words(entry["places"]),
+            adjectives=even(words(entry["adjectives"])),
+            places=even(words(entry["places"])),
         )
         for name, entry in table("everyday_scenes.toml").items()
     }

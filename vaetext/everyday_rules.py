@@ -8,13 +8,14 @@ import functools
 from collections.abc import Iterable, Iterator, Sequence
 
 from vaetext import everyday_verbs as verbs
-from vaetext.everyday_families import groups
-from vaetext.everyday_lexicon import Group, Subjects, frames, scenes, subjects, weights
-from vaetext.everyday_objects import WILLESS, liking, part_of_group, part_of_scene, verb_phrase, written
+from vaetext.everyday_families import groups, scenes
+from vaetext.everyday_lexicon import Group, Subjects, frames, subjects, weights
+from vaetext.everyday_objects import WILLESS, liking, part_of_group, part_of_scene, share_of, verb_phrase, written
 from vaetext.everyday_templates import NUMBERS, POLARITIES, Features, choose, fill, open_features, symbol
 from vaetext.grammar import Rule, labels_of
 
 START = "<sentence>"
+WHERE = 0.04  # share of the verb phrases that say the place where a frame leaves it open
 
 
 @functools.cache
@@ -40,6 +41,8 @@ def _rules(name: str, arguments: tuple[str, ...], at: Features) -> Iterable[Rule
             return _subject(name, at)
         case "predicate":
             return _predicate(arguments, at)
+        case "vp" if "where" in arguments:
+            return _where([argument for argument in arguments if argument != "where"], at)
         case "vp":
             return verb_phrase(arguments[0], arguments[1:], at)
         case "does":
@@ -60,6 +63,13 @@ def _rules(name: str, arguments: tuple[str, ...], at: Features) -> Iterable[Rule
             return part_of_group(name, arguments, groups()[at["group"]], at)
         case _:
             return written(choose(name, at), at)
+
+
+def _where(arguments: Sequence[str], at: Features) -> Iterator[Rule]:
+    """Verb phrases of which some say the place."""
+    for share, ending in ((1 - WHERE, ""), (WHERE, ":place")):
+        items = fill(f"<vp:{':'.join(arguments)}{ending}>", at)
+        yield Rule(share * _size(items), items)
 
 
 def _size(items: Sequence[str]) -> float:
@@ -109,8 +119,11 @@ def _things(open_: frozenset[str], at: Features) -> Iterator[tuple[float, Featur
     if "group" in open_:
         for group in (group for group in groups().values() if _wanted(group, at)):
             for number in (number for number in numbers if number in group.nouns):
-                features = {"group": group.name, "class": group.doer, "number": number, "who": _agreement_of(number)}
-                yield group.weight_of(number), features, {"topic": group.topic}
+                features = {"group": group.name, "number": number, "who": _agreement_of(number)}
+                for doer in dict.fromkeys((group.doer, "people")) if "class" in open_ else (group.doer,):
+                    weight = group.weight_of(number) * share_of(group, doer)
+                    if weight:
+                        yield weight, features | {"class": doer}, {"topic": group.topic}
     elif "scene" in open_:
         for name, scene in scenes().items():
             for number in ("sg", "pl"):

@@ -48,7 +48,7 @@ def write_domain(domain, column, texts, tokenizer):
     prepared.mkdir(parents=True)
     split = ["train", "test"] * (len(texts) // 2)
     pq.write_table(pa.table({column: texts, "split": split}), prepared / "rows.parquet")
-    config = VAEConfig(tokenizer.size, 6, EncoderConfig("bilstm", 8, 16), DecoderConfig("lstm", 8, 24))
+    config = VAEConfig(tokenizer.size, 6, 8, EncoderConfig("bilstm", 16), DecoderConfig("lstm", 24))
     torch.manual_seed(0)
     vae = SequenceVAE.build(config)
     checkpoint.save(Path("models", domain), Checkpoint(vae, config, tokenizer, DOMAINS[domain]), card="a test's model")

@@ -34,7 +34,7 @@ def house(tmp_path, monkeypatch):
     pq.write_table(pa.table({"smiles": SMILES, "split": ["train"] * 7 + ["test"]}), prepared / "rows.parquet")
     written = {symbol for smiles in SMILES for symbol in symbols(to_text(smiles, "selfies"), "selfies")}
     tokenizer = Tokenizer.of_symbols(written, SELFIES_PATTERN)
-    config = VAEConfig(tokenizer.size, 6, EncoderConfig("bilstm", 8, 16), DecoderConfig("lstm", 8, 24))
+    config = VAEConfig(tokenizer.size, 6, 8, EncoderConfig("bilstm", 16), DecoderConfig("lstm", 24))
     torch.manual_seed(0)
     vae = SequenceVAE.build(config)
     with torch.no_grad():  # an untrained model is nearly deaf to z

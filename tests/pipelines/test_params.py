@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 def _changed(tmp_path: Path, place: str, value: object) -> Path:
     yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False  # a parameter a line
     stored = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     *sections, name = place.split(".")
     section = stored

@@ -29,11 +29,12 @@ def build_vae() -> Callable[..., SequenceVAE]:
         seed: int = 0,
         sharpness: float = 3.0,
         dropout: float = 0.0,
+        language: bool = False,
     ) -> SequenceVAE:
         torch.manual_seed(seed)
-        config = VAEConfig(
-            vocabulary, latent, EncoderConfig("bilstm", 4, hidden), DecoderConfig("lstm", 4, hidden, dropout)
-        )
+        decoder = DecoderConfig("lstm", hidden, dropout)
+        encoder = EncoderConfig("bilstm", hidden)
+        config = VAEConfig(vocabulary, latent, 4, encoder, decoder, language=decoder if language else None)
         vae = SequenceVAE.build(config).eval()
         with torch.no_grad():
             for parameter in vae.parameters():

@@ -21,13 +21,14 @@ from vaeseq.tokenizer import Tokenizer
 
 TOKENIZER = Tokenizer.of_symbols("CNO", ".")
 DOMAIN = {"name": "molecules", "notation": "smiles", "max_length": 9, "note": "ünïcode 🎉"}
-WEIGHTS = ("encoder.safetensors", "decoder.safetensors")
+WEIGHTS = ("encoder.safetensors", "decoder.safetensors", "language.safetensors")
 TEXTS = ["CNO", "", "OOOO", "C"]
 
 
 def _checkpoint(seed: int = 0) -> Checkpoint:
     torch.manual_seed(seed)
-    config = VAEConfig(TOKENIZER.size, 3, EncoderConfig("bilstm", 4, 5), DecoderConfig("lstm", 4, 6, 0.25))
+    decoder = DecoderConfig("lstm", 6, 0.25)
+    config = VAEConfig(TOKENIZER.size, 3, 4, EncoderConfig("bilstm", 5), decoder, language=DecoderConfig("lstm", 4))
     return Checkpoint(SequenceVAE.build(config), config, TOKENIZER, dict(DOMAIN))
 
 
@@ -70,12 +71,13 @@ def test_a_loaded_model_is_ready_to_be_used_and_not_to_be_trained(folder: Path) 
 
 def test_the_folder_holds_what_it_says(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {
-        "config.json", "encoder.safetensors", "decoder.safetensors", "prior.safetensors", "tokenizer.json", "README.md",
+        "config.json", "encoder.safetensors", "decoder.safetensors", "prior.safetensors", "language.safetensors",
+        "tokenizer.json", "README.md",
     }  # fmt: skip
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert config["format_version"] == checkpoint.FORMAT_VERSION
     assert (config["vocabulary"], config["latent"]) == (TOKENIZER.size, 3)
-    assert config["decoder"] == {"kind": "lstm", "embedding": 4, "hidden": 6, "dropout": 0.25}
+    assert config["decoder"] == {"kind": "lstm", "hidden": 6, "dropout": 0.25}
     assert (folder / "README.md").read_text(encoding="utf-8") == "# A model\n"
 
 
@@ -179,7 +181,7 @@ def test_the_tokenizer_of_another_model_is_an_input_error(folder: Path) -> None:
         ("encoder", "hidden", "256"),
         ("encoder", "hidden", -1),
         ("encoder", "hidden", 0),
-        ("decoder", "embedding", 2.5),
+        ("decoder", "hidden", 2.5),
         ("decoder", "dropout", 1.5),
         ("decoder", "dropout", "none"),
         ("decoder", "surprise", 1),

@@ -80,7 +80,8 @@ def test_mutual_information_does_not_depend_on_order(order: list[int]) -> None:
 def test_a_summary_weighs_rows_alike_however_they_are_batched(
     build_vae: Callable[..., SequenceVAE], build_corpus: Callable[..., Corpus]
 ) -> None:
-    vae, corpus = build_vae(vocabulary=12), build_corpus(train=300, valid=0)  # a full batch and a small one
+    vae = build_vae(vocabulary=12, language=True)
+    corpus = build_corpus(train=300, valid=0)  # a full batch and a small one
     summary = summarise(vae, corpus, corpus.rows("train"), seed=0)
     whole = elbo(vae, corpus.batch(corpus.rows("train")), generator=torch.Generator().manual_seed(1))
     posterior = vae.encoder(corpus.batch(corpus.rows("train")).tokens)
@@ -90,6 +91,8 @@ def test_a_summary_weighs_rows_alike_however_they_are_batched(
     assert summary.reconstruction == pytest.approx(float(whole.reconstruction.mean()), abs=3 * error)
     assert summary.elbo == pytest.approx(-summary.reconstruction - summary.kl)
     assert 0 <= summary.mutual_information <= math.log(300)
+    tokens = corpus.batch(corpus.rows("train")).tokens
+    assert summary.language == pytest.approx(-float(vae.language(300).log_prob(tokens).mean()), rel=1e-4)
 
 
 def test_a_summary_is_decided_by_its_seed_and_leaves_the_global_one_alone(

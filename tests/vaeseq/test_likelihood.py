@@ -60,6 +60,17 @@ def test_the_probabilities_of_all_sequences_sum_to_one(
     assert 0.01 < total < 0.9999, "the law says little where nearly nothing or everything ends in time"
 
 
+@torch.no_grad()
+def test_a_language_model_is_a_distribution_of_all_texts(
+    build_vae: Callable[..., SequenceVAE], all_sequences: Callable[..., list[list[int]]]
+) -> None:
+    vae = build_vae(vocabulary=VOCABULARY, sharpness=5.0, language=True)
+    ended = all_sequences(VOCABULARY, 5)
+    cut_off = [ids[:-1] for ids in all_sequences(VOCABULARY, 6) if len(ids) == 8]
+    total = sum(vae.language(len(rows)).log_prob(pad(rows)).exp().sum(dtype=torch.float64) for rows in (ended, cut_off))
+    assert_close(total, torch.tensor(1.0, dtype=torch.float64), rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("symbol", [BOS, MASK])
 @torch.no_grad()
 def test_symbols_that_no_text_holds_have_probability_zero(symbol: int, build_vae: Callable[..., SequenceVAE]) -> None:
@@ -219,19 +230,22 @@ def test_one_beam_is_the_greedy_pass(seed: int, build_vae: Callable[..., Sequenc
     assert likelihood.beams(12, width=1)[0][:, 0].tolist() == likelihood.draw(12, temperature=0.0).tolist()
 
 
+@pytest.mark.parametrize("guided", [False, True])
 @pytest.mark.parametrize("seed", range(5))
 @torch.no_grad()
 def test_enough_beams_find_the_likeliest_of_all_sequences(
-    seed: int, build_vae: Callable[..., SequenceVAE], all_sequences: Callable[..., list[list[int]]]
+    seed: int, guided: bool, build_vae: Callable[..., SequenceVAE], all_sequences: Callable[..., list[list[int]]]
 ) -> None:
-    vae, longest, codes = build_vae(vocabulary=VOCABULARY, seed=seed), 4, _codes(4, seed)
+    vae, longest, codes = build_vae(vocabulary=VOCABULARY, seed=seed, language=guided), 4, _codes(4, seed)
+    guide = vae.language(len(codes)) if guided else None
     known = [ids for ids in all_sequences(VOCABULARY, longest) if UNK not in ids and len(ids) > 2]
     # A sequence of the most symbols is cut off before its <eos>.
     whole = [ids[:-1] if len(ids) == longest + 2 else ids for ids in known]
-    found, scores = vae.decoder(codes).beams(longest, width=len(known) + 5)
+    found, scores = vae.decoder(codes).beams(longest, width=len(known) + 5, guide=guide)
     assert (scores[:, len(known) :] == -math.inf).all(), "there are no more"
     for z, rows, its in zip(codes, found.tolist(), scores, strict=True):
-        chances = vae.decoder(z.expand(len(whole), -1)).log_prob(pad(whole)).sort(descending=True)
+        alone = vae.language(len(whole)).log_prob(pad(whole)) if guided else 0.0
+        chances = (vae.decoder(z.expand(len(whole), -1)).log_prob(pad(whole)) + alone).sort(descending=True)
         assert_close(its[: len(known)], chances.values, rtol=1e-4, atol=1e-4)
         assert [i for i in rows[0] if i != PAD] == whole[int(chances.indices[0])]
 

@@ -125,7 +125,7 @@ def test_dropout_acts_in_training_only(build_vae: Callable[..., SequenceVAE]) ->
 
 
 def test_sizes_come_from_the_config() -> None:
-    small = VAEConfig(9, 3, EncoderConfig(embedding=4, hidden=5), DecoderConfig(embedding=6, hidden=7))
+    small = VAEConfig(9, 3, 4, EncoderConfig(hidden=5), DecoderConfig(hidden=7))
     vae = SequenceVAE.build(small)
     assert vae.encoder(pad(ROWS)).event_shape == (3,)
     hidden, cell = vae.decoder.first_state(torch.zeros(2, 3))
@@ -135,7 +135,7 @@ def test_sizes_come_from_the_config() -> None:
 
 
 def test_a_seed_builds_the_same_weights() -> None:
-    config = VAEConfig(9, 3, EncoderConfig(embedding=4, hidden=5), DecoderConfig(embedding=6, hidden=7))
+    config = VAEConfig(9, 3, 4, EncoderConfig(hidden=5), DecoderConfig(hidden=7))
     built = []
     for _ in range(2):
         torch.manual_seed(7)

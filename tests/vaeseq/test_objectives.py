@@ -1,3 +1,4 @@
+import itertools
 import math
 from collections.abc import Callable
 
@@ -151,6 +152,26 @@ def test_code_noise_changes_what_is_decoded_and_not_the_kl(build_vae: Callable[.
     )
     assert noisy.kl.equal(plain.kl)
     assert (noisy.reconstruction != plain.reconstruction).all()
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_the_language_model_learns_beside_the_rest_and_leaves_it_alone(
+    share: float, build_vae: Callable[..., SequenceVAE]
+) -> None:
+    vae, batch, config = build_vae(language=True), batch_of(ROWS), ObjectiveConfig(language_share=share)
+    loss, bound = objective(vae, batch, config, beta=1.0, generator=_seeded())
+    nats = -vae.language(len(ROWS)).log_prob(batch.tokens)
+    chosen = itertools.combinations(nats.tolist(), math.ceil(share * len(ROWS)))
+    own = (loss + bound.elbo.mean()).item()
+    assert any(math.isclose(own, sum(some) / len(some), rel_tol=1e-4) for some in chosen)
+    loss.backward()
+    alone = build_vae(language=True)
+    alone.language = None
+    objective(alone, batch, config, beta=1.0, generator=_seeded())[0].backward()
+    for name, parameter in alone.named_parameters():
+        if name != "encoder.embedding.weight":  # the one that all parts share
+            assert parameter.grad.equal(vae.get_parameter(name).grad)
+    assert all(parameter.grad.abs().sum() > 0 for parameter in vae.language.parameters())
 
 
 def test_the_loss_is_a_mean_over_rows(build_vae: Callable[..., SequenceVAE]) -> None:

@@ -21,9 +21,10 @@ TEXTS = ["CNO", "", "OOOOOOOOOOO", "C", "NPQ", "PPCC"]
 LATENT = 3
 
 
-def _space(max_length: int | None = 12) -> LatentSpace:
+def _space(max_length: int | None = 12, language: DecoderConfig | None = None) -> LatentSpace:
     torch.manual_seed(0)
-    config = VAEConfig(TOKENIZER.size, LATENT, EncoderConfig("bilstm", 4, 5), DecoderConfig("lstm", 4, 6))
+    encoder, decoder = EncoderConfig("bilstm", 5), DecoderConfig("lstm", 6)
+    config = VAEConfig(TOKENIZER.size, LATENT, 4, encoder, decoder, language=language)
     vae = SequenceVAE.build(config)
     with torch.no_grad():
         for parameter in vae.parameters():
@@ -152,7 +153,7 @@ def test_unknown_symbols_stay_visible() -> None:
 
 
 def test_a_space_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
-    config = VAEConfig(TOKENIZER.size, LATENT, EncoderConfig("bilstm", 4, 5), DecoderConfig("lstm", 4, 6))
+    config = VAEConfig(TOKENIZER.size, LATENT, 4, EncoderConfig("bilstm", 5), DecoderConfig("lstm", 6))
     stored = Checkpoint(SPACE.vae, config, TOKENIZER, {"max_length": 12, "name": "letters"})
     checkpoint.save(tmp_path / "model", stored, card="")
     for place in (tmp_path / "model", str(tmp_path / "model")):
@@ -167,12 +168,14 @@ def test_a_missing_model_is_an_input_error(tmp_path: Path) -> None:
         LatentSpace.load(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("language", [None, DecoderConfig("lstm", 6)])
 @torch.no_grad()
-def test_of_several_beams_the_text_is_taken_that_is_likely_and_read_back_well() -> None:
-    z = _codes(90)
-    found, scores = SPACE.vae.decoder(z).beams(12, width=3)
-    for text, rows, its in zip(SPACE.decode(z, beams=3), found, scores, strict=True):
-        chances = its + SPACE.vae.decoder(SPACE.vae.encoder(rows).mean).log_prob(rows)
+def test_of_several_beams_the_text_is_taken_that_is_likely_and_read_back_well(language: DecoderConfig | None) -> None:
+    space, z = _space(language=language), _codes(90)
+    guide = space.vae.language(len(z)) if language else None
+    found, scores = space.vae.decoder(z).beams(12, width=3, guide=guide)
+    for text, rows, its in zip(space.decode(z, beams=3), found, scores, strict=True):
+        chances = its + space.vae.decoder(space.vae.encoder(rows).mean).log_prob(rows)
         assert text == TOKENIZER.decode(rows[int(chances.argmax())].tolist())
 
 

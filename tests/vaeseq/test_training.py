@@ -30,8 +30,8 @@ AIMS = {
 
 def _model(*, seed: int = 0, hidden: int = 10, latent: int = 4, dropout: float = 0.2) -> SequenceVAE:
     torch.manual_seed(seed)
-    encoder, decoder = EncoderConfig("bilstm", 6, hidden), DecoderConfig("lstm", 6, hidden, dropout)
-    return SequenceVAE.build(VAEConfig(VOCABULARY, latent, encoder, decoder))
+    encoder, decoder = EncoderConfig("bilstm", hidden), DecoderConfig("lstm", hidden, dropout)
+    return SequenceVAE.build(VAEConfig(VOCABULARY, latent, 6, encoder, decoder))
 
 
 def _state(aim: ObjectiveConfig, *, seed: int = 3, weights: int = 0, train: TrainConfig = SHORT) -> TrainState:

@@ -18,7 +18,7 @@ KNOWN = ("The young woman enjoyed castles very much.", "Take off the black tie."
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint folder."""
     tokenizer = Tokenizer.of_words(KNOWN, size=560)
-    config = VAEConfig(tokenizer.size, 6, EncoderConfig("bilstm", 8, 16), DecoderConfig("lstm", 8, 24))
+    config = VAEConfig(tokenizer.size, 6, 8, EncoderConfig("bilstm", 16), DecoderConfig("lstm", 24))
     with torch.random.fork_rng():
         torch.manual_seed(0)
         vae = SequenceVAE.build(config)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from vaeseq.errors import InputError
 from vaetext import everyday
 from vaetext.english import join
-from vaetext.everyday_families import groups
-from vaetext.everyday_lexicon import frames, own_groups, phrases, scenes, table, words
+from vaetext.everyday_families import groups, scenes
+from vaetext.everyday_lexicon import frames, own_groups, own_scenes, phrases, table, words
 from vaetext.everyday_objects import WILLESS
 from vaetext.everyday_templates import symbol
 from vaetext.sentence import sentence_record
@@ -184,7 +184,7 @@ def test_a_verb_and_its_object_belong_to_one_group():
 def test_a_verb_of_a_family_takes_all_objects_of_its_groups():
     pairs = {(verb.base, noun) for group in groups().values() for verb in group.verbs for noun in group.objects}
     for family in table("everyday_families.toml").values():
-        members = [own_groups()[name] for name in family["groups"].split()]
+        members = [own_groups()[name] for name in family.get("groups", "").split()]
         objects = {noun for member in members for noun in member.objects}
         assert set(itertools.product(words(family.get("verbs", "")), objects)) <= pairs
 
@@ -199,10 +199,11 @@ def test_families_lend_one_time_in_ten():
 def test_families_name_what_there_is():
     families = table("everyday_families.toml").values()
     for family in families:
-        members = family["groups"].split()
-        assert len(set(members)) == len(members)
+        members, spots = (family.get(kind, "").split() for kind in ("groups", "scenes"))
+        assert len({*members, *spots}) == len(members) + len(spots) > 0
         theirs = {verb.base for name in members for verb in own_groups()[name].verbs}
         assert set(words(family.get("verbs", ""))) <= theirs
+        assert set(spots) <= own_scenes().keys()
 
 
 @pytest.mark.parametrize(
