@@ -90,10 +90,10 @@ def _pairs(space: TextSpace, module: ModuleType, texts: Sequence[str], params: I
 
 
 def _walked(space: TextSpace, pair: Pair, params: InterpolateParams, kind: str) -> Walk:
-    points = walk(space, pair.codes, steps=params.steps, kind=kind, beams=params.beams)
-    if pair.origin == "random":
-        return Walk(points, points[0][1], points[-1][1], asked=False)
-    return Walk(points, pair.start, pair.end, asked=True)
+    asked = pair.origin != "random"
+    points = walk(space, pair.codes, steps=params.steps, kind=kind, beams=params.beams, asked=asked)
+    start, end = (pair.start, pair.end) if asked else (points[0][1], points[-1][1])
+    return Walk(points, start, end, asked)
 
 
 def _rows(pairs: Sequence[Pair], paths: Sequence[Sequence[Row]], kind: str) -> Iterator[Row]:

@@ -69,11 +69,18 @@ def prior_ends(space: TextSpace, count: int, *, seed: int = 0) -> list[tuple[Ten
 
 
 def walk(
-    space: TextSpace, ends: tuple[Tensor, Tensor], *, steps: int, kind: PathKind = "slerp", beams: int = 1
+    space: TextSpace,
+    ends: tuple[Tensor, Tensor],
+    *,
+    steps: int,
+    kind: PathKind = "slerp",
+    beams: int = 1,
+    asked: bool = True,
 ) -> list[tuple[float, str]]:
     """The place t in [0, 1] and the text of each of ``steps`` points, both ends included.
 
-    The text is the greedy one, or with several ``beams`` chosen among as many, see ``LatentSpace.decode``.
+    The text is the greedy one, or with several ``beams`` chosen among as many, see ``LatentSpace.decode``. Ends that
+    were ``asked`` for are codes of texts, and decoded as such: greedily, like any reconstruction.
 
     Raises:
         InputError: There are fewer than two steps, or no arc joins the ends.
@@ -82,7 +89,10 @@ def walk(
         codes = path(*ends, steps, kind)
     except ValueError as error:
         raise InputError(str(error)) from error
-    return list(zip(torch.linspace(0, 1, steps).tolist(), space.decode(codes, beams=beams), strict=True))
+    texts = space.decode(codes, beams=beams)
+    if asked and beams > 1:
+        texts[0], texts[-1] = space.decode(codes[[0, -1]])
+    return list(zip(torch.linspace(0, 1, steps).tolist(), texts, strict=True))
 
 
 def neighbourhoods(space: TextSpace, texts: Sequence[str], *, samples: int = 3, seed: int = 0) -> list[Neighbourhood]:

@@ -30,6 +30,19 @@ def test_a_walk_has_its_ends_and_its_places(kind):
     assert points[2][1] == {"slerp": "1.06 1.06", "lerp": "0.50 1.00"}[kind]
 
 
+class Widened(Plain):
+    """Says with how many beams each text was chosen."""
+
+    def decode(self, z, *, temperature=0.0, seed=0, beams=1):
+        return [str(beams)] * len(z)
+
+
+@pytest.mark.parametrize(("asked", "widths"), [(True, ["1", "8", "8", "1"]), (False, ["8", "8", "8", "8"])])
+def test_ends_that_are_texts_are_decoded_as_reconstructions(asked, widths):
+    ends = ends_of(Plain(), "1 0", "0 1")
+    assert [text for _, text in walk(Widened(), ends, steps=4, beams=8, asked=asked)] == widths
+
+
 def test_a_walk_that_cannot_be_is_refused():
     with pytest.raises(InputError, match="antipodes"):
         walk(Plain(), ends_of(Plain(), "1 0", "-1 0"), steps=5)

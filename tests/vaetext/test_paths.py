@@ -47,7 +47,7 @@ def test_labels_are_those_of_the_grammar():
 def test_a_homotopy_walks_between_posterior_means(space, kind, beams):
     points = homotopy(space, FIRST, LAST, steps=5, kind=kind, beams=beams)
     assert [point.t for point in points] == [0, 0.25, 0.5, 0.75, 1]
-    assert [points[0].text, points[-1].text] == space.decode(space.encode([FIRST, LAST]).mean, beams=beams)
+    assert [points[0].text, points[-1].text] == space.reconstruct([FIRST, LAST])
     with pytest.raises(InputError, match="steps"):
         homotopy(space, FIRST, LAST, steps=1, kind=kind)
 
