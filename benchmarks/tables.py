@@ -63,7 +63,7 @@ ROWS = {
         ("evaluate.test.mutual_information_cap", "its cap, ln of the rows", "nats"),
         ("evaluate.test.active_units", "active latent dimensions", "fraction, higher is better"),
         ("evaluate.test.iwae", "importance-weighted bound", "nats a sentence, higher is better"),
-        ("evaluate.test.language", "language model alone", "nats a sentence, at least the entropy"),
+        ("evaluate.test.language", "language model alone", "nats a sentence, lower is better"),
         ("evaluate.test.word_perplexity", "perplexity per word", "lower is better"),
         ("evaluate.test.bits_per_character", "bits per character", "lower is better"),
         ("evaluate.test.exact_reconstruction", "exact reconstruction, test rows", "fraction, higher is better"),

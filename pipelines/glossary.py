@@ -31,12 +31,6 @@ FIGURES = {
         "higher",
         "A tighter bound than the ELBO, from many draws of z for each row.",
     ),
-    "language": Meaning(
-        "Language model alone",
-        "nats",
-        "lower",
-        "What a row costs without z, by the language model that guides the paths.",
-    ),
     "bits_per_heavy_atom": Meaning(
         "Bits per heavy atom", "bits", "lower", "The same bound spread over the atoms: comparable between notations."
     ),
@@ -45,6 +39,12 @@ FIGURES = {
     ),
     "word_perplexity": Meaning(
         "Perplexity per word", "words", "lower", "As unsure of each word as if it chose evenly among this many."
+    ),
+    "language": Meaning(
+        "Language model alone",
+        "nats",
+        "lower",
+        "What a row costs without z, by the language model that guides the paths.",
     ),
     "active_units": Meaning(
         "Active units", "fraction", "higher", "Latent dimensions that say anything; few mean a collapsed latent."

@@ -91,7 +91,7 @@ def _pairs(space: TextSpace, module: ModuleType, texts: Sequence[str], params: I
 
 def _walked(space: TextSpace, pair: Pair, params: InterpolateParams, kind: str) -> Walk:
     asked = pair.origin != "random"
-    points = walk(space, pair.codes, steps=params.steps, kind=kind, beams=params.beams, asked=asked)
+    points = walk(space, pair.codes, steps=params.steps, kind=kind, beams=params.beams, from_texts=asked)
     start, end = (pair.start, pair.end) if asked else (points[0][1], points[-1][1])
     return Walk(points, start, end, asked)
 

@@ -12,7 +12,7 @@ from vaeseq.errors import InputError
 from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
 from vaeseq.tokenizer import Tokenizer
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _PARTS = {"encoder": EncoderConfig, "decoder": DecoderConfig, "prior": PriorConfig}
 
 
@@ -45,12 +45,16 @@ def load(folder: Path) -> Checkpoint:
     """
     config, domain = _config(folder / "config.json")
     vae = SequenceVAE.build(config)
+    embeddings = []
     for part, module in vae.named_children():
         path = folder / f"{part}.safetensors"
         try:
-            module.load_state_dict(load_file(path))
+            module.load_state_dict(weights := load_file(path))
         except (OSError, SafetensorError, RuntimeError) as error:
             raise InputError(f"weights {str(path)!r} do not belong to this model: {error}") from error
+        embeddings += [weight for name, weight in weights.items() if name.endswith("embedding.weight")]
+    if not all(embedding.equal(embeddings[0]) for embedding in embeddings):
+        raise InputError(f"model {str(folder)!r}: its files hold different embeddings; they are not of one model")
     tokenizer = Tokenizer.load(folder / "tokenizer.json")
     if tokenizer.size != config.vocabulary:
         raise InputError(

@@ -69,7 +69,9 @@ class SequenceLikelihood:
     def beams(self, max_length: int, *, width: int, guide: "SequenceLikelihood | None" = None) -> tuple[Tensor, Tensor]:
         """Likely sequences of each code, by beam search, the likeliest first.
 
-        The same symbols are left out as in ``draw``. With a width of one and no guide it is the greedy sequence.
+        The same symbols are left out as in ``draw``. With a width of one and no guide it is the greedy sequence. A
+        guide is heard at every step, as in the shallow fusion of Gulcehre et al. (2015),
+        https://arxiv.org/abs/1503.03535.
 
         Args:
             max_length: Most symbols after ``<bos>``; a row that does not end by then stays without ``<eos>``.

@@ -194,7 +194,7 @@ class LSTMDecoder(nn.Module):
 class LanguageModel(nn.Module):
     """p(x) of texts by themselves: a decoder that is given the same code, one number, for every text."""
 
-    def __init__(self, decoder: nn.Module) -> None:
+    def __init__(self, decoder: LSTMDecoder) -> None:
         super().__init__()
         self.decoder = decoder
 
@@ -244,7 +244,7 @@ class SequenceVAE(nn.Module):
         return cls(encoder, decoder, prior, language)
 
 
-def _decoder(config: DecoderConfig, embedding: nn.Embedding, latent: int) -> nn.Module:
+def _decoder(config: DecoderConfig, embedding: nn.Embedding, latent: int) -> LSTMDecoder:
     match config.kind:
         case "lstm":
             return LSTMDecoder(config, embedding, latent)

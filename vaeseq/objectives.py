@@ -63,6 +63,8 @@ class ObjectiveConfig:
             raise InputError(f"rate must be positive, got {self.rate!r}")
         if self.rate_start is not None and (self.rate is None or self.rate_start < self.rate):
             raise InputError(f"rate_start must be with a rate and not below it, got {self.rate_start!r}, {self.rate!r}")
+        if not 0 < self.language_share <= 1:
+            raise InputError(f"language_share must be above 0 and at most 1, got {self.language_share!r}")
         if self.annealing != "none" and self.annealing_steps < 1:
             raise InputError(f"annealing_steps must be at least 1 when annealing, got {self.annealing_steps!r}")
 
@@ -123,7 +125,8 @@ def objective(
     """The loss of a batch, and the bound it came from.
 
     ``loss = mean(reconstruction) + beta sum_j max(mean(kl_j), free_bits)``, nats per sequence, and the mean
-    ``-log p(x)`` of the rows that teach the language model.
+    ``-log p(x)`` of the rows that teach the language model, which shares the embedding and the clipping of the
+    gradient with the rest.
 
     Args:
         vae: The model.

@@ -140,7 +140,9 @@ class TrainState:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         # Copies: one tensor may have two names, and the file holds no tensor twice.
-        on_cpu = {name: value.detach().cpu().clone() for name, value in tensors.items()}
+        on_cpu = {
+            name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
+        }
         save_file(on_cpu, partial, {"scalars": json.dumps(scalars)})
         with partial.open("rb") as file:
             os.fsync(file.fileno())

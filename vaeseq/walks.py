@@ -75,12 +75,17 @@ def walk(
     steps: int,
     kind: PathKind = "slerp",
     beams: int = 1,
-    asked: bool = True,
+    from_texts: bool = True,
 ) -> list[tuple[float, str]]:
     """The place t in [0, 1] and the text of each of ``steps`` points, both ends included.
 
-    The text is the greedy one, or with several ``beams`` chosen among as many, see ``LatentSpace.decode``. Ends that
-    were ``asked`` for are codes of texts, and decoded as such: greedily, like any reconstruction.
+    Args:
+        space: What encodes and decodes.
+        ends: The two codes, each ``(latent,)``.
+        steps: Points, both ends included.
+        kind: ``slerp`` (arc) or ``lerp`` (straight line).
+        beams: Likely texts to choose from at each point, see ``LatentSpace.decode``; 1 takes the greedy one.
+        from_texts: The ends are codes of texts, and decoded as such: greedily, like any reconstruction.
 
     Raises:
         InputError: There are fewer than two steps, or no arc joins the ends.
@@ -89,9 +94,8 @@ def walk(
         codes = path(*ends, steps, kind)
     except ValueError as error:
         raise InputError(str(error)) from error
-    texts = space.decode(codes, beams=beams)
-    if asked and beams > 1:
-        texts[0], texts[-1] = space.decode(codes[[0, -1]])
+    first, last = space.decode(codes[[0, -1]], beams=1 if from_texts else beams)
+    texts = [first, *space.decode(codes[1:-1], beams=beams), last]
     return list(zip(torch.linspace(0, 1, steps).tolist(), texts, strict=True))
 
 

@@ -15,21 +15,25 @@ RARE = 0.1  # share of what a group borrows from its family
 @functools.cache
 def groups() -> dict[str, Group]:
     """All groups by name; ``topic.group+family1`` holds what verbs of ``topic.group`` borrow in a family."""
-    found = dict(own_groups())
+    found = _in_families("groups", own_groups())
     taken = {(verb.base, noun) for group in found.values() for verb in group.verbs for noun in group.objects}
     for family, entry in table("everyday_families.toml").items():
-        wider = [_wider(found[name], entry) for name in entry.get("groups", "").split()]
-        found |= {group.name: group for group in wider}
-        found |= {group.name: group for group in _borrowing(family, wider, words(entry.get("verbs", "")), taken)}
+        members = [found[name] for name in entry.get("groups", "").split()]
+        found |= {group.name: group for group in _borrowing(family, members, words(entry.get("verbs", "")), taken)}
     return found
 
 
 @functools.cache
 def scenes() -> dict[str, Scene]:
     """All scenes by name."""
-    found = dict(own_scenes())
+    return _in_families("scenes", own_scenes())
+
+
+def _in_families(kind: str, own: dict[str, Member]) -> dict[str, Member]:
+    """Groups or scenes with what their families add to each; all families before anything is borrowed."""
+    found = dict(own)
     for entry in table("everyday_families.toml").values():
-        found |= {name: _wider(found[name], entry) for name in entry.get("scenes", "").split()}
+        found |= {name: _wider(found[name], entry) for name in entry.get(kind, "").split()}
     return found
 
 

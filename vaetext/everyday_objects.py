@@ -16,6 +16,7 @@ WILLESS = {
     *("it", "storm", "fog", "temperature"),
 }
 ODD_JOB = 0.01  # share of each thing that people do in what a worker does
+DESCRIBED = 5.0  # weight of a thing in a scene with an adjective, against one without
 ODD_FORM = 0.05  # weight of a form that a kind of group seldom has: tasks as habits, accidents in plans
 # What stands before an object, by its number; before a subject; before things that are meant by their kind.
 DETERMINERS = {
@@ -162,7 +163,9 @@ def part_of_scene(name: str, at: Features) -> Iterable[Rule]:
         case "thing":
             nouns = scene.things if at["number"] == "sg" else scene.plurals
             total = sum(weight for weight, _ in scene.adjectives)
-            described = ((5 * w / total, f"{adjective} {noun}") for w, adjective in scene.adjectives for noun in nouns)
+            described = (
+                (DESCRIBED * w / total, f"{adjective} {noun}") for w, adjective in scene.adjectives for noun in nouns
+            )
             return written([*even(nouns), *described])
         case "item":
             return written(choices("a <thing>" if at["number"] == "sg" else "<thing> | two <thing> | some <thing>"), at)

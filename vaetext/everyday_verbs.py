@@ -4,8 +4,8 @@ from vaetext.english import Forms, conjugate
 from vaetext.everyday_lexicon import AGREEMENT, OBJECTIVE, Choices
 from vaetext.everyday_templates import Features
 
-# The form of a verb phrase: its form in the lexicon, the kinds of group that have it, and whether things are meant by
-# their kind ("she bakes cakes", not "she bakes the cake every day").
+# The form of a verb phrase: its form in the lexicon, the kinds of group that mostly have it, and whether things are
+# meant by their kind ("she bakes cakes", not "she bakes the cake every day").
 VOLUNTARY = ("practice", "routine", "task")
 ALL = (*VOLUNTARY, "accident")
 HABITS = ("practice", "routine")

@@ -65,7 +65,7 @@ class Labelled(NamedTuple):
 def homotopy(
     space: SentenceSpace, start: str, end: str, *, steps: int = 9, kind: PathKind = "slerp", beams: int = BEAMS
 ) -> list[PathPoint]:
-    """The way between two sentences: posterior means at the ends, a sentence that reads back well at each step.
+    """The way between two sentences: reconstructions at the ends, and between them sentences that are likely there.
 
     Args:
         space: A trained model.

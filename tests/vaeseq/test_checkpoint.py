@@ -81,6 +81,19 @@ def test_the_folder_holds_what_it_says(folder: Path) -> None:
     assert (folder / "README.md").read_text(encoding="utf-8") == "# A model\n"
 
 
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_files_of_two_models_are_not_mixed(name: str, folder: Path, tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "other", _checkpoint(seed=1), card="")
+    (folder / name).write_bytes((tmp_path / "other" / name).read_bytes())
+    with pytest.raises(InputError, match="different embeddings"):
+        checkpoint.load(folder)
+
+
+def test_all_parts_share_one_embedding(folder: Path) -> None:
+    for vae in (_checkpoint().vae, checkpoint.load(folder).vae):
+        assert vae.encoder.embedding is vae.decoder.embedding is vae.language.decoder.embedding
+
+
 def test_saving_again_replaces_the_model(folder: Path) -> None:
     checkpoint.save(folder, _checkpoint(seed=1), card="# Another\n")
     weights = _checkpoint(seed=1).vae.state_dict()
@@ -140,11 +153,11 @@ def test_nothing_in_a_folder_is_executed(name: str, folder: Path) -> None:
         checkpoint.load(folder)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None, [1]])
+@pytest.mark.parametrize("version", [0, 1, "2", None, [2]])
 def test_another_format_version_is_named(version: object, folder: Path) -> None:
     stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(json.dumps(stored | {"format_version": version}), encoding="utf-8")
-    with pytest.raises(InputError, match=r"format version .* reads 1"):
+    with pytest.raises(InputError, match=r"format version .* reads 2"):
         checkpoint.load(folder)
 
 

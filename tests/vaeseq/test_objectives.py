@@ -233,6 +233,8 @@ def test_an_annealed_weight_is_between_nothing_and_beta(
     "wrong",
     [
         {"rate": 0.0},
+        {"language_share": 0.0},
+        {"language_share": 1.1},
         {"rate": -3.0},
         {"rate_start": 9.0},
         {"rate": 3.0, "rate_start": 2.0},

@@ -31,7 +31,7 @@ AIMS = {
 def _model(*, seed: int = 0, hidden: int = 10, latent: int = 4, dropout: float = 0.2) -> SequenceVAE:
     torch.manual_seed(seed)
     encoder, decoder = EncoderConfig("bilstm", hidden), DecoderConfig("lstm", hidden, dropout)
-    return SequenceVAE.build(VAEConfig(VOCABULARY, latent, 6, encoder, decoder))
+    return SequenceVAE.build(VAEConfig(VOCABULARY, latent, 6, encoder, decoder, language=DecoderConfig("lstm", hidden)))
 
 
 def _state(aim: ObjectiveConfig, *, seed: int = 3, weights: int = 0, train: TrainConfig = SHORT) -> TrainState:
@@ -60,7 +60,7 @@ def corpus(build_corpus: Callable[..., Corpus]) -> Corpus:
 def test_eight_sequences_are_learnt_by_heart(build_corpus: Callable[..., Corpus]) -> None:
     corpus = build_corpus(train=8, valid=8, vocabulary=VOCABULARY, twins=True)
     train = TrainConfig(
-        steps=400, batch_size=8, learning_rate=1e-2, precision="float32", evaluate_every=400, evaluate_rows=8
+        steps=800, batch_size=8, learning_rate=1e-2, precision="float32", evaluate_every=800, evaluate_rows=8
     )
     state = TrainState(_model(hidden=32, latent=8, dropout=0.0), train, ObjectiveConfig(beta=0.05), seed=0)
     history = _finish(state, corpus)

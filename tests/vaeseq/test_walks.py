@@ -37,10 +37,10 @@ class Widened(Plain):
         return [str(beams)] * len(z)
 
 
-@pytest.mark.parametrize(("asked", "widths"), [(True, ["1", "8", "8", "1"]), (False, ["8", "8", "8", "8"])])
-def test_ends_that_are_texts_are_decoded_as_reconstructions(asked, widths):
+@pytest.mark.parametrize(("from_texts", "widths"), [(True, ["1", "8", "8", "1"]), (False, ["8", "8", "8", "8"])])
+def test_ends_that_are_texts_are_decoded_as_reconstructions(from_texts, widths):
     ends = ends_of(Plain(), "1 0", "0 1")
-    assert [text for _, text in walk(Widened(), ends, steps=4, beams=8, asked=asked)] == widths
+    assert [text for _, text in walk(Widened(), ends, steps=4, beams=8, from_texts=from_texts)] == widths
 
 
 def test_a_walk_that_cannot_be_is_refused():

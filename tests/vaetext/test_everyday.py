@@ -219,11 +219,22 @@ def test_families_name_what_there_is():
         ("Anna grilled the salmon last week.", "food"),
         ("The dog watered the roses last week.", None),
         ("Anna barked last week.", None),
+        ("The thief was arrested by Anna yesterday.", "work"),
+        ("There was a lamp in the cellar yesterday.", "home"),  # a place of a family of scenes
+        ("There was a lamp over the sea yesterday.", None),
+        ("Anna must repair the bench at school tomorrow.", "home"),  # where a frame leaves it open
+        ("Anna will lose the key tomorrow.", "home"),  # an accident in a plan
+        ("Lose the key tomorrow, Anna.", None),
     ],
 )
 def test_families_and_workers_share_what_makes_sense(text, topic):
     labels = everyday.parse(text)
     assert (labels and labels["topic"]) == topic
+
+
+def test_no_thing_is_in_two_scenes():
+    things = [thing for scene in scenes().values() for thing in scene.things]
+    assert len(set(things)) == len(things)
 
 
 def test_no_two_words_differ_by_their_capital_only():
