@@ -77,7 +77,7 @@ def interpolate(
         end: SMILES of the molecule at t = 1.
         steps: Points on the path, both ends included.
         kind: ``slerp`` (arc) or ``lerp`` (straight line).
-        beams: Likely molecules to choose from at each step, see ``LatentSpace.decode``; 1 takes the greedy one.
+        beams: Width of the beam search between the ends, see ``LatentSpace.decode``; 1 is greedy.
 
     Raises:
         InputError: A molecule cannot be read by this model, or there are fewer than two steps.

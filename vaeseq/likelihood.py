@@ -66,7 +66,9 @@ class SequenceLikelihood:
         return torch.cat(drawn, dim=1)
 
     @torch.no_grad()
-    def beams(self, max_length: int, *, width: int, guide: "SequenceLikelihood | None" = None) -> tuple[Tensor, Tensor]:
+    def beams(
+        self, max_length: int, *, width: int, guide: "SequenceLikelihood | None" = None, weight: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
         """Likely sequences of each code, by beam search, the likeliest first.
 
         The same symbols are left out as in ``draw``. With a width of one and no guide it is the greedy sequence. A
@@ -76,22 +78,30 @@ class SequenceLikelihood:
         Args:
             max_length: Most symbols after ``<bos>``; a row that does not end by then stays without ``<eos>``.
             width: How many beginnings are kept at every step.
-            guide: Another likelihood of as many rows; a sequence then has the product of both.
+            guide: Another likelihood of as many rows, whose log-probability is added.
+            weight: Of the guide's log-probability.
 
         Returns:
-            Ids ``(batch, width, length)``, padded after ``<eos>``, and their log-probabilities ``(batch, width)`` (the
-            sum of both with a guide), minus infinity where there are fewer sequences than the width.
+            Ids ``(batch, width, length)``, padded after ``<eos>``, and their scores ``(batch, width)``: the
+            log-probability, with that of the guide; minus infinity where there are fewer sequences than the width.
         """
         batch, device = self.z.shape[0], self.z.device
-        models = [(each.decoder, each.z.repeat_interleave(width, dim=0)) for each in (self, guide) if each]
+        parts = [(1.0, self)] if guide is None else [(1.0, self), (weight, guide)]
+        models = [(share, each.decoder, each.z.repeat_interleave(width, dim=0)) for share, each in parts]
         first = torch.arange(batch, device=device).unsqueeze(1) * width
         drawn = torch.full((batch * width, 1), BOS, dtype=torch.int64, device=device)
         scores = torch.zeros(batch, width, device=device)
         scores[:, 1:] = -torch.inf  # all beams begin alike: one of them is enough
-        states = [decoder.first_state(z) for decoder, z in models]
+        states = [decoder.first_state(z) for _, decoder, z in models]
         for place in range(max_length):
-            steps = [d.logits(drawn[:, -1:], z, state) for (d, z), state in zip(models, states, strict=True)]
-            chances = _readable(sum(logits[:, -1].log_softmax(dim=1) for logits, _ in steps), place)
+            steps = [
+                decoder.logits(drawn[:, -1:], z, state) for (_, decoder, z), state in zip(models, states, strict=True)
+            ]
+            each = [
+                share * logits[:, -1].log_softmax(dim=1)
+                for (share, _, _), (logits, _) in zip(models, steps, strict=True)
+            ]
+            chances = _readable(torch.stack(each).sum(dim=0), place)
             done = (drawn[:, -1] == EOS) | (drawn[:, -1] == PAD)
             chances[done] = -torch.inf
             chances[done, PAD] = 0.0

@@ -86,7 +86,7 @@ def add_path(parser: ArgumentParser, *, beams: int) -> None:
         "--beams",
         type=whole(1, 64),
         default=beams,
-        help="texts to choose from at each step; 1 is greedy; default: %(default)s",
+        help="width of the beam search between the ends; 1 is greedy; default: %(default)s",
     )
 
 

@@ -19,6 +19,7 @@ from vaeseq.tokenizer import Tokenizer
 BATCH = 256
 MAX_LENGTH = 100_000
 MOST_BEAMS = 64
+GUIDE = 2.0  # weight of the language model next to the decoder (LOG.md)
 
 
 class LatentSpace:
@@ -71,10 +72,9 @@ class LatentSpace:
             z: Codes.
             temperature: 0 takes the greedy text; above, it is drawn.
             seed: Of the draws.
-            beams: Above 1, and at temperature 0, so many likely texts are looked for, and the one is taken that is
-                likely there, read back well, and likely as a text where the model has a language model:
-                ``argmax log p(x | z) + log p(x | E q(z | x)) + log p(x)``. Between the codes of two texts the greedy
-                one is often no text at all (LOG.md).
+            beams: Above 1, and at temperature 0, the likeliest text that a beam search of that width finds, by
+                ``log p(x | z) + 2 log p(x)`` where the model has a language model: between the codes of two texts the
+                likeliest by the first alone is often no text at all (LOG.md).
 
         Raises:
             InputError: The codes are not of this space, or not finite; or another argument is out of range.
@@ -92,19 +92,13 @@ class LatentSpace:
         texts: list[str] = []
         for codes in z.to(self.device).split(max(1, BATCH // beams)):
             if beams > 1:
-                drawn = self._chosen(codes, beams)
+                guide = self.vae.language(len(codes)) if self.vae.language else None
+                likelihood = self.vae.decoder(codes)
+                drawn = likelihood.beams(self.max_length, width=beams, guide=guide, weight=GUIDE)[0][:, 0]
             else:
                 drawn = self.vae.decoder(codes).draw(self.max_length, temperature=temperature, generator=generator)
             texts += [self.tokenizer.decode(ids) for ids in drawn.tolist()]
         return texts
-
-    def _chosen(self, codes: Tensor, beams: int) -> Tensor:
-        guide = self.vae.language(len(codes)) if self.vae.language else None
-        found, scores = self.vae.decoder(codes).beams(self.max_length, width=beams, guide=guide)
-        flat = found.flatten(0, 1)
-        read_back = self.vae.decoder(self.vae.encoder(flat).mean).log_prob(flat).view_as(scores)
-        best = (scores + read_back).argmax(dim=1)
-        return found[torch.arange(len(found), device=found.device), best]
 
     def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:
         """Codes from the prior, ``(count, latent)``, on the CPU."""

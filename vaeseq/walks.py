@@ -84,7 +84,7 @@ def walk(
         ends: The two codes, each ``(latent,)``.
         steps: Points, both ends included.
         kind: ``slerp`` (arc) or ``lerp`` (straight line).
-        beams: Likely texts to choose from at each point, see ``LatentSpace.decode``; 1 takes the greedy one.
+        beams: Width of the beam search at each point, see ``LatentSpace.decode``; 1 is greedy.
         from_texts: The ends are codes of texts, and decoded as such: greedily, like any reconstruction.
 
     Raises:

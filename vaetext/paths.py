@@ -73,7 +73,7 @@ def homotopy(
         end: The sentence at t = 1.
         steps: Points on the path, both ends included.
         kind: ``slerp`` (arc) or ``lerp`` (straight line).
-        beams: Likely sentences to choose from at each step, see ``LatentSpace.decode``; 1 takes the greedy one.
+        beams: Width of the beam search between the ends, see ``LatentSpace.decode``; 1 is greedy.
 
     Raises:
         InputError: A sentence cannot be read, or there are fewer than two steps.

@@ -241,10 +241,10 @@ def test_enough_beams_find_the_likeliest_of_all_sequences(
     known = [ids for ids in all_sequences(VOCABULARY, longest) if UNK not in ids and len(ids) > 2]
     # A sequence of the most symbols is cut off before its <eos>.
     whole = [ids[:-1] if len(ids) == longest + 2 else ids for ids in known]
-    found, scores = vae.decoder(codes).beams(longest, width=len(known) + 5, guide=guide)
+    found, scores = vae.decoder(codes).beams(longest, width=len(known) + 5, guide=guide, weight=1.5)
     assert (scores[:, len(known) :] == -math.inf).all(), "there are no more"
     for z, rows, its in zip(codes, found.tolist(), scores, strict=True):
-        alone = vae.language(len(whole)).log_prob(pad(whole)) if guided else 0.0
+        alone = 1.5 * vae.language(len(whole)).log_prob(pad(whole)) if guided else 0.0
         chances = (vae.decoder(z.expand(len(whole), -1)).log_prob(pad(whole)) + alone).sort(descending=True)
         assert_close(its[: len(known)], chances.values, rtol=1e-4, atol=1e-4)
         assert [i for i in rows[0] if i != PAD] == whole[int(chances.indices[0])]
