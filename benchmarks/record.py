@@ -43,7 +43,7 @@ def write(name: str, *, command: str, data: Any, seed: int, budget: dict[str, An
         "name": name,
         "command": command,
         "commit": _git("rev-parse", "HEAD")
-        + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no") else ""),
+        + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{RESULTS}") else ""),
         "date": datetime.date.today().isoformat(),
         "machine": machine(),
         "versions": {package: importlib.metadata.version(package) for package in VERSIONS},

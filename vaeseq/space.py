@@ -19,7 +19,7 @@ from vaeseq.tokenizer import Tokenizer
 BATCH = 256
 MAX_LENGTH = 100_000
 MOST_BEAMS = 64
-GUIDE = 2.0  # weight of the language model next to the decoder (LOG.md)
+GUIDE = 3.0  # weight of the language model next to the decoder (LOG.md)
 
 
 class LatentSpace:
@@ -73,7 +73,7 @@ class LatentSpace:
             temperature: 0 takes the greedy text; above, it is drawn.
             seed: Of the draws.
             beams: Above 1, and at temperature 0, the likeliest text that a beam search of that width finds, by
-                ``log p(x | z) + 2 log p(x)`` where the model has a language model: between the codes of two texts the
+                ``log p(x | z) + 3 log p(x)`` where the model has a language model: between the codes of two texts the
                 likeliest by the first alone is often no text at all (LOG.md).
 
         Raises:
