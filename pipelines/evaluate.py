@@ -78,7 +78,7 @@ def _likelihood(
         "iwae": float(bound.mean()),
         "iwae_samples": params.iwae_samples,
         "iwae_rows": len(weighted),
-        **evaluation.likelihood_per_unit(nats, records[: len(weighted)]),
+        **evaluation.likelihood_per_unit(nats, [records[i] for i in np.searchsorted(rows, weighted)]),
     }
 
 
