@@ -71,7 +71,7 @@ def _likelihood(
     bound = iwae_by_row(space.vae, corpus, weighted, samples=params.iwae_samples, seed=params.seed)
     nats = -float(bound.sum())
     return {
-        **{name: value for name, value in summary._asdict().items() if value is not None},
+        **summary.figures(),
         "mutual_information_cap": math.log(len(rows)),
         "active_units_of": space.latent,
         "rows": len(rows),

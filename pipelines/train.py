@@ -111,7 +111,7 @@ def _say(record: Record) -> None:
 
 def _metrics(state: TrainState, corpus: Corpus) -> dict[str, float | int | None]:
     """Figures of the state that is kept."""
-    kept = summarise(state.vae, corpus, held_out_rows(state, corpus), seed=state.seed)._asdict()
+    kept = summarise(state.vae, corpus, held_out_rows(state, corpus), seed=state.seed).figures()
     speeds = [record.symbols_per_second for record in state.history if record.symbols_per_second]
     return {
         **kept,
@@ -140,9 +140,11 @@ def _card(
 ) -> str:
     digest = hashlib.sha256((prepared / "tokens.safetensors").read_bytes()).hexdigest()
     figures = "\n".join(f"| {name} | {value} |" for name, value in metrics.items())
+    beside = ", and a language model beside them" if params.model.language_hidden else ""
     return f"""# A sequence VAE of {domain}
 
-Bidirectional LSTM encoder, Gaussian posterior, standard normal prior, autoregressive LSTM decoder, by latentpath.
+Bidirectional LSTM encoder, Gaussian posterior, standard normal prior, autoregressive LSTM decoder{beside}, \
+by latentpath.
 
 - Data: `{summary["source"]}` ({summary["licence"]}), {summary["split"]["train"]:,} training rows, \
 sha256 of the token file `{digest}`.

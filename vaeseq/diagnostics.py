@@ -34,6 +34,10 @@ class Summary(NamedTuple):
     mutual_information: float
     language: float | None = None
 
+    def figures(self) -> dict[str, float]:
+        """By name, what there is to say."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
+
 
 def active_units(means: Tensor) -> float:
     """Fraction of latent dimensions whose posterior mean ``(rows, latent)`` varies by more than 0.01 over the rows."""
