@@ -15,6 +15,7 @@ from vaeseq.errors import InputError
 from vaeseq.tokenizer import PAD
 
 SPLITS = ("train", "valid", "test")
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ def write_tokens(path: Path, sequences: Iterable[Sequence[int]], split: Sequence
     if not len(arrays) == len(split) == len(weight):
         raise ValueError(f"rows, split and weight must be as many, got {len(arrays)}, {len(split)} and {len(weight)}")
     flat = np.concatenate(arrays) if arrays else np.empty(0, np.uint16)
+    if flat.max(initial=0) < 256:  # symbols of molecules
+        flat = flat.astype(np.uint8)
     table = {"tokens": flat, "offsets": offsets, "split": np.asarray(split, np.uint8)}
     save_file(table | {"weight": np.asarray(weight, np.float32)}, path)
 
@@ -70,7 +73,7 @@ class Corpus:
     """All rows of a prepared data set.
 
     Attributes:
-        tokens: uint16 ids of all rows, one after the other.
+        tokens: Ids of all rows, one after the other, uint8 where they fit, else uint16.
         offsets: int64 ``(rows + 1,)``; row ``i`` is ``tokens[offsets[i]:offsets[i + 1]]``.
         split: uint8 ``(rows,)``, an index into ``SPLITS``.
         weight: float32 ``(rows,)``.
@@ -79,6 +82,7 @@ class Corpus:
     def __init__(self, tokens: np.ndarray, offsets: np.ndarray, split: np.ndarray, weight: np.ndarray) -> None:
         self.tokens, self.offsets, self.split, self.weight = tokens, offsets, split, weight
         self.lengths = np.diff(offsets)
+        self._placed: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
     @classmethod
     def load(cls, folder: Path) -> "Corpus":
@@ -108,10 +112,28 @@ class Corpus:
         """Ids of one row."""
         return self.tokens[self.offsets[row] : self.offsets[row + 1]]
 
-    def batch(self, rows: Sequence[int] | np.ndarray) -> Batch:
-        """The named rows, in the order given."""
-        tokens = pad([self.sequence(row) for row in rows])
-        return Batch(tokens, torch.ones_like(tokens, dtype=torch.bool), torch.as_tensor(np.asarray(rows, np.int64)))
+    def batch(self, rows: Sequence[int] | np.ndarray, device: torch.device = _CPU) -> Batch:
+        """The named rows, in the order given, on a device.
+
+        The ids of the whole corpus are kept there from the first batch on, if they take less than half of its memory.
+        """
+        numbers = np.asarray(rows, np.int64)
+        home = device if device in self._placed or self._fits(device) else _CPU
+        ids, offsets = self._placed.setdefault(home, self._on(home))
+        row = torch.from_numpy(numbers).to(home, non_blocking=True)
+        first, place = offsets[row], torch.arange(self.lengths[numbers].max(initial=0), device=home)
+        inside = place < (offsets[row + 1] - first).unsqueeze(1)
+        index = torch.where(inside, first.unsqueeze(1) + place, 0)
+        tokens = torch.where(inside, ids[index].long() & 0xFFFF, PAD)
+        return Batch(tokens, torch.ones_like(inside), row).to(device)
+
+    def _fits(self, device: torch.device) -> bool:
+        return device.type == "cuda" and 2 * self.tokens.nbytes < torch.cuda.mem_get_info(device)[0]
+
+    def _on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Ids and offsets; torch does little with unsigned 16 bits, so these wear the signed type."""
+        ids = self.tokens.view(np.int16) if self.tokens.dtype == np.uint16 else self.tokens
+        return torch.from_numpy(ids).to(device), torch.from_numpy(self.offsets).to(device)
 
     def epoch(self, rows: np.ndarray, batch_size: int, *, seed: int, epoch: int) -> Iterator[np.ndarray]:
         """Rows of each batch of one pass: a pure function of ``(seed, epoch)``.
@@ -120,8 +142,7 @@ class Corpus:
         random order.
         """
         random = np.random.default_rng([seed, epoch])
-        shuffled = random.permutation(rows)
-        ordered = shuffled[np.argsort(self.lengths[shuffled], kind="stable")]
+        ordered = self._by_length(random.permutation(rows))
         # A random cut point makes other rows meet at the borders in every epoch.
         first = int(random.integers(1, batch_size + 1))
         cuts = [0, *range(first, len(ordered), batch_size), len(ordered)]
@@ -131,6 +152,12 @@ class Corpus:
 
     def in_order(self, rows: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
         """Every row once, by length, for evaluation."""
-        ordered = rows[np.argsort(self.lengths[rows], kind="stable")]
+        ordered = self._by_length(rows)
         for start in range(0, len(ordered), batch_size):
             yield ordered[start : start + batch_size]
+
+    def _by_length(self, rows: np.ndarray) -> np.ndarray:
+        """Shortest first, else in the order given."""
+        lengths = self.lengths[rows]
+        # A stable sort of 16-bit numbers looks at each of them a few times only.
+        return rows[np.argsort(lengths.astype(np.uint16) if lengths.max(initial=0) < 2**16 else lengths, kind="stable")]

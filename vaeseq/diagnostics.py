@@ -65,7 +65,7 @@ def mutual_information(posterior: Independent, z: Tensor) -> float:
 def batches(corpus: Corpus, rows: np.ndarray, device: torch.device, size: int = 256) -> Iterator[Batch]:
     """Rows on a device, by length, for evaluation."""
     for chunk in corpus.in_order(rows, size):
-        yield corpus.batch(chunk).to(device)
+        yield corpus.batch(chunk, device)
 
 
 @torch.no_grad()

@@ -91,36 +91,44 @@ class RateController:
 
     An integral controller on the logarithm of the weight (so it stays positive and acts alike at every scale), with a
     proportional part that damps it: ``log beta = I + p e`` and ``I += i e``, where e is the relative error
-    ``KL / rate - 1`` within [-1, 1] of the smoothed KL.
+    ``KL / rate - 1`` within [-1, 1] of the smoothed KL. It lives where the model does: nothing waits for its numbers.
 
     Attributes:
         log_beta: The integral part I.
-        kl: Smoothed KL, nats; None before the first step.
+        kl: Smoothed KL, nats; nan before the first step.
     """
 
     integral, proportional, smoothing, floor = 0.01, 1.0, 0.9, math.log(1e-4)
 
-    def __init__(self, rate: float, log_beta: float = math.log(0.1), kl: float | None = None) -> None:
-        self.rate, self.log_beta, self.kl = rate, log_beta, kl
+    def __init__(
+        self,
+        rate: float,
+        log_beta: float = math.log(0.1),
+        kl: float = math.nan,
+        device: torch.device | None = None,
+    ) -> None:
+        self.rate = rate
+        self.log_beta, self.kl = torch.tensor([log_beta, kl], dtype=torch.float64, device=device)
 
     @property
-    def error(self) -> float:
+    def error(self) -> Tensor:
         """Relative error of the smoothed KL, within [-1, 1]."""
-        return 0.0 if self.kl is None else max(-1.0, min(1.0, self.kl / self.rate - 1))
+        return (self.kl / self.rate - 1).clamp(-1.0, 1.0).nan_to_num(0.0)
 
     @property
-    def beta(self) -> float:
+    def beta(self) -> Tensor:
         """Weight of the KL for the next step."""
-        return math.exp(max(self.floor, self.log_beta + self.proportional * self.error))
+        return (self.log_beta + self.proportional * self.error).clamp(min=self.floor).exp()
 
-    def observe(self, kl: float) -> None:
+    def observe(self, kl: Tensor) -> None:
         """Take note of a batch's mean KL."""
-        self.kl = kl if self.kl is None else self.smoothing * self.kl + (1 - self.smoothing) * kl
-        self.log_beta = max(self.floor, self.log_beta + self.integral * self.error)
+        smoothed = self.smoothing * self.kl + (1 - self.smoothing) * kl
+        self.kl = torch.where(self.kl.isnan(), kl, smoothed)
+        self.log_beta = (self.log_beta + self.integral * self.error).clamp(min=self.floor)
 
 
 def objective(
-    vae: SequenceVAE, batch: Batch, config: ObjectiveConfig, *, beta: float, generator: torch.Generator | None
+    vae: SequenceVAE, batch: Batch, config: ObjectiveConfig, *, beta: float | Tensor, generator: torch.Generator | None
 ) -> tuple[Tensor, Bound]:
     """The loss of a batch, and the bound it came from.
 

@@ -7,7 +7,6 @@ same weights as one that was not.
 import json
 import math
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,11 +17,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vaeseq.bounds import Bound
-from vaeseq.corpus import Corpus, choose
-from vaeseq.device import Precision, autocast
+from vaeseq.corpus import Batch, Corpus, choose
+from vaeseq.device import Precision, autocast, keep_freed_memory
 from vaeseq.diagnostics import Summary, summarise
 from vaeseq.errors import InputError
+from vaeseq.history import Record, Window
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig, RateController, annealed, objective, rate_at
 
@@ -54,27 +53,6 @@ class TrainConfig:
     evaluate_rows: int = 1_000
 
 
-@dataclass(frozen=True)
-class Record:
-    """One line of the history; nats per sequence, None where not measured."""
-
-    step: int
-    epoch: float
-    seconds: float
-    split: str
-    elbo: float
-    reconstruction: float
-    kl: float
-    loss: float | None = None
-    beta: float | None = None
-    learning_rate: float | None = None
-    rate: float | None = None
-    active_units: float | None = None
-    mutual_information: float | None = None
-    language: float | None = None
-    symbols_per_second: float | None = None
-
-
 class TrainState:
     """Everything that the rest of a run depends on, besides the data.
 
@@ -94,7 +72,7 @@ class TrainState:
         self.optimizer = torch.optim.AdamW(
             vae.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay, betas=(0.9, 0.98), fused=True
         )
-        self.controller = RateController(aim.rate) if aim.rate is not None else None
+        self.controller = RateController(aim.rate, device=self.device) if aim.rate is not None else None
         self.step, self.seconds = 0, 0.0
         self.history: list[Record] = []
         self.best_step, self.best_badness = 0, (math.inf, math.inf)
@@ -111,7 +89,7 @@ class TrainState:
         return rate_at(self.aim, self.step / self.train.steps)
 
     @property
-    def beta(self) -> float:
+    def beta(self) -> float | Tensor:
         """Weight of the KL at the next step."""
         if self.controller and self.rate:
             self.controller.rate = self.rate
@@ -136,7 +114,7 @@ class TrainState:
         scalars = {"step": self.step, "seconds": self.seconds, "history": [asdict(record) for record in self.history]}
         scalars |= {"best_step": self.best_step, "best_badness": self.best_badness}
         if self.controller:
-            scalars |= {"log_beta": self.controller.log_beta, "kl": self.controller.kl}
+            scalars |= {"log_beta": float(self.controller.log_beta), "kl": float(self.controller.kl)}
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         # Copies: one tensor may have two names, and the file holds no tensor twice.
@@ -164,7 +142,9 @@ class TrainState:
         self.history = [Record(**record) for record in scalars["history"]]
         self.best_badness = tuple(scalars["best_badness"])
         if self.controller:
-            self.controller.log_beta, self.controller.kl = scalars["log_beta"], scalars["kl"]
+            self.controller = RateController(
+                self.controller.rate, scalars["log_beta"], scalars["kl"], device=self.device
+            )
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -183,9 +163,11 @@ def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterato
     rows, held_out = corpus.rows("train"), held_out_rows(state, corpus)
     if not len(rows) or not len(held_out):
         raise InputError(f"training needs train and valid rows, got {len(rows)} and {len(held_out)}; use more data")
-    window = _Window()
+    keep_freed_memory()
+    window = Window(state)
     for batch_rows, epoch in _batches(corpus, rows, state):
-        window.add(*_train_step(state, corpus, batch_rows), int(corpus.lengths[batch_rows].sum()))
+        window.symbols += int(corpus.lengths[batch_rows].sum())
+        _train_step(state, corpus.batch(batch_rows, state.device), window)
         look = state.step == state.train.steps or state.step % state.train.evaluate_every == 0
         if not look and state.step % record_every:
             continue
@@ -195,7 +177,7 @@ def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterato
             records.append(_look(state, corpus, held_out, epoch))
         state.history += records
         yield records
-        window = _Window()
+        window = Window(state)
 
 
 def held_out_rows(state: TrainState, corpus: Corpus) -> np.ndarray:
@@ -215,8 +197,11 @@ def _batches(corpus: Corpus, rows: np.ndarray, state: TrainState) -> Iterator[tu
         first, epoch = first + len(batches), epoch + 1
 
 
-def _train_step(state: TrainState, corpus: Corpus, rows: np.ndarray) -> tuple[float, Bound]:
-    batch = corpus.batch(rows).to(state.device)
+def _train_step(state: TrainState, batch: Batch, window: Window) -> None:
+    """One step; nothing in it waits for the device.
+
+    From the first loss or gradient on that is not finite, no step of the window changes a weight.
+    """
     seed = int(np.random.SeedSequence([state.seed, state.step]).generate_state(1, np.uint64)[0] >> 1)
     torch.manual_seed(seed)  # dropout draws from the global generator
     generator = torch.Generator(state.device).manual_seed(seed)
@@ -227,15 +212,14 @@ def _train_step(state: TrainState, corpus: Corpus, rows: np.ndarray) -> tuple[fl
         loss, bound = objective(state.vae, batch, state.aim, beta=state.beta, generator=generator)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    norm = float(torch.nn.utils.clip_grad_norm_(state.vae.parameters(), state.train.clip))
-    value, bound = float(loss.detach()), bound.detach()
-    if not math.isfinite(value) or not math.isfinite(norm):
-        raise FloatingPointError(f"loss and gradient norm must be finite, got {value} and {norm} at step {state.step}")
+    norm = torch.nn.utils.clip_grad_norm_(state.vae.parameters(), state.train.clip)
+    window.add(loss.detach(), norm, bound.detach())
+    # As torch.amp.GradScaler tells the fused optimizer to let a step be.
+    state.optimizer.found_inf = window.broken
     state.optimizer.step()
     if state.controller:
-        state.controller.observe(float(bound.kl.mean()))
+        state.controller.observe(bound.kl.detach().mean())
     state.step += 1
-    return value, bound
 
 
 def _look(state: TrainState, corpus: Corpus, rows: np.ndarray, epoch: float) -> Record:
@@ -255,35 +239,3 @@ def badness(summary: Summary, rate: float | None) -> tuple[float, float]:
     """
     miss = 0.0 if rate is None else max(0.0, abs(summary.kl / rate - 1) - 0.05)
     return miss, -summary.elbo
-
-
-class _Window:
-    """Means over the steps since the last record."""
-
-    def __init__(self) -> None:
-        self.losses: list[float] = []
-        self.bounds: list[Bound] = []
-        self.symbols, self.started = 0, time.monotonic()
-
-    def add(self, loss: float, bound: Bound, symbols: int) -> None:
-        self.losses.append(loss)
-        self.bounds.append(bound)
-        self.symbols += symbols
-
-    def record(self, state: TrainState, epoch: float) -> Record:
-        seconds = time.monotonic() - self.started
-        bound = Bound.joined(self.bounds)
-        return Record(
-            state.step,
-            epoch,
-            state.seconds + seconds,
-            "train",
-            elbo=float(bound.elbo.mean()),
-            reconstruction=float(bound.reconstruction.mean()),
-            kl=float(bound.kl.mean()),
-            loss=sum(self.losses) / len(self.losses),
-            beta=state.beta,
-            learning_rate=state.learning_rate,
-            rate=state.rate,
-            symbols_per_second=self.symbols / seconds,
-        )

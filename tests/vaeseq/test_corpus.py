@@ -40,6 +40,14 @@ def test_what_is_written_is_read(
     }
 
 
+@pytest.mark.parametrize(("largest", "dtype"), [(255, np.uint8), (256, np.uint16), (65_535, np.uint16)])
+def test_ids_take_as_few_bytes_as_they_can(largest: int, dtype: type, tmp_path: Path) -> None:
+    write_tokens(tmp_path / "tokens.safetensors", [[1, largest, 2], [1, 2]], [0, 0], [1.0, 1.0])
+    corpus = Corpus.load(tmp_path)
+    assert corpus.tokens.dtype == dtype
+    assert corpus.batch([1, 0]).tokens.tolist() == [[1, 2, PAD], [1, largest, 2]]
+
+
 def test_ids_beyond_16_bits_are_not_wrapped(tmp_path: Path) -> None:
     with pytest.raises(OverflowError):
         write_tokens(tmp_path / "tokens.safetensors", [[1, 65_536, 2]], [0], [1.0])
