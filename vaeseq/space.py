@@ -11,12 +11,13 @@ from torch.distributions import Independent, Normal
 
 from vaeseq import checkpoint
 from vaeseq.corpus import batch_of
-from vaeseq.device import device_of
+from vaeseq.device import autocast, device_of
 from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
 
-BATCH = 256
+BATCH = 256  # texts encoded at once, and beams
+MANY = 8_192  # codes decoded at once: each takes some kilobytes
 MAX_LENGTH = 100_000
 MOST_BEAMS = 64
 GUIDE = 3.0  # weight of the language model next to the decoder (LOG.md)
@@ -65,12 +66,15 @@ class LatentSpace:
         return Independent(Normal(means, deviations), 1)
 
     @torch.no_grad()
-    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
+    def decode(
+        self, z: Tensor, *, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0, beams: int = 1
+    ) -> list[str]:
         """The text of each code ``(codes, latent)``.
 
         Args:
             z: Codes.
             temperature: 0 takes the greedy text; above, it is drawn.
+            top_p: Draws from the likeliest symbols that together have at least this probability.
             seed: Of the draws.
             beams: Above 1, and at temperature 0, the likeliest text that a beam search of that width finds, by
                 ``log p(x | z) + 3 log p(x)`` where the model has a language model: between the codes of two texts the
@@ -88,16 +92,19 @@ class LatentSpace:
             raise InputError(f"temperature must be 0 or more, got {temperature!r}")
         if not 1 <= beams <= MOST_BEAMS or (beams > 1 and temperature > 0):
             raise InputError(f"beams must be 1 to {MOST_BEAMS}, and 1 where the temperature is not 0; got {beams!r}")
+        if not 0 < top_p <= 1:
+            raise InputError(f"top_p must be above 0 and at most 1, got {top_p!r}")
         generator = torch.Generator(self.device).manual_seed(seed)
         texts: list[str] = []
-        for codes in z.to(self.device).split(max(1, BATCH // beams)):
-            if beams > 1:
-                guide = self.vae.language(len(codes)) if self.vae.language else None
+        with autocast(self.device, "auto"):
+            for codes in z.to(self.device).split(MANY if beams == 1 else max(1, BATCH // beams)):
                 likelihood = self.vae.decoder(codes)
-                drawn = likelihood.beams(self.max_length, width=beams, guide=guide, weight=GUIDE)[0][:, 0]
-            else:
-                drawn = self.vae.decoder(codes).draw(self.max_length, temperature=temperature, generator=generator)
-            texts += [self.tokenizer.decode(ids) for ids in drawn.tolist()]
+                if beams > 1:
+                    guide = self.vae.language(len(codes)) if self.vae.language else None
+                    drawn = likelihood.beams(self.max_length, width=beams, guide=guide, weight=GUIDE)[0][:, 0]
+                else:
+                    drawn = likelihood.draw(self.max_length, temperature=temperature, top_p=top_p, generator=generator)
+                texts += [self.tokenizer.decode(ids) for ids in drawn.tolist()]
         return texts
 
     def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:

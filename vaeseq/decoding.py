@@ -1,0 +1,185 @@
+"""From codes to sequences, symbol by symbol: draws and beam search.
+
+The steps are few products of small matrices, so all that can be is done before: what a symbol adds to the gates of the
+LSTM is a row of a table, what a code adds is made once a text.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from vaeseq.tokenizer import BOS, EOS, PAD, UNK
+
+if TYPE_CHECKING:
+    from vaeseq.model import LSTMDecoder
+
+# Rows of a step. A product of matrices rounds as its shape has it: with one shape for all, a greedy text depends on its
+# code alone, whatever is decoded beside it.
+TILE = {"cpu": 128, "cuda": 4_096}
+LOOK = {"cpu": 2, "cuda": 16}  # steps between two looks at which texts have ended; on a GPU each makes it wait
+
+
+class Rows(NamedTuple):
+    """Texts being decoded: what their codes add to the gates and to the output, and the state of the LSTM."""
+
+    gates: Tensor
+    output: Tensor
+    hidden: Tensor
+    cell: Tensor
+
+    def take(self, rows: Tensor) -> "Rows":
+        """Some of them."""
+        return Rows(*(part[rows] for part in self))
+
+
+class Steps:
+    """A decoder, its weights made ready for single steps, in the precision of ``torch.autocast`` where it is on."""
+
+    def __init__(self, decoder: "LSTMDecoder") -> None:
+        lstm, embedding = decoder.lstm, decoder.embedding.weight
+        kind = embedding.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else embedding.dtype
+        hidden, width = lstm.hidden_size, embedding.shape[1]
+        # From torch's order of the gates, i f g o, to one where the sigmoids lie together.
+        order = torch.arange(4 * hidden, device=embedding.device).view(4, hidden)[[0, 1, 3, 2]].flatten()
+        inputs, bias = lstm.weight_ih_l0[order], (lstm.bias_ih_l0 + lstm.bias_hh_l0)[order]
+        self.first_state, self.by_code = decoder.first_state, inputs[:, width:].t()
+        self.by_state = lstm.weight_hh_l0[order].to(dtype).t()
+        head, self.output_bias, self.bias = decoder.head.weight, decoder.head.bias, decoder.bias + decoder.impossible
+        self.embedding: Tensor | None = embedding
+        with torch.autocast(kind, enabled=False):
+            self.by_symbol = torch.addmm(bias, embedding, inputs[:, :width].t()).to(dtype)
+            if len(embedding) <= width:  # then the two products of the output are cheaper as one
+                self.output_bias = torch.addmv(self.bias, embedding, self.output_bias)
+                head, self.embedding = embedding @ head, None
+        self.output_by_state, self.output_by_code = head[:, :hidden].t(), head[:, hidden:].t()
+
+    def rows(self, z: Tensor) -> Rows:
+        """Before the first symbol."""
+        with torch.autocast(z.device.type, enabled=False):
+            hidden, cell = self.first_state(z)
+            dtype = self.by_state.dtype
+            output = torch.addmm(self.output_bias, z, self.output_by_code)
+            return Rows((z @ self.by_code).to(dtype), output, hidden[0].to(dtype), cell[0])
+
+    def step(self, symbols: Tensor, rows: Rows) -> tuple[Tensor, Rows]:
+        """Logits ``(rows, vocabulary)`` of what follows each of ``symbols``, and the rows after them."""
+        with torch.autocast(symbols.device.type, enabled=False):
+            gates = self.by_symbol.index_select(0, symbols).add_(rows.gates).addmm_(rows.hidden, self.by_state)
+            sigmoids, g = gates.split([gates.shape[1] // 4 * 3, gates.shape[1] // 4], dim=1)
+            i, f, o = sigmoids.sigmoid_().chunk(3, dim=1)
+            cell = (rows.cell * f).add_(g.tanh_().mul_(i))
+            hidden = torch.tanh(cell.to(o.dtype)).mul_(o)
+            # The last products are never rounded: two symbols must not seem alike that are not.
+            output = torch.addmm(rows.output, hidden.to(rows.output.dtype), self.output_by_state)
+            logits = torch.addmm(self.bias, output, self.embedding.t()) if self.embedding is not None else output
+            return logits, Rows(rows.gates, rows.output, hidden, cell)
+
+
+@torch.no_grad()
+def draw(
+    decoder: "LSTMDecoder",
+    z: Tensor,
+    max_length: int,
+    *,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """As ``SequenceLikelihood.draw``.
+
+    Texts are decoded in the places of one tile; where one has ended the next begins.
+    """
+    count, device = len(z), z.device
+    width, steps = TILE[device.type], Steps(decoder)
+    begun = _rows_by_tiles(steps, z, width)
+    drawn = torch.full((count + 1, max_length + 1), PAD, device=device)  # the last is of places without a text
+    drawn[:count, 0] = BOS
+    chances = torch.rand(count + 1, max_length, generator=generator, device=device) if temperature > 0 else None
+    text, length, symbols = torch.tensor([[count], [0], [BOS]], device=device).repeat(1, width)
+    rows = Rows(*(part.new_zeros(width, part.shape[1]) for part in begun))
+    taken = step = 0
+    while True:
+        if step % LOOK[device.type] == 0:
+            free = (text == count).nonzero().squeeze(1)
+            if taken < count and len(free):
+                free, more = free[: count - taken], torch.arange(taken, min(taken + len(free), count), device=device)
+                taken += len(more)
+                text[free], length[free], symbols[free] = more, 0, BOS
+                for part, source in zip(rows, begun, strict=True):
+                    part[free] = source[more]
+            elif len(free) == width:
+                break
+        logits, rows = steps.step(symbols, rows)
+        logits[:, UNK] = -torch.inf
+        logits[:, EOS].masked_fill_(length == 0, -torch.inf)
+        symbols = _pick(logits, temperature, top_p, chances[text, length] if chances is not None else None)
+        length = (length + 1).clamp(max=max_length)
+        drawn[text, length] = symbols
+        text = torch.where((symbols == EOS) | (length == max_length), count, text)
+        length, step = length.where(text != count, 0), step + 1
+    longest = int((drawn[:count] != PAD).sum(dim=1).max()) if count else 1
+    return drawn[:count, :longest]
+
+
+def _rows_by_tiles(steps: Steps, z: Tensor, width: int) -> Rows:
+    tiles = [torch.cat([tile, tile.new_zeros(width - len(tile), tile.shape[1])]) for tile in z.split(width)]
+    parts = [steps.rows(tile) for tile in tiles]
+    return Rows(*(torch.cat(part)[: len(z)] for part in zip(*parts, strict=True)))
+
+
+def _pick(logits: Tensor, temperature: float, top_p: float, chance: Tensor | None) -> Tensor:
+    """The likeliest symbol of each row, or the one that a chance in [0, 1) falls on."""
+    if chance is None:
+        return logits.argmax(dim=1)
+    shares = (logits.double() / temperature).softmax(dim=1)
+    if top_p < 1:
+        ordered, order = shares.sort(dim=1, descending=True)
+        ordered = ordered.masked_fill(ordered.cumsum(dim=1) - ordered >= top_p, 0.0)
+        shares = torch.zeros_like(shares).scatter_(1, order, ordered)
+    below = shares.cumsum(dim=1)
+    return (below <= chance.unsqueeze(1) * below[:, -1:]).sum(dim=1).clamp(max=logits.shape[1] - 1)
+
+
+@torch.no_grad()
+def beams(parts: Sequence[tuple[float, "LSTMDecoder", Tensor]], max_length: int, width: int) -> tuple[Tensor, Tensor]:
+    """As ``SequenceLikelihood.beams``, for the weighed sum of several decoders, each with codes of its own.
+
+    A text whose beams have all ended leaves the batch.
+    """
+    count, device = len(parts[0][2]), parts[0][2].device
+    models = [(share, Steps(decoder)) for share, decoder, _ in parts]
+    rows = [steps.rows(z.repeat_interleave(width, dim=0)) for (_, steps), (_, _, z) in zip(models, parts, strict=True)]
+    found = torch.full((count, width, max_length + 1), PAD, device=device)
+    totals = torch.full((count, width), -torch.inf, device=device)
+    text = torch.arange(count, device=device)  # of each group of beams
+    drawn = torch.full((count, width, 1), BOS, device=device)
+    scores = torch.zeros(count, width, device=device)
+    scores[:, 1:] = -torch.inf  # all beams begin alike: one of them is enough
+    for place in range(max_length):
+        if not len(text):
+            break
+        last, chances = drawn[:, :, -1].flatten(), torch.zeros((), device=device)
+        for k, (share, steps) in enumerate(models):
+            logits, rows[k] = steps.step(last, rows[k])
+            chances = chances + share * logits.log_softmax(dim=1)
+        chances[:, [UNK] if place else [UNK, EOS]] = -torch.inf
+        done = (last == EOS) | (last == PAD)
+        chances[done] = -torch.inf
+        chances[done, PAD] = 0.0
+        vocabulary = chances.shape[1]
+        scores, best = (scores.unsqueeze(2) + chances.view(len(text), width, vocabulary)).flatten(1).topk(width, dim=1)
+        beam, symbol = best // vocabulary, best % vocabulary
+        drawn = torch.cat([drawn.gather(1, beam.unsqueeze(2).expand_as(drawn)), symbol.unsqueeze(2)], dim=2)
+        going = ((symbol != EOS) & (symbol != PAD) & scores.isfinite()).any(dim=1)
+        if place + 1 == max_length:
+            going.zero_()
+        ended = text[~going]
+        found[ended, :, : drawn.shape[2]], totals[ended] = drawn[~going], scores[~going]
+        kept = (width * torch.arange(len(text), device=device).unsqueeze(1) + beam)[going].flatten()
+        rows = [each.take(kept) for each in rows]
+        text, drawn, scores = text[going], drawn[going], scores[going]
+    longest = int((found != PAD).sum(dim=2).max()) if count else 1
+    return found[:, :, :longest], totals
