@@ -75,7 +75,7 @@ def _add_optimize(command: ArgumentParser) -> None:
 
 def _sample(arguments: Namespace) -> int:
     """Draw new molecules from the prior; blank where the model writes no molecule."""
-    draw = {"temperature": arguments.temperature, "seed": arguments.seed}
+    draw = {"temperature": arguments.temperature, "top_p": arguments.top_p, "seed": arguments.seed}
     return _emit(commands.sampled(_space(arguments), arguments.count, "smiles", **draw), ["smiles"], arguments)
 
 
@@ -89,7 +89,7 @@ def _encode(arguments: Namespace) -> int:
 def _decode(arguments: Namespace) -> int:
     """Read codes from a csv table and write the molecule of each; blank where the model writes no molecule."""
     space, lines = _space(arguments), console.given_file(arguments.codes, "codes")
-    draw = {"temperature": arguments.temperature, "seed": arguments.seed}
+    draw = {"temperature": arguments.temperature, "top_p": arguments.top_p, "seed": arguments.seed}
     return _emit(commands.decoded(space, lines, "smiles", **draw), ["smiles", "error"], arguments)
 
 

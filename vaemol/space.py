@@ -62,18 +62,20 @@ class MoleculeSpace:
         """q(z | x) of each molecule; batch shape ``(molecules,)``, event shape ``(latent,)``."""
         return self.space.encode(self.texts(smiles))
 
-    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
+    def decode(
+        self, z: Tensor, *, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0, beams: int = 1
+    ) -> list[str]:
         """Canonical SMILES of each code ``(codes, latent)``; empty where the decoded text is no molecule."""
-        texts = self.space.decode(z, temperature=temperature, seed=seed, beams=beams)
+        texts = self.space.decode(z, temperature=temperature, top_p=top_p, seed=seed, beams=beams)
         return [to_smiles(text, self.notation) for text in texts]
 
     def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:
         """Codes from the prior, ``(count, latent)``."""
         return self.space.prior_sample(count, seed=seed)
 
-    def sample(self, count: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
+    def sample(self, count: int, *, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0) -> list[str]:
         """Canonical SMILES decoded from draws of the prior; empty where the text is no molecule."""
-        return self.decode(self.prior_sample(count, seed=seed), temperature=temperature, seed=seed)
+        return self.decode(self.prior_sample(count, seed=seed), temperature=temperature, top_p=top_p, seed=seed)
 
     def reconstruct(self, smiles: Sequence[str]) -> list[str]:
         """Posterior mean, one greedy pass."""

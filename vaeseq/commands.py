@@ -27,10 +27,10 @@ class DomainSpace(Protocol):
     def texts(self, entries: Sequence[str]) -> list[str]:
         """Each entry as the model reads it; InputError for one that it cannot read."""
 
-    def decode(self, z: object, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    def decode(self, z: object, *, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0) -> list[str]:
         """The entry of each code; empty where there is none."""
 
-    def sample(self, count: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
+    def sample(self, count: int, *, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0) -> list[str]:
         """Entries decoded from draws of the prior."""
 
 
@@ -44,10 +44,13 @@ def code_columns(latent: int) -> list[str]:
     return [f"z_{i}" for i in range(1, latent + 1)]
 
 
-def sampled(space: DomainSpace, count: int, column: str, *, temperature: float, seed: int) -> Iterator[list[Row]]:
+def sampled(
+    space: DomainSpace, count: int, column: str, *, temperature: float, top_p: float, seed: int
+) -> Iterator[list[Row]]:
     """``count`` draws; the first ``CHUNK`` are those of ``space.sample`` with the same seed."""
     for chunk, start in enumerate(range(0, count, CHUNK)):
-        texts = space.sample(min(CHUNK, count - start), temperature=temperature, seed=chunk_seed(seed, chunk))
+        own = chunk_seed(seed, chunk)
+        texts = space.sample(min(CHUNK, count - start), temperature=temperature, top_p=top_p, seed=own)
         yield [{column: text} for text in texts]
 
 
@@ -88,7 +91,7 @@ def _read(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[tu
 
 
 def decoded(
-    space: DomainSpace, lines: Iterator[Line], column: str, *, temperature: float, seed: int
+    space: DomainSpace, lines: Iterator[Line], column: str, *, temperature: float, top_p: float, seed: int
 ) -> Iterator[list[Row]]:
     """The text of each code in a table as ``encode`` writes it, or of bare numbers between commas.
 
@@ -102,19 +105,21 @@ def decoded(
     for number, chunk in enumerate(chunks(lines)):
         codes = [_code(line, places) for line in chunk]
         good = [code for code in codes if isinstance(code, list)]
-        texts = iter(_texts(space, good, temperature=temperature, seed=chunk_seed(seed, number)))
+        texts = iter(_texts(space, good, temperature=temperature, top_p=top_p, seed=chunk_seed(seed, number)))
         yield [
             {column: "", "error": code} if isinstance(code, str) else {column: next(texts), "error": ""}
             for code in codes
         ]
 
 
-def _texts(space: DomainSpace, codes: list[list[float]], *, temperature: float = 0.0, seed: int = 0) -> list[str]:
+def _texts(
+    space: DomainSpace, codes: list[list[float]], *, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0
+) -> list[str]:
     if not codes:
         return []
     import torch
 
-    return space.decode(torch.tensor(codes), temperature=temperature, seed=seed)
+    return space.decode(torch.tensor(codes), temperature=temperature, top_p=top_p, seed=seed)
 
 
 def _places(header: Line, latent: int) -> list[int] | None:

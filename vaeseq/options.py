@@ -61,12 +61,19 @@ def add_codes(parser: ArgumentParser) -> None:
 
 
 def add_drawing(parser: ArgumentParser, *, temperature: float) -> None:
-    """The options ``--temperature`` and ``--seed``."""
+    """The options ``--temperature``, ``--top-p`` and ``--seed``."""
     parser.add_argument(
         "--temperature",
         type=not_negative,
         default=temperature,
         help="0 takes the likeliest symbols; default: %(default)s",
+    )
+    parser.add_argument(
+        "--top-p",
+        type=share,
+        default=1.0,
+        metavar="SHARE",
+        help="draw from the likeliest symbols that together have this probability; default: %(default)s",
     )
     add_seed(parser)
 
@@ -119,10 +126,22 @@ def whole(least: int, most: int = 2**40) -> Callable[[str], int]:
 
 def not_negative(text: str) -> float:
     """An argument that is a number, 0 or above."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text)
     if not 0 <= value < math.inf:
         raise ArgumentTypeError(f"must be a number of 0 or above, got {text!r}")
     return value
+
+
+def share(text: str) -> float:
+    """An argument that is a number above 0, and at most 1."""
+    value = _number(text)
+    if not 0 < value <= 1:
+        raise ArgumentTypeError(f"must be a number above 0 and at most 1, got {text!r}")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -113,9 +113,9 @@ class LatentSpace:
         noise = torch.randn(count, self.latent, generator=torch.Generator().manual_seed(seed))
         return prior.mean.cpu() + prior.stddev.cpu() * noise
 
-    def sample(self, count: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
+    def sample(self, count: int, *, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0) -> list[str]:
         """Texts decoded from draws of the prior."""
-        return self.decode(self.prior_sample(count, seed=seed), temperature=temperature, seed=seed)
+        return self.decode(self.prior_sample(count, seed=seed), temperature=temperature, top_p=top_p, seed=seed)
 
     def reconstruct(self, texts: Sequence[str]) -> list[str]:
         """Posterior mean, one greedy pass."""

@@ -56,7 +56,7 @@ def _add_optimize(command: ArgumentParser) -> None:
 
 def _sample(arguments: Namespace) -> int:
     """Draw new sentences from the prior."""
-    draw = {"temperature": arguments.temperature, "seed": arguments.seed}
+    draw = {"temperature": arguments.temperature, "top_p": arguments.top_p, "seed": arguments.seed}
     return console.emit(commands.sampled(_space(arguments), arguments.count, "text", **draw), ["text"], arguments)
 
 
@@ -70,7 +70,7 @@ def _encode(arguments: Namespace) -> int:
 def _decode(arguments: Namespace) -> int:
     """Read codes from a csv table and write the sentence of each."""
     space, lines = _space(arguments), console.given_file(arguments.codes, "codes")
-    draw = {"temperature": arguments.temperature, "seed": arguments.seed}
+    draw = {"temperature": arguments.temperature, "top_p": arguments.top_p, "seed": arguments.seed}
     return console.emit(commands.decoded(space, lines, "text", **draw), ["text", "error"], arguments)
 
 

@@ -57,17 +57,19 @@ class SentenceSpace:
         """q(z | x) of each sentence; batch shape ``(sentences,)``, event shape ``(latent,)``."""
         return self.space.encode(self.texts(sentences))
 
-    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
+    def decode(
+        self, z: Tensor, *, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0, beams: int = 1
+    ) -> list[str]:
         """The sentence of each code ``(codes, latent)``."""
-        return self.space.decode(z, temperature=temperature, seed=seed, beams=beams)
+        return self.space.decode(z, temperature=temperature, top_p=top_p, seed=seed, beams=beams)
 
     def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:
         """Codes from the prior, ``(count, latent)``."""
         return self.space.prior_sample(count, seed=seed)
 
-    def sample(self, count: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
+    def sample(self, count: int, *, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0) -> list[str]:
         """Sentences decoded from draws of the prior."""
-        return self.space.sample(count, temperature=temperature, seed=seed)
+        return self.space.sample(count, temperature=temperature, top_p=top_p, seed=seed)
 
     def reconstruct(self, sentences: Sequence[str]) -> list[str]:
         """Posterior mean, one greedy pass."""

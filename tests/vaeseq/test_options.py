@@ -17,3 +17,10 @@ def test_a_temperature_is_finite_and_not_negative(text):
     with pytest.raises(ArgumentTypeError, match="0 or above"):
         options.not_negative(text)
     assert options.not_negative("0.5") == 0.5
+
+
+@pytest.mark.parametrize("text", ["", "x", "0", "-0.5", "1.01", "nan", "inf"])
+def test_a_share_is_above_0_and_at_most_1(text):
+    with pytest.raises(ArgumentTypeError, match="at most 1"):
+        options.share(text)
+    assert options.share("1") == 1

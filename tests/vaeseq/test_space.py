@@ -114,6 +114,12 @@ def test_double_precision_codes_that_single_cannot_hold_are_an_input_error() -> 
         SPACE.decode(torch.full((1, LATENT), 1e200, dtype=torch.float64))
 
 
+@pytest.mark.parametrize("top_p", [0.0, -1.0, 1.5, math.nan])
+def test_a_nucleus_that_is_none_is_an_input_error(top_p: float) -> None:
+    with pytest.raises(InputError, match="top_p"):
+        SPACE.decode(_codes(1), temperature=1.0, top_p=top_p)
+
+
 @pytest.mark.parametrize("temperature", [-1.0, math.nan])
 def test_a_temperature_that_is_none_is_an_input_error(temperature: float) -> None:
     with pytest.raises(InputError, match="temperature"):
