@@ -22,7 +22,7 @@ from vaeseq.objectives import ObjectiveConfig
 from vaeseq.training import TrainConfig, TrainState, fit
 
 BATCH, MOLECULES, HELD_OUT, ROUNDS = 512, 200_000, 2_000, 7
-STEADY = {"steps": 10**9, "warmup": 1e-7, "evaluate_every": 10**9, "evaluate_rows": HELD_OUT, "learning_rate": 1e-3}
+STEADY = {"steps": 10**9, "warmup": 0.0, "evaluate_every": 10**9, "evaluate_rows": HELD_OUT, "learning_rate": 1e-3}
 SIZES = {  # embedding, encoder (each direction), decoder, latent
     "base": (64, 256, 512, 64),
     "small": (64, 128, 256, 32),
