@@ -15,6 +15,7 @@ from pipelines.params import ModelParams, MoleculeParams, SentenceParams, TrainP
 from pipelines.progress import progress
 from pipelines.resume import locked, work_folder
 from pipelines.stage import run
+from pipelines.team import joined, spread
 from pipelines.tracking import Live
 from vaeseq import checkpoint, training
 from vaeseq.checkpoint import Checkpoint
@@ -27,29 +28,37 @@ from vaeseq.tokenizer import Tokenizer
 from vaeseq.training import Record, TrainConfig, TrainState, fit, held_out_rows
 
 SAVE_SECONDS = 30
+STATE = "state.safetensors"
 Config = TypeVar("Config", ObjectiveConfig, TrainConfig)
 
 
 def main(domain: str) -> None:
     """Write ``models/<domain>/``, ``reports/<domain>/train.json`` and the history."""
-    params = getattr(load_params(), domain)
-    prepared, report = Path("data/prepared", domain), Path("reports", domain)
-    corpus, tokenizer = Corpus.load(prepared), Tokenizer.load(prepared / "tokenizer.json")
-    torch.manual_seed(params.train.seed)
-    config = _config(params.model, tokenizer.size)
-    vae = SequenceVAE.build(config).to(device_of())
-    aim, pace = _part(ObjectiveConfig, params.train), _part(TrainConfig, params.train)
-    state = TrainState(vae, pace, aim, seed=params.train.seed)
-    with locked(_work(domain, params, prepared)) as work:
-        saved = work / "state.safetensors"
-        _train(state, corpus, saved, report / "train" / "history.csv", Live(domain, "train"))
-        vae.load_state_dict(state.best)
-        metrics = _metrics(state, corpus)
-        summary = json.loads((prepared / "summary.json").read_text(encoding="utf-8"))
-        stored = Checkpoint(vae, config, tokenizer, _described(domain, summary, corpus))
-        checkpoint.save(Path("models", domain), stored, card=_card(domain, params, summary, prepared, metrics))
-        (report / "train.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-        saved.unlink()  # done: where DVC runs the stage again, it shall train again
+    spread()
+    params, prepared = getattr(load_params(), domain), Path("data/prepared", domain)
+    with joined() as leads:
+        corpus, tokenizer = Corpus.load(prepared), Tokenizer.load(prepared / "tokenizer.json")
+        torch.manual_seed(params.train.seed)
+        config = _config(params.model, tokenizer.size)
+        vae = SequenceVAE.build(config).to(device_of())
+        aim, pace = _part(ObjectiveConfig, params.train), _part(TrainConfig, params.train)
+        state = TrainState(vae, pace, aim, seed=params.train.seed)
+        work = _work(domain, params, prepared)
+        if not leads:
+            _resume(state, work / STATE)
+            for _ in fit(state, corpus):
+                pass
+            return
+        with locked(work):
+            report = Path("reports", domain)
+            _train(state, corpus, work / STATE, report / "train" / "history.csv", Live(domain, "train"))
+            vae.load_state_dict(state.best)
+            metrics = _metrics(state, corpus)
+            summary = json.loads((prepared / "summary.json").read_text(encoding="utf-8"))
+            stored = Checkpoint(vae, config, tokenizer, _described(domain, summary, corpus))
+            checkpoint.save(Path("models", domain), stored, card=_card(domain, params, summary, prepared, metrics))
+            (report / "train.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+            (work / STATE).unlink()  # done: where DVC runs the stage again, it shall train again
 
 
 def _config(sizes: ModelParams, vocabulary: int) -> VAEConfig:
@@ -71,10 +80,14 @@ def _work(domain: str, params: MoleculeParams | SentenceParams, prepared: Path) 
     return work_folder(f"train-{domain}", sections, prepared / "tokens.safetensors", prepared / "tokenizer.json", *code)
 
 
-def _train(state: TrainState, corpus: Corpus, saved: Path, history: Path, mirror: Live) -> None:
+def _resume(state: TrainState, saved: Path) -> None:
     if saved.exists():
         state.load(saved)
         print(f"resumed at step {state.step:,}", file=sys.stderr)
+
+
+def _train(state: TrainState, corpus: Corpus, saved: Path, history: Path, mirror: Live) -> None:
+    _resume(state, saved)
     history.parent.mkdir(parents=True, exist_ok=True)
     _write_history(history, state.history)
     done, written = state.step, time.monotonic()

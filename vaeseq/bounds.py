@@ -51,6 +51,7 @@ def elbo(
     batch: Batch,
     *,
     generator: torch.Generator | None = None,
+    noise: Tensor | None = None,
     visible: Tensor | None = None,
     astray: Callable[[Tensor], Tensor] | None = None,
 ) -> Bound:
@@ -60,6 +61,7 @@ def elbo(
         vae: The model.
         batch: Rows to bound.
         generator: Source of the posterior noise, on the batch's device.
+        noise: Standard normal numbers ``(batch, latent)`` to take instead.
         visible: Symbols that the decoder may read (word dropout), see ``SequenceLikelihood.symbol_log_prob``.
         astray: From the codes to those that the decoder gets instead, same shape. The reconstruction is then
             theirs, and the sum no bound on log p(x).
@@ -68,7 +70,10 @@ def elbo(
         Kingma and Welling (2014), eq. 7 and appendix B, https://arxiv.org/abs/1312.6114
     """
     posterior = vae.encoder(batch.tokens, batch.observed)
-    z = _reparametrised(posterior.mean, posterior.stddev, generator)
+    if noise is None:
+        z = _reparametrised(posterior.mean, posterior.stddev, generator)
+    else:
+        z = posterior.mean + posterior.stddev * noise
     if astray:
         z = astray(z)
     by_dimension = kl_divergence(posterior.base_dist, vae.prior().base_dist)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vaeseq.bounds import Bound
+from vaeseq.team import Team
 
 if TYPE_CHECKING:
     from vaeseq.training import TrainState
@@ -41,9 +42,11 @@ class Window:
     Attributes:
         broken: 1 from the first step on whose loss or gradient is not finite, else 0.
         symbols: Symbols read.
+        team: The processes that train.
     """
 
-    def __init__(self, state: "TrainState") -> None:
+    def __init__(self, state: "TrainState", team: Team) -> None:
+        self.team = team
         self.losses: list[Tensor] = []
         self.norms: list[Tensor] = []
         self.bounds: list[Bound] = []
@@ -58,7 +61,7 @@ class Window:
         self.broken = torch.maximum(self.broken, (~(loss + norm).isfinite()).float())
 
     def record(self, state: "TrainState", epoch: float) -> Record:
-        """Means over the steps.
+        """Means over the steps, of all processes.
 
         Raises:
             FloatingPointError: One of them was broken; the state is then as it was before that step, but for its
@@ -74,14 +77,18 @@ class Window:
             )
         seconds = time.monotonic() - self.started
         bound = Bound.joined(self.bounds)
+        sums = torch.stack(
+            [bound.elbo.sum(), bound.reconstruction.sum(), bound.kl.sum(), bound.kl.new_ones(len(bound.kl)).sum()]
+        )
+        elbo, reconstruction, kl, rows = self.team.total(sums).tolist()
         return Record(
             state.step,
             epoch,
             state.seconds + seconds,
             "train",
-            elbo=float(bound.elbo.mean()),
-            reconstruction=float(bound.reconstruction.mean()),
-            kl=float(bound.kl.mean()),
+            elbo=elbo / rows,
+            reconstruction=reconstruction / rows,
+            kl=kl / rows,
             loss=sum(losses) / len(losses),
             beta=float(state.beta),
             learning_rate=state.learning_rate,

@@ -24,6 +24,7 @@ from vaeseq.bounds import Bound, elbo
 from vaeseq.corpus import Batch
 from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
+from vaeseq.team import Noise
 
 FALL = 0.8  # share of the steps in which the rate falls from its start
 
@@ -128,38 +129,44 @@ class RateController:
 
 
 def objective(
-    vae: SequenceVAE, batch: Batch, config: ObjectiveConfig, *, beta: float | Tensor, generator: torch.Generator | None
+    vae: SequenceVAE, batch: Batch, config: ObjectiveConfig, *, beta: float | Tensor, noise: Noise
 ) -> tuple[Tensor, Bound]:
     """The loss of a batch, and the bound it came from.
 
     ``loss = mean(reconstruction) + beta sum_j max(mean(kl_j), free_bits)``, nats per sequence, and the mean
     ``-log p(x)`` of the rows that teach the language model, which shares the embedding and the clipping of the
-    gradient with the rest.
+    gradient with the rest. Where several processes have a share of the batch each, the mean of their losses is that of
+    the whole batch, and so is the mean of their gradients.
 
     Args:
         vae: The model.
-        batch: Rows to learn from.
+        batch: Rows to learn from, of this process.
         config: Free bits, word dropout, code noise and the language model's share.
         beta: Weight of the KL at this step.
-        generator: Source of the posterior noise, of word dropout, of code noise and of the language model's rows, on
-            the batch's device.
+        noise: Source of the posterior noise, of word dropout, of code noise and of the language model's rows, on the
+            batch's device.
     """
+    device, count = batch.tokens.device, noise.rows / noise.team.size
     visible = None
     if config.word_dropout > 0:
-        chance = torch.rand(batch.tokens.shape, generator=generator, device=batch.tokens.device)
-        visible = chance >= config.word_dropout
-    astray = partial(turned, share=config.code_noise, generator=generator) if config.code_noise > 0 else None
-    bound = elbo(vae, batch, generator=generator, visible=visible, astray=astray)
-    kl = bound.kl_by_dimension.mean(dim=0).clamp(min=config.free_bits).sum()
-    loss = bound.reconstruction.mean() + beta * kl
+        visible = noise.uniform(batch.tokens.shape[1], device=device) >= config.word_dropout
+    astray = partial(turned, share=config.code_noise, noise=noise) if config.code_noise > 0 else None
+    drawn = noise.normal(*vae.prior().event_shape, device=device)
+    bound = elbo(vae, batch, noise=drawn, visible=visible, astray=astray)
+    kl = bound.kl_by_dimension.sum(dim=0) / count
+    if config.free_bits > 0:
+        kl = torch.where(noise.team.mean(kl) > config.free_bits, kl, config.free_bits)
+    loss = bound.reconstruction.sum() / count + beta * kl.sum()
     if vae.language:
-        order = torch.randperm(len(batch.tokens), generator=generator, device=batch.tokens.device)
-        taught = batch.tokens[order[: math.ceil(config.language_share * len(order))]]
-        loss = loss - vae.language(len(taught)).log_prob(taught).mean()
+        rows, total = noise.some(config.language_share, device=device)
+        # A process without such a row reads one for nothing: each has to have a gradient for each weight.
+        taught = batch.tokens[rows] if len(rows) else batch.tokens[:1]
+        told = vae.language(len(taught)).log_prob(taught).sum()
+        loss = loss - told * (noise.team.size / total if len(rows) else 0.0)
     return loss, bound
 
 
-def turned(z: Tensor, *, share: float, generator: torch.Generator | None) -> Tensor:
+def turned(z: Tensor, *, share: float, noise: Noise) -> Tensor:
     """Codes of which a share is turned towards draws of the prior by up to 60 degrees.
 
     ``cos(a) z + sin(a) e`` with e from N(0, I) and a uniform. Between the codes of two rows the decoder meets what it
@@ -168,9 +175,8 @@ def turned(z: Tensor, *, share: float, generator: torch.Generator | None) -> Ten
     Args:
         z: Codes ``(batch, latent)``.
         share: Chance of each row to be turned.
-        generator: Source of the noise, on the device of ``z``.
+        noise: Source of the noise.
     """
-    chance, angle = torch.rand((2, len(z), 1), generator=generator, device=z.device)
+    chance, angle = noise.uniform(2, device=z.device).split(1, dim=1)
     angle = angle * (math.pi / 3) * (chance < share)
-    noise = torch.randn(z.shape, generator=generator, device=z.device)
-    return torch.cos(angle) * z + torch.sin(angle) * noise
+    return torch.cos(angle) * z + torch.sin(angle) * noise.normal(z.shape[1], device=z.device)

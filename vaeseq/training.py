@@ -15,8 +15,10 @@ import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
+from vaeseq.bounds import Bound
 from vaeseq.corpus import Batch, Corpus, choose
 from vaeseq.device import Precision, autocast, keep_freed_memory
 from vaeseq.diagnostics import Summary, summarise
@@ -24,6 +26,7 @@ from vaeseq.errors import InputError
 from vaeseq.history import Record, Window
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig, RateController, annealed, objective, rate_at
+from vaeseq.team import Noise, Team
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,9 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterator[list[Record]]:
     """Train until ``state.train.steps``, yielding the records of training and of held-out rows as they come.
 
-    The state is whole whenever the generator is suspended: the caller may save it and stop.
+    The state is whole whenever the generator is suspended: the caller may save it and stop. Where ``torch.distributed``
+    is started, its processes share each batch: all begin with the weights of the first, and the first alone looks at
+    held-out rows and has a best state. Dropout apart, which each draws for itself, they do what one process would.
 
     Raises:
         InputError: There are no rows to train on or to look at.
@@ -164,20 +169,23 @@ def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterato
     if not len(rows) or not len(held_out):
         raise InputError(f"training needs train and valid rows, got {len(rows)} and {len(held_out)}; use more data")
     keep_freed_memory()
-    window = Window(state)
+    team = Team.here()
+    learner = _Learner(state.vae, state.aim)
+    learn = DistributedDataParallel(learner) if team.size > 1 else learner
+    window = Window(state, team)
     for batch_rows, epoch in _batches(corpus, rows, state):
         window.symbols += int(corpus.lengths[batch_rows].sum())
-        _train_step(state, corpus.batch(batch_rows, state.device), window)
+        _train_step(state, learn, corpus.batch(batch_rows, state.device), window)
         look = state.step == state.train.steps or state.step % state.train.evaluate_every == 0
         if not look and state.step % record_every:
             continue
         records = [window.record(state, epoch)]
         state.seconds = records[0].seconds
-        if look:
+        if look and team.rank == 0:
             records.append(_look(state, corpus, held_out, epoch))
         state.history += records
         yield records
-        window = Window(state)
+        window = Window(state, team)
 
 
 def held_out_rows(state: TrainState, corpus: Corpus) -> np.ndarray:
@@ -197,28 +205,45 @@ def _batches(corpus: Corpus, rows: np.ndarray, state: TrainState) -> Iterator[tu
         first, epoch = first + len(batches), epoch + 1
 
 
-def _train_step(state: TrainState, batch: Batch, window: Window) -> None:
+class _Learner(nn.Module):
+    """The objective as a module, which is what ``DistributedDataParallel`` needs to see."""
+
+    def __init__(self, vae: SequenceVAE, aim: ObjectiveConfig) -> None:
+        super().__init__()
+        self.vae, self.aim = vae, aim
+
+    def forward(self, batch: Batch, beta: float | Tensor, noise: Noise) -> tuple[Tensor, Bound]:
+        """As ``objective``."""
+        return objective(self.vae, batch, self.aim, beta=beta, noise=noise)
+
+
+def _train_step(state: TrainState, learn: nn.Module, batch: Batch, window: Window) -> None:
     """One step; nothing in it waits for the device.
 
     From the first loss or gradient on that is not finite, no step of the window changes a weight.
     """
     seed = int(np.random.SeedSequence([state.seed, state.step]).generate_state(1, np.uint64)[0] >> 1)
-    torch.manual_seed(seed)  # dropout draws from the global generator
-    generator = torch.Generator(state.device).manual_seed(seed)
+    torch.manual_seed(seed + window.team.rank)  # dropout draws from the global generator
+    # A batch of fewer rows than processes is for all of them: the mean of equal gradients is what each has.
+    team = window.team if len(batch.row) >= window.team.size else Team()
+    noise = Noise(torch.Generator(state.device).manual_seed(seed), len(batch.row), team)
+    batch = Batch(*map(team.share, (batch.tokens, batch.observed, batch.row)))
     state.vae.train()
     for group in state.optimizer.param_groups:
         group["lr"] = state.learning_rate
     with autocast(state.device, state.train.precision):
-        loss, bound = objective(state.vae, batch, state.aim, beta=state.beta, generator=generator)
+        loss, bound = learn(batch, state.beta, noise)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(state.vae.parameters(), state.train.clip)
-    window.add(loss.detach(), norm, bound.detach())
+    bound = bound.detach()
+    loss, kl = window.team.mean(torch.stack([loss.detach(), bound.kl.sum() * team.size / noise.rows]))
+    window.add(loss, norm, bound)
     # As torch.amp.GradScaler tells the fused optimizer to let a step be.
     state.optimizer.found_inf = window.broken
     state.optimizer.step()
     if state.controller:
-        state.controller.observe(bound.kl.detach().mean())
+        state.controller.observe(kl)
     state.step += 1
 
 

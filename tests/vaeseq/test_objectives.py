@@ -15,6 +15,7 @@ from vaeseq.corpus import Batch, batch_of
 from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE, StandardNormalPrior
 from vaeseq.objectives import ObjectiveConfig, annealed, objective, turned
+from vaeseq.team import Noise
 from vaeseq.tokenizer import BOS, EOS
 
 ROWS = [[BOS, 5, 6, 7, EOS], [BOS, EOS], [BOS, 7, 7, 7, 7, 5, EOS], [BOS, 6, EOS]]
@@ -57,6 +58,10 @@ def _seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def _noise(seed: int = 0, rows: int = len(ROWS)) -> Noise:
+    return Noise(_seeded(seed), rows)
+
+
 @pytest.mark.parametrize(
     ("beta", "free_bits", "expected"),
     [
@@ -69,7 +74,7 @@ def _seeded(seed: int = 0) -> torch.Generator:
     ],
 )
 def test_the_loss_is_what_a_hand_computes(beta: float, free_bits: float, expected: float) -> None:
-    loss, _ = objective(_table(), batch_of(ROWS), ObjectiveConfig(free_bits=free_bits), beta=beta, generator=_seeded())
+    loss, _ = objective(_table(), batch_of(ROWS), ObjectiveConfig(free_bits=free_bits), beta=beta, noise=_noise())
     assert_close(loss, torch.tensor(expected))
 
 
@@ -80,7 +85,7 @@ def test_the_gradient_is_what_a_hand_computes(beta: float, free_bits: float) -> 
     vae = _table()
     with torch.no_grad():
         vae.encoder.stddev[:, 1] = 2.0
-    loss, _ = objective(vae, batch_of(ROWS), ObjectiveConfig(free_bits=free_bits), beta=beta, generator=_seeded())
+    loss, _ = objective(vae, batch_of(ROWS), ObjectiveConfig(free_bits=free_bits), beta=beta, noise=_noise())
     loss.backward()
     paid = torch.tensor([free_bits == 0.0, True, free_bits == 0.0]).float()
     mean, stddev = vae.encoder.mean.detach(), vae.encoder.stddev.detach()
@@ -93,7 +98,7 @@ def test_free_bits_are_of_the_mean_over_rows_not_of_each_row() -> None:
     mean = torch.zeros(4, 1)
     mean[0] = 2.0
     vae = SequenceVAE(Posterior(mean, torch.ones(4, 1)), Deaf(), StandardNormalPrior(1))
-    loss, _ = objective(vae, batch_of(ROWS), ObjectiveConfig(free_bits=0.6), beta=1.0, generator=_seeded())
+    loss, _ = objective(vae, batch_of(ROWS), ObjectiveConfig(free_bits=0.6), beta=1.0, noise=_noise())
     assert_close(loss, torch.tensor(4.0 + 0.6))
 
 
@@ -101,7 +106,7 @@ def test_free_bits_are_of_the_mean_over_rows_not_of_each_row() -> None:
 @pytest.mark.parametrize("free_bits", [0.0, 5.0])
 def test_weights_never_enter_the_bound(beta: float, free_bits: float, build_vae: Callable[..., SequenceVAE]) -> None:
     vae, batch = build_vae(), batch_of(ROWS)
-    _, weighed = objective(vae, batch, ObjectiveConfig(free_bits=free_bits), beta=beta, generator=_seeded())
+    _, weighed = objective(vae, batch, ObjectiveConfig(free_bits=free_bits), beta=beta, noise=_noise())
     plain = elbo(vae, batch, generator=_seeded())
     assert weighed.elbo.equal(plain.elbo)
     assert weighed.kl.equal(plain.kl)
@@ -110,7 +115,7 @@ def test_weights_never_enter_the_bound(beta: float, free_bits: float, build_vae:
 
 def test_the_plain_objective_is_the_negative_bound_and_its_gradient(build_vae: Callable[..., SequenceVAE]) -> None:
     vae, batch = build_vae(), batch_of(ROWS)
-    loss, _ = objective(vae, batch, ObjectiveConfig(), beta=1.0, generator=_seeded())
+    loss, _ = objective(vae, batch, ObjectiveConfig(), beta=1.0, noise=_noise())
     loss.backward()
     gradients = {name: parameter.grad.clone() for name, parameter in vae.named_parameters()}
     vae.zero_grad()
@@ -125,7 +130,7 @@ def test_the_plain_objective_is_the_negative_bound_and_its_gradient(build_vae: C
 def test_word_dropout_hides_its_share_of_the_symbols(share: float) -> None:
     vae = SequenceVAE(Posterior(torch.zeros(4, 1), torch.ones(4, 1)), Deaf(), StandardNormalPrior(1))
     batch = batch_of([[BOS, *[5] * 2_500, EOS]] * 4)
-    objective(vae, batch, ObjectiveConfig(word_dropout=share), beta=1.0, generator=_seeded())
+    objective(vae, batch, ObjectiveConfig(word_dropout=share), beta=1.0, noise=_noise())
     hidden = 1 - vae.decoder.visible.float().mean().item()
     assert vae.decoder.visible.shape == batch.tokens.shape
     assert abs(hidden - share) <= 5 * math.sqrt(share * (1 - share) / batch.tokens.numel())
@@ -133,13 +138,13 @@ def test_word_dropout_hides_its_share_of_the_symbols(share: float) -> None:
 
 def test_without_word_dropout_all_is_seen() -> None:
     vae = _table()
-    objective(vae, batch_of(ROWS), ObjectiveConfig(word_dropout=0.0), beta=1.0, generator=_seeded())
+    objective(vae, batch_of(ROWS), ObjectiveConfig(word_dropout=0.0), beta=1.0, noise=_noise())
     assert vae.decoder.visible is None or vae.decoder.visible.all()
 
 
 def test_the_generator_decides_what_is_dropped(build_vae: Callable[..., SequenceVAE]) -> None:
     vae, batch, config = build_vae(), batch_of(ROWS), ObjectiveConfig(word_dropout=0.5)
-    losses = [objective(vae, batch, config, beta=1.0, generator=_seeded(seed))[0] for seed in (0, 0, 1)]
+    losses = [objective(vae, batch, config, beta=1.0, noise=_noise(seed))[0] for seed in (0, 0, 1)]
     assert losses[0].equal(losses[1])
     assert not losses[0].equal(losses[2])
 
@@ -147,8 +152,7 @@ def test_the_generator_decides_what_is_dropped(build_vae: Callable[..., Sequence
 def test_code_noise_changes_what_is_decoded_and_not_the_kl(build_vae: Callable[..., SequenceVAE]) -> None:
     vae, batch = build_vae(), batch_of(ROWS)
     plain, noisy = (
-        objective(vae, batch, ObjectiveConfig(code_noise=share), beta=1.0, generator=_seeded())[1]
-        for share in (0.0, 0.99)
+        objective(vae, batch, ObjectiveConfig(code_noise=share), beta=1.0, noise=_noise())[1] for share in (0.0, 0.99)
     )
     assert noisy.kl.equal(plain.kl)
     assert (noisy.reconstruction != plain.reconstruction).all()
@@ -159,7 +163,7 @@ def test_the_language_model_learns_beside_the_rest_and_leaves_it_alone(
     share: float, build_vae: Callable[..., SequenceVAE]
 ) -> None:
     vae, batch, config = build_vae(language=True), batch_of(ROWS), ObjectiveConfig(language_share=share)
-    loss, bound = objective(vae, batch, config, beta=1.0, generator=_seeded())
+    loss, bound = objective(vae, batch, config, beta=1.0, noise=_noise())
     nats = -vae.language(len(ROWS)).log_prob(batch.tokens)
     chosen = itertools.combinations(nats.tolist(), math.ceil(share * len(ROWS)))
     own = (loss + bound.elbo.mean()).item()
@@ -167,7 +171,7 @@ def test_the_language_model_learns_beside_the_rest_and_leaves_it_alone(
     loss.backward()
     alone = build_vae(language=True)
     alone.language = None
-    objective(alone, batch, config, beta=1.0, generator=_seeded())[0].backward()
+    objective(alone, batch, config, beta=1.0, noise=_noise())[0].backward()
     for name, parameter in alone.named_parameters():
         if name != "encoder.embedding.weight":  # the one that all parts share
             assert parameter.grad.equal(vae.get_parameter(name).grad)
@@ -182,7 +186,8 @@ def test_the_loss_is_a_mean_over_rows(build_vae: Callable[..., SequenceVAE]) -> 
         vae = SequenceVAE(
             Posterior(table, torch.full_like(table, 1e-3)), build_vae(latent=1).decoder, StandardNormalPrior(1)
         )
-        losses.append(objective(vae, batch, ObjectiveConfig(), beta=1.0, generator=_seeded())[0])
+        noise = _noise(rows=len(batch.row))
+        losses.append(objective(vae, batch, ObjectiveConfig(), beta=1.0, noise=noise)[0])
     assert_close(losses[0], losses[1], rtol=1e-3, atol=1e-3)
 
 
@@ -249,7 +254,7 @@ def test_settings_out_of_range_are_input_errors(wrong: dict[str, object]) -> Non
 
 def test_a_share_of_the_codes_is_turned_by_at_most_60_degrees_and_keeps_the_scale() -> None:
     z = torch.randn(4_000, 64, generator=torch.Generator().manual_seed(0))
-    found = turned(z, share=0.25, generator=torch.Generator().manual_seed(1))
+    found = turned(z, share=0.25, noise=Noise(_seeded(1), len(z)))
     moved = (found != z).any(dim=1)
     assert moved.float().mean() == pytest.approx(0.25, abs=0.02)
     cosine = torch.cosine_similarity(found, z)
@@ -262,5 +267,5 @@ def test_a_share_of_the_codes_is_turned_by_at_most_60_degrees_and_keeps_the_scal
 def test_observed_symbols_of_a_batch_reach_the_encoder(build_vae: Callable[..., SequenceVAE]) -> None:
     vae, batch = build_vae(), batch_of(ROWS)
     hidden = Batch(batch.tokens, torch.zeros_like(batch.observed), batch.row)
-    losses = [objective(vae, rows, ObjectiveConfig(), beta=1.0, generator=_seeded())[1].kl for rows in (batch, hidden)]
+    losses = [objective(vae, rows, ObjectiveConfig(), beta=1.0, noise=_noise())[1].kl for rows in (batch, hidden)]
     assert (losses[0] - losses[1]).abs().max() > 1e-4

@@ -1,0 +1,124 @@
+import json
+import multiprocessing
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import distributed
+from torch.testing import assert_close
+
+from vaeseq.corpus import Corpus
+from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.objectives import ObjectiveConfig
+from vaeseq.team import Noise, Team
+from vaeseq.training import TrainConfig, TrainState, fit
+
+VOCABULARY, STEPS = 12, 12
+# Sums in another order differ in the last digits of single precision; Adam divides by what may be small.
+TOLERANCE = {"rtol": 2e-3, "atol": 2e-3}
+AIMS = {
+    "rate": ObjectiveConfig(rate=2.0, code_noise=0.3, language_share=0.4),
+    "free bits": ObjectiveConfig(free_bits=0.2, word_dropout=0.3),
+}
+
+
+def _state(aim: ObjectiveConfig, rank: int = 0) -> TrainState:
+    # Only the first process has the right weights; the others get them from it.
+    torch.manual_seed(rank)
+    config = VAEConfig(
+        VOCABULARY, 4, 6, EncoderConfig(hidden=10), DecoderConfig(hidden=10), language=DecoderConfig(hidden=10)
+    )
+    train = TrainConfig(
+        steps=STEPS, batch_size=6, learning_rate=5e-3, precision="float32", evaluate_every=6, evaluate_rows=8
+    )
+    return TrainState(SequenceVAE.build(config), train, aim, seed=3)
+
+
+def _run(state: TrainState, folder: Path, until: int) -> list[dict[str, Any]]:
+    records = [asdict(record) for records in _until(state, Corpus.load(folder), until) for record in records]
+    return [{k: v for k, v in record.items() if "second" not in k} for record in records]
+
+
+def _until(state: TrainState, corpus: Corpus, until: int) -> Any:
+    for records in fit(state, corpus, record_every=1):
+        yield records
+        if state.step >= until:
+            return
+
+
+def _process(rank: int, size: int, folder: Path, aim: str, until: int) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meeting-{size}-{until}", rank=rank, world_size=size
+    )
+    state, saved = _state(AIMS[aim], rank), folder / "state"
+    if saved.exists():
+        state.load(saved)
+    records = _run(state, folder, until)
+    distributed.barrier()
+    if rank == 0:
+        state.save(saved)
+        (folder / "records.json").write_text(json.dumps(records))
+    distributed.destroy_process_group()
+
+
+def _together(size: int, folder: Path, aim: str, until: int = STEPS) -> list[dict[str, Any]]:
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_process, args=(rank, size, folder, aim, until)) for rank in range(size)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * size
+    return json.loads((folder / "records.json").read_text())
+
+
+def _assert_alike(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> None:
+    assert len(one) == len(other)
+    for a, b in zip(one, other, strict=True):
+        assert a.keys() == b.keys()
+        for name, value in a.items():
+            assert value == b[name] or value == pytest.approx(b[name], rel=2e-3, abs=2e-3), (a["step"], name)
+
+
+@pytest.mark.parametrize("aim", AIMS)
+def test_two_processes_train_as_one(aim: str, build_corpus: Callable[..., Corpus], tmp_path: Path) -> None:
+    build_corpus(train=20, valid=8, vocabulary=VOCABULARY)
+    alone = _state(AIMS[aim])
+    expected = _run(alone, tmp_path, STEPS)
+    _assert_alike(_together(2, tmp_path, aim), expected)
+    shared = _state(AIMS[aim])
+    shared.load(tmp_path / "state")
+    for name, value in alone.vae.state_dict().items():
+        assert_close(shared.vae.state_dict()[name], value, **TOLERANCE)
+    assert shared.best_step == alone.best_step
+
+
+def test_a_run_goes_on_with_another_number_of_processes(build_corpus: Callable[..., Corpus], tmp_path: Path) -> None:
+    build_corpus(train=20, valid=8, vocabulary=VOCABULARY)
+    expected = _run(_state(AIMS["rate"]), tmp_path, STEPS)
+    pieces = _together(2, tmp_path, "rate", 4) + _together(3, tmp_path, "rate", 8)
+    alone = _state(AIMS["rate"])
+    alone.load(tmp_path / "state")
+    _assert_alike(pieces + _run(alone, tmp_path, STEPS), expected)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_the_numbers_of_a_row_do_not_depend_on_who_has_it(size: int) -> None:
+    def noise(team: Team) -> Noise:
+        return Noise(torch.Generator().manual_seed(0), 7, team)
+
+    cpu = torch.device("cpu")
+    for draw in (lambda n: n.normal(2, device=cpu), lambda n: n.uniform(3, device=cpu)):
+        whole = draw(noise(Team()))
+        for rank in range(size):
+            assert draw(noise(Team(rank, size))).equal(whole[rank::size])
+    chosen, total = noise(Team()).some(0.5, device=cpu)
+    assert len(chosen) == total == 4
+    parts = [noise(Team(rank, size)).some(0.5, device=cpu) for rank in range(size)]
+    assert {count for _, count in parts} == {4}
+    found = [rank + size * int(row) for rank, (rows, _) in enumerate(parts) for row in rows]
+    assert sorted(found) == sorted(chosen.tolist())
