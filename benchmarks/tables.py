@@ -153,8 +153,9 @@ def at(figures: dict[str, Any], place: str) -> Any:  # noqa: ANN401 - any JSON
 
 
 def shown(value: float) -> str:
-    """Three significant digits, or all of a whole number."""
-    return f"{value:,.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.3g}"
+    """Three significant digits, or all of a whole number or one above a thousand."""
+    whole = float(value).is_integer() and abs(value) > 1
+    return f"{value:,.0f}" if whole or abs(value) >= 1_000 else f"{value:.3g}"
 
 
 def main() -> None:

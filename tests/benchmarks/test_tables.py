@@ -26,7 +26,8 @@ def test_a_table_shows_the_figures_of_its_file(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(200, "200"), (1.0, "1"), (0.98765, "0.988"), (-45.67, "-45.7"), (30.0, "30")]
+    ("value", "text"),
+    [(200, "200"), (1.0, "1"), (0.98765, "0.988"), (-45.67, "-45.7"), (30.0, "30"), (1734.08, "1,734")],
 )
 def test_three_digits_are_shown(value: float, text: str) -> None:
     assert tables.shown(value) == text
