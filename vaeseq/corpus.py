@@ -53,11 +53,15 @@ def batch_of(sequences: Sequence[Sequence[int]]) -> Batch:
 
 def write_tokens(path: Path, sequences: Iterable[Sequence[int]], split: Sequence[int], weight: Sequence[float]) -> None:
     """Write ``tokens.safetensors``; ``split`` indexes ``SPLITS``."""
-    arrays = [np.asarray(ids, dtype=np.uint16) for ids in sequences]
-    offsets = np.cumsum([0, *map(len, arrays)], dtype=np.int64)
-    if not len(arrays) == len(split) == len(weight):
-        raise ValueError(f"rows, split and weight must be as many, got {len(arrays)}, {len(split)} and {len(weight)}")
-    flat = np.concatenate(arrays) if arrays else np.empty(0, np.uint16)
+    ids, lengths = bytearray(), [0]
+    for sequence in sequences:
+        ids += np.asarray(sequence, dtype=np.uint16).tobytes()
+        lengths.append(len(sequence))
+    if not len(lengths) - 1 == len(split) == len(weight):
+        raise ValueError(
+            f"rows, split and weight must be as many, got {len(lengths) - 1}, {len(split)} and {len(weight)}"
+        )
+    flat, offsets = np.frombuffer(ids, np.uint16), np.cumsum(lengths, dtype=np.int64)
     if flat.max(initial=0) < 256:  # symbols of molecules
         flat = flat.astype(np.uint8)
     table = {"tokens": flat, "offsets": offsets, "split": np.asarray(split, np.uint8)}
