@@ -5,7 +5,6 @@ hand. Ours is trained for a minute and a half before, so that its molecules are 
 strings all is counted. MOSES' sampler takes a hundred steps whatever it is trained to.
 """
 
-import argparse
 import functools
 import statistics
 import time
@@ -66,9 +65,7 @@ def of_moses(repository: Path, count: int) -> Iterator[float]:
 
 def main() -> None:
     """Write ``benchmarks/results/speed_decoding_<device>.json``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--moses", type=Path, metavar="FOLDER", help="a copy of MOSES' repository")
-    repository = parser.parse_args().moses
+    repository = moses.repository(__doc__)
     device = device_of()
     count = 30_000 if device.type == "cuda" else 4_096
     contenders: dict[str, rounds.Contender] = {

@@ -4,6 +4,7 @@ References:
     Polykovskiy et al. (2020), Molecular Sets, https://arxiv.org/abs/1811.12823
 """
 
+import argparse
 import functools
 import sys
 import types
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 
 TRAIN = 1_584_663  # molecules
 SEED = 0
+
+
+def repository(description: str | None) -> Path | None:
+    """The copy of MOSES' repository that the command line names, if it does."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--moses", type=Path, metavar="FOLDER", help="a copy of MOSES' repository")
+    return parser.parse_args().moses
 
 
 @functools.cache

@@ -4,7 +4,6 @@ Run as ``python -m benchmarks.training``, with ``--moses FOLDER`` where a copy o
 hand. All take batches of 512, as MOSES does; each runs in a process of its own, a round of each after the other.
 """
 
-import argparse
 import functools
 import itertools
 from collections.abc import Iterator
@@ -79,9 +78,7 @@ def precision(device: torch.device) -> torch.dtype:
 
 def main() -> None:
     """Write ``benchmarks/results/speed_training_<device>.json``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--moses", type=Path, metavar="FOLDER", help="a copy of MOSES' repository")
-    repository = parser.parse_args().moses
+    repository = moses.repository(__doc__)
     device = device_of()
     more = 20 if device.type == "cuda" else 1
     contenders: dict[str, rounds.Contender] = {

@@ -70,10 +70,7 @@ def elbo(
         Kingma and Welling (2014), eq. 7 and appendix B, https://arxiv.org/abs/1312.6114
     """
     posterior = vae.encoder(batch.tokens, batch.observed)
-    if noise is None:
-        z = _reparametrised(posterior.mean, posterior.stddev, generator)
-    else:
-        z = posterior.mean + posterior.stddev * noise
+    z = posterior.mean + posterior.stddev * (_drawn(posterior.mean, generator) if noise is None else noise)
     if astray:
         z = astray(z)
     by_dimension = kl_divergence(posterior.base_dist, vae.prior().base_dist)
@@ -92,12 +89,12 @@ def iwae(vae: SequenceVAE, batch: Batch, *, samples: int, generator: torch.Gener
     posterior, prior = vae.encoder(batch.tokens, batch.observed), vae.prior()
     log_weights = []
     for _ in range(samples):
-        z = _reparametrised(posterior.mean, posterior.stddev, generator)
+        z = posterior.mean + posterior.stddev * _drawn(posterior.mean, generator)
         log_joint = vae.decoder(z).log_prob(batch.tokens) + prior.log_prob(z)
         log_weights.append(log_joint - posterior.log_prob(z))
     return torch.logsumexp(torch.stack(log_weights), dim=0) - math.log(samples)
 
 
-def _reparametrised(mean: Tensor, stddev: Tensor, generator: torch.Generator | None) -> Tensor:
-    noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
-    return mean + stddev * noise
+def _drawn(mean: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Standard normal numbers, as many as there are means."""
+    return torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)

@@ -17,7 +17,7 @@ from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
 
 BATCH = 256  # texts encoded at once, and beams
-MANY = 8_192  # codes decoded at once: each takes some kilobytes
+SYMBOLS = 2**20  # decoded at once at most: of each code as many as a text may have
 MAX_LENGTH = 100_000
 MOST_BEAMS = 64
 GUIDE = 3.0  # weight of the language model next to the decoder (LOG.md)
@@ -97,7 +97,7 @@ class LatentSpace:
         generator = torch.Generator(self.device).manual_seed(seed)
         texts: list[str] = []
         with autocast(self.device, "auto"):
-            for codes in z.to(self.device).split(MANY if beams == 1 else max(1, BATCH // beams)):
+            for codes in z.to(self.device).split(max(1, SYMBOLS // self.max_length if beams == 1 else BATCH // beams)):
                 likelihood = self.vae.decoder(codes)
                 if beams > 1:
                     guide = self.vae.language(len(codes)) if self.vae.language else None

@@ -4,6 +4,7 @@ Each takes every n-th row of a batch. Random numbers are drawn for the whole bat
 its own whoever has it.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -66,7 +67,7 @@ class Noise:
     def some(self, share: float, *, device: torch.device) -> tuple[Tensor, int]:
         """Which of this process's rows are among a random share of the batch, and how many those are in all."""
         order = torch.randperm(self.rows, generator=self.generator, device=device)
-        chosen = order[: -int(-share * self.rows // 1)]
+        chosen = order[: math.ceil(share * self.rows)]
         if self.team.size == 1:
             return chosen, len(chosen)
         return chosen[chosen % self.team.size == self.team.rank] // self.team.size, len(chosen)

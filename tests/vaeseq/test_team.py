@@ -5,12 +5,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import distributed
 from torch.testing import assert_close
 
-from vaeseq.corpus import Corpus
+from vaeseq import training
+from vaeseq.corpus import Batch, Corpus
 from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.team import Noise, Team
@@ -57,8 +59,22 @@ def _process(rank: int, size: int, folder: Path, aim: str, until: int) -> None:
     state, saved = _state(AIMS[aim], rank), folder / "state"
     if saved.exists():
         state.load(saved)
+    rows, whole = 0, training.objective
+
+    def counted(vae: SequenceVAE, batch: Batch, *arguments: Any, **options: Any) -> Any:
+        nonlocal rows
+        rows += len(batch.row)
+        return whole(vae, batch, *arguments, **options)
+
+    training.objective = counted
     records = _run(state, folder, until)
-    distributed.barrier()
+    # Each began with other weights and took its share of the rows; all have the weights of the first.
+    weights = torch.cat([weight.detach().flatten() for weight in state.vae.parameters()])
+    shared = [torch.empty_like(weights) for _ in range(size)]
+    distributed.all_gather(shared, weights)
+    assert all(other.equal(weights) for other in shared)
+    batches = list(Corpus.load(folder).epoch(np.arange(20), 6, seed=3, epoch=0))
+    assert rows < 0.75 * until * sum(map(len, batches)) / len(batches)
     if rank == 0:
         state.save(saved)
         (folder / "records.json").write_text(json.dumps(records))
