@@ -4,7 +4,6 @@ Nothing is lost on the way: every row of the source is accepted or kept in ``rej
 """
 
 import functools
-import hashlib
 import itertools
 import json
 import sys
@@ -27,7 +26,8 @@ from pipelines.records import (
     sentence_records,
     sentence_split,
 )
-from pipelines.rowtable import RowTable, texts
+from pipelines.rowtable import RowTable, splits, texts
+from pipelines.seen import Seen
 from pipelines.sources import Domain, Raw
 from vaeseq.errors import InputError, Rejected
 from vaeseq.tokenizer import UNK, Tokenizer
@@ -72,7 +72,7 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings) -> dict[str, objec
             for record in records if split == "train" else records[:1]:
                 table.accept(row, record, split)
     assert accepted + table.rejected.total() == sum(taken), "a row was lost"
-    splits = _counts(source, table)
+    counts = _counts(source, table)
     facts = {
         "source": source.name,
         "licence": source.licence,
@@ -83,8 +83,8 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings) -> dict[str, objec
         "rejected": dict(sorted(table.rejected.items())),
         "settings": settings.model_dump(exclude={"workers"}),
         "changed": dict(sorted(changed.items())),
-        "copies": len(table.splits) - accepted,
-        "split": splits,
+        "copies": table.accepted.total() - accepted,
+        "split": counts,
     }
     summary = facts | _cut(out, table, source.domain, settings)
     (out / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -119,44 +119,35 @@ def _survey(raw: Path, source: Raw) -> tuple[list[int], list[str]]:
     return sizes, [name for name in names if name not in labels]
 
 
-def _draw_rows(total: int, wanted: int | None, seed: int) -> list[bool]:
-    """Which rows to take: all, or ``wanted`` at random."""
+def _draw_rows(total: int, wanted: int | None, seed: int) -> bytes:
+    """Which rows to take, a 1 for each: all, or ``wanted`` at random."""
     if wanted is None or wanted >= total:
-        return [True] * total
-    taken = np.zeros(total, dtype=bool)
-    taken[np.random.default_rng(seed).permutation(total)[:wanted]] = True
-    return taken.tolist()
+        return b"\1" * total
+    taken = np.zeros(total, dtype=np.uint8)
+    taken[np.random.default_rng(seed).permutation(total)[:wanted]] = 1
+    return taken.tobytes()
 
 
 def _outcomes(
     raw: Path,
     source: Raw,
     sizes: list[int],
-    taken: list[bool],
+    taken: bytes,
     settings: _Settings,
 ) -> Iterator[tuple[RawRow, list[Record] | Rejected, Split]]:
     """Every row that is taken, in order, with its records or why there are none, and its split."""
     plan = _plan(source, settings)
-    seen: set[bytes] = set()
+    seen = Seen(sum(taken))
     own = {table.split for table in source.tables}
     left = iter(taken)
     for table, size in zip(source.tables, sizes, strict=True):
         found = itertools.compress(rows(raw / table.file, table, source.domain), itertools.islice(left, size))
         for row, result in ordered_map(plan.records, found, workers=settings.workers, preload=plan.preload):
             row = row if row.id or len(sizes) == 1 else row._replace(id=f"{table.member or table.file}:{row.line}")
-            if not isinstance(result, Rejected) and not source.keep_duplicates and _again(result[0], plan.key, seen):
+            if not isinstance(result, Rejected) and not source.keep_duplicates and seen.again(str(result[0][plan.key])):
                 result = Rejected("duplicate")
             split = "train" if isinstance(result, Rejected) else plan.split(result[0])
             yield row, result, _settle(split, table.split, own)
-
-
-def _again(record: Record, key: str, seen: set[bytes]) -> bool:
-    """Whether a record with the same key came before; 16 bytes a row are remembered."""
-    digest = hashlib.blake2b(str(record[key]).encode(), digest_size=16).digest()
-    if digest in seen:
-        return True
-    seen.add(digest)
-    return False
 
 
 def _settle(drawn: Split, given: Split | None, own: Set[Split | None]) -> Split:
@@ -167,13 +158,13 @@ def _settle(drawn: Split, given: Split | None, own: Set[Split | None]) -> Split:
 
 
 def _counts(source: Raw, table: RowTable) -> dict[str, int]:
-    splits = {name: table.splits.count(name) for name in ("train", "valid", "test")}
-    if not all(splits.values()):
+    counts = {name: table.accepted[name] for name in ("train", "valid", "test")}
+    if not all(counts.values()):
         raise InputError(
-            f"every split must hold a row, got {splits} from {source.name!r}, rejected {dict(table.rejected)}: take "
+            f"every split must hold a row, got {counts} from {source.name!r}, rejected {dict(table.rejected)}: take "
             f"more rows or larger fractions; the rejected rows and their reasons are in rejects.csv"
         )
-    return splits
+    return counts
 
 
 def _cut(out: Path, table: RowTable, domain: Domain, settings: _Settings) -> dict[str, object]:
@@ -182,8 +173,9 @@ def _cut(out: Path, table: RowTable, domain: Domain, settings: _Settings) -> dic
 
     tokenizer = _tokenizer(texts(table.path, "train"), domain, settings)
     tokenizer.save(out / "tokenizer.json")
-    splits = [SPLITS.index(split) for split in table.splits]
-    write_tokens(out / "tokens.safetensors", _ids(tokenizer, table), splits, [1.0] * len(splits))
+    split = bytes(map(SPLITS.index, splits(table.path)))
+    ids = _ids(tokenizer, table)
+    write_tokens(out / "tokens.safetensors", ids, np.frombuffer(split, np.uint8), np.ones(len(split), np.float32))
     corpus = Corpus.load(out)
     lengths = corpus.lengths - 2
     return {
@@ -206,10 +198,10 @@ def _tokenizer(train: Iterable[str], domain: Domain, settings: _Settings) -> Tok
     return make(train, size=settings.vocabulary)
 
 
-def _ids(tokenizer: Tokenizer, table: RowTable) -> Iterator[np.ndarray]:
+def _ids(tokenizer: Tokenizer, table: RowTable) -> Iterator[list[int]]:
     found = texts(table.path)
     while batch := list(itertools.islice(found, _BATCH)):
-        yield from (np.asarray(ids, np.uint16) for ids in tokenizer.encode_batch(batch))
+        yield from tokenizer.encode_batch(batch)
 
 
 def main(domain: str) -> None:

@@ -28,15 +28,15 @@ class RowTable:
     """The accepted rows in order, and the rejected ones with their reasons.
 
     Attributes:
+        accepted: How many rows, by split.
         rejected: How many rows, by reason.
-        splits: The split of each accepted row.
     """
 
     def __init__(self, folder: Path, source_columns: Sequence[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "rows.parquet"
+        self.accepted: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
-        self.splits: list[str] = []
         taken = {name for name, _ in _FIRST}
         prefixed = {name: f"source_{name}" for name in source_columns}
         self._source_columns = {name: f"{new}_" if new in taken else new for name, new in prefixed.items()}
@@ -62,7 +62,7 @@ class RowTable:
         source = {new: row.columns.get(name) for name, new in self._source_columns.items()}
         first = {"source_line": row.line, "source_id": row.id, "split": split, "weight": 1.0}
         self._buffer.append({**first, **record, **source})
-        self.splits.append(split)
+        self.accepted[split] += 1
         if len(self._buffer) >= _GROUP:
             self._flush()
 
@@ -88,6 +88,16 @@ class RowTable:
 
 def texts(path: Path, split: str | None = None) -> Iterator[str]:
     """The texts of ``rows.parquet`` in order, of one split or of all."""
-    for batch in pq.ParquetFile(path).iter_batches(columns=["text", "split"]):
-        found = zip(batch["text"].to_pylist(), batch["split"].to_pylist(), strict=True)
-        yield from (text for text, own in found if split in (None, own))
+    for text, own in _columns(path, "text", "split"):
+        if split in (None, own):
+            yield text
+
+
+def splits(path: Path) -> Iterator[str]:
+    """The split of each row of ``rows.parquet``."""
+    return (split for (split,) in _columns(path, "split"))
+
+
+def _columns(path: Path, *names: str) -> Iterator[tuple[str, ...]]:
+    for batch in pq.ParquetFile(path).iter_batches(columns=names):
+        yield from zip(*(batch[name].to_pylist() for name in names), strict=True)

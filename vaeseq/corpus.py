@@ -1,6 +1,7 @@
 """Prepared data: every row's ids in one flat array, cut into batches of like length."""
 
 import itertools
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,19 +54,23 @@ def batch_of(sequences: Sequence[Sequence[int]]) -> Batch:
 
 def write_tokens(path: Path, sequences: Iterable[Sequence[int]], split: Sequence[int], weight: Sequence[float]) -> None:
     """Write ``tokens.safetensors``; ``split`` indexes ``SPLITS``."""
-    ids, lengths = bytearray(), [0]
+    ids, lengths = array("B"), array("I", [0])
     for sequence in sequences:
-        ids += np.asarray(sequence, dtype=np.uint16).tobytes()
+        if ids.typecode == "B" and max(sequence, default=0) > 255:  # words; symbols of molecules are fewer
+            ids = array("H", ids)
+        ids.extend(array(ids.typecode, sequence))
         lengths.append(len(sequence))
     if not len(lengths) - 1 == len(split) == len(weight):
         raise ValueError(
             f"rows, split and weight must be as many, got {len(lengths) - 1}, {len(split)} and {len(weight)}"
         )
-    flat, offsets = np.frombuffer(ids, np.uint16), np.cumsum(lengths, dtype=np.int64)
-    if flat.max(initial=0) < 256:  # symbols of molecules
-        flat = flat.astype(np.uint8)
-    table = {"tokens": flat, "offsets": offsets, "split": np.asarray(split, np.uint8)}
-    save_file(table | {"weight": np.asarray(weight, np.float32)}, path)
+    table = {
+        "tokens": np.frombuffer(ids, ids.typecode),
+        "offsets": np.cumsum(lengths, dtype=np.int64),
+        "split": np.asarray(split, np.uint8),
+        "weight": np.asarray(weight, np.float32),
+    }
+    save_file(table, path)
 
 
 def choose(rows: np.ndarray, count: int, *, seed: int) -> np.ndarray:

@@ -1,0 +1,137 @@
+"""How fast molecules become rows, and in how much memory: the prepare stage beside the bare library calls.
+
+Run as ``python -m benchmarks.preparing``. The bare calls are what a script would make for the columns of the row table,
+as the libraries offer them, on one core; they read no file and write none. In the end the whole training set of MOSES
+is prepared once.
+"""
+
+import functools
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import selfies
+from rdkit import Chem
+from rdkit.Chem import QED, Crippen, Descriptors, rdMolDescriptors
+from rdkit.Chem.MolStandardize import rdMolStandardize
+from rdkit.Chem.Scaffolds import MurckoScaffold
+
+from benchmarks import footprint, moses, rounds
+from benchmarks.record import write
+from pipelines.fetch import fetch
+from pipelines.parallel import cores
+from pipelines.params import DataParams, load_params
+from pipelines.readers import RawRow
+from pipelines.records import molecule_records
+from vaemol.properties import sa_score
+
+Item = TypeVar("Item")
+
+ROWS, ALONE, ROUNDS = 60_000, 3_000, 5
+SIZES = (10_000, 100_000, moses.TRAIN)
+STEPS = (
+    rdMolStandardize.MetalDisconnector().Disconnect,
+    rdMolStandardize.LargestFragmentChooser(preferOrganic=True).choose,
+    rdMolStandardize.Uncharger().uncharge,
+)
+PROPERTIES = (
+    QED.qed,
+    Crippen.MolLogP,
+    sa_score,
+    Descriptors.MolWt,
+    rdMolDescriptors.CalcTPSA,
+    rdMolDescriptors.CalcNumRings,
+    rdMolDescriptors.CalcNumAromaticRings,
+    rdMolDescriptors.CalcNumRotatableBonds,
+    rdMolDescriptors.CalcNumHBD,
+    rdMolDescriptors.CalcNumHBA,
+)
+
+
+def bare_calls(smiles: str) -> tuple[object, ...]:
+    """The columns of one molecule by one library call after the other."""
+    mol = functools.reduce(lambda mol, step: step(mol), STEPS, Chem.MolFromSmiles(smiles))
+    canonical = Chem.MolToSmiles(mol)
+    mol = Chem.MolFromSmiles(canonical)
+    text = selfies.encoder(canonical)
+    stable = canonical == Chem.MolToSmiles(mol) == Chem.MolToSmiles(Chem.MolFromSmiles(selfies.decoder(text)))
+    return canonical, text, stable, MurckoScaffold.MurckoScaffoldSmiles(mol=mol), [call(mol) for call in PROPERTIES]
+
+
+def bare() -> Iterator[float]:
+    """Molecules of each round of bare calls."""
+    for chosen in _in_turns(moses.molecules(ROWS)):
+        yield len([bare_calls(smiles) for smiles in chosen])
+
+
+def record() -> Iterator[float]:
+    """The same of the function that makes our rows, alone in one process."""
+    names = {"notation", "standardise", "max_characters", "max_heavy_atoms", "randomise", "seed"}
+    settings = load_params().molecules.prepare.model_dump(include=names)
+    for chosen in _in_turns([RawRow(i, None, text, {}) for i, text in enumerate(moses.molecules(ROWS))]):
+        yield len([molecule_records(row, **settings) for row in chosen])
+
+
+def _in_turns(items: list[Item]) -> Iterator[list[Item]]:
+    """So many of the items as one process takes in a round, and then the next."""
+    return (items[i : i + ALONE] for i in itertools.cycle(range(0, ROWS, ALONE)))
+
+
+def placed(count: int, folder: Path) -> Path:
+    """A folder as ``dvc repro`` finds it before the stage, with so many molecules."""
+    place = folder / str(count)
+    place.mkdir()
+    shutil.copy("params.yaml", place)
+    file = place / "molecules.smi"
+    file.write_text("\n".join(moses.molecules(count)) + "\n", encoding="utf-8")
+    source = DataParams(source=f"file:{file}")
+    fetch("molecules", source, Path("data/sources.yaml"), place / "data" / "raw" / "molecules")
+    return place
+
+
+def ours(place: Path) -> Iterator[float]:
+    """Rows of each round of the whole stage, on all cores, from the start of its process to its end."""
+    command = [sys.executable, "-m", "pipelines.prepare", "molecules"]
+    while True:
+        subprocess.run(command, cwd=place, env=os.environ | {"PYTHONPATH": os.getcwd()}, check=True)
+        yield json.loads((place / "data/prepared/molecules/summary.json").read_text(encoding="utf-8"))["input"]
+
+
+def main() -> None:
+    """Write ``benchmarks/results/speed_preparing_cpu.json``."""
+    with tempfile.TemporaryDirectory() as name:
+        places = {count: placed(count, Path(name)) for count in (ROWS, *SIZES)}
+        contenders = {"bare": bare, "record": record, "ours": functools.partial(ours, places[ROWS])}
+        found = rounds.measured(contenders, ROUNDS)
+        sizes = [footprint.of(functools.partial(ours, places[count])) for count in SIZES]
+    write(
+        "speed_preparing_cpu",
+        command="python -m benchmarks.preparing",
+        data={"name": "moses", "rows": moses.TRAIN},
+        seed=moses.SEED,
+        budget={"rounds": ROUNDS, "rows": ROWS},
+        figures={
+            "rows_per_second": rounds.rate(found["ours"]),
+            "bare_rdkit_rows_per_second": rounds.rate(found["bare"]),
+            "record_rows_per_second": rounds.rate(found["record"]),
+            "fraction_of_bare_rdkit": rounds.ratio(found["ours"], found["bare"]) / cores(),
+            "fraction_of_record": rounds.ratio(found["ours"], found["record"]) / cores(),
+            "peak_rss_gb": sizes[-1].peak_rss_gb,
+            "growth": {
+                "rows": [round(size.value) for size in sizes],
+                "seconds": [size.seconds for size in sizes],
+                "peak_rss_gb": [size.peak_rss_gb for size in sizes],
+            },
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
