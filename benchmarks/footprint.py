@@ -20,10 +20,10 @@ class Footprint(NamedTuple):
     peak_rss_gb: float
 
 
-def of(contender: rounds.Contender) -> Footprint:
-    """The first round of a contender in a fresh process."""
+def of(contender: rounds.Contender, *, warmup: int = 0) -> Footprint:
+    """One round of a contender in a fresh process, after some to warm up."""
     with _watched() as seen:
-        found = rounds.measured({"one": contender}, 1, warmup=0)["one"][0]
+        found = rounds.measured({"one": contender}, 1, warmup=warmup)["one"][0]
     return Footprint(*found, max(seen) / 1e9)
 
 

@@ -26,11 +26,11 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 from benchmarks import footprint, moses, rounds
 from benchmarks.record import write
 from pipelines.fetch import fetch
-from pipelines.parallel import cores
 from pipelines.params import DataParams, load_params
 from pipelines.readers import RawRow
 from pipelines.records import molecule_records
 from vaemol.properties import sa_score
+from vaeseq.parallel import cores
 
 Item = TypeVar("Item")
 

@@ -15,7 +15,8 @@ from pipelines.progress import progress
 from pipelines.resume import locked, work_folder
 from pipelines.stage import run
 from vaemol.molecule import parse
-from vaemol.optimization import METHODS, nearest_similarity, objective
+from vaemol.optimization import METHODS, nearest_similarity
+from vaemol.oracles import objective
 from vaemol.properties import properties
 from vaemol.space import MoleculeSpace
 from vaeseq.calls import Run, best_calls, best_so_far, resumed

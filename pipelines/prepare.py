@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.parallel import ordered_map
 from pipelines.params import MoleculePrepareParams, SentencePrepareParams, load_params
 from pipelines.progress import progress
 from pipelines.readers import RawRow, rows
@@ -30,6 +29,7 @@ from pipelines.rowtable import RowTable, splits, texts
 from pipelines.seen import Seen
 from pipelines.sources import Domain, Raw
 from vaeseq.errors import InputError, Rejected
+from vaeseq.parallel import ordered_map
 from vaeseq.tokenizer import UNK, Tokenizer
 
 _Settings = MoleculePrepareParams | SentencePrepareParams

@@ -21,8 +21,12 @@ MAY_IMPORT = {
 OTHER_DOMAIN = {"molecules": "vaetext", "sentences": "vaemol"}
 # Training has to run on a bare GPU image.
 CORE_NEEDS = {"torch", "numpy", "safetensors", "tokenizers"}
-# The search asks for a Gaussian process only when it fits one.
-CORE_NEEDS_LATE = {Path("vaeseq/search.py"): {"botorch", "gpytorch"}}
+# The search asks for a Gaussian process only when it fits one; training has no use for the processes that make rows.
+CORE_NEEDS_LATE = {
+    Path("vaeseq/search.py"): {"botorch", "gpytorch"},
+    Path("vaeseq/parallel.py"): {"pebble"},
+    Path("vaeseq/cluster.py"): {"distributed"},
+}
 LONGEST = 300  # lines
 # They tell MLflow what the files say; a change to them changes no result.
 TELLING = {Path("pipelines", name) for name in ("outputs.py", "store.py", "tracking.py")}

@@ -39,10 +39,12 @@ def _parser() -> ArgumentParser:
         _reconstruct: partial(_add_with_image, _add_molecules),
         _interpolate: partial(_add_with_image, _add_interpolate),
         _optimize: partial(_add_with_image, _add_optimize),
+        _score: _add_score,
     }
     formats = {verb: ("sdf",) for verb in verbs if verb is not _encode}
     about = "Walk in a latent space of molecules, all given as SMILES."
-    return options.parser_of("vaemol", about, verbs, model=Path("models/molecules"), formats=formats)
+    models = {verb: Path("models/molecules") for verb in verbs if verb is not _score}
+    return options.parser_of("vaemol", about, verbs, models=models, formats=formats)
 
 
 def _add_with_image(add_options: options.AddOptions, command: ArgumentParser) -> None:
@@ -67,10 +69,24 @@ def _add_interpolate(command: ArgumentParser) -> None:
 
 def _add_optimize(command: ArgumentParser) -> None:
     command.add_argument("--objective", default="qed", help="qed (default), penalised_log_p or similarity:SMILES")
+    _add_max_heavy_atoms(command)
+    options.add_search(command)
+
+
+def _add_score(command: ArgumentParser) -> None:
+    _add_molecules(command)
+    command.add_argument(
+        "--objective",
+        action="append",
+        help="penalised_log_p, similarity:SMILES or the name of a property; repeatable; default: every property",
+    )
+    _add_max_heavy_atoms(command)
+
+
+def _add_max_heavy_atoms(command: ArgumentParser) -> None:
     command.add_argument(
         "--max-heavy-atoms", type=options.whole(1), default=38, help="of penalised_log_p; default: %(default)s"
     )
-    options.add_search(command)
 
 
 def _sample(arguments: Namespace) -> int:
@@ -129,13 +145,25 @@ def _path(space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line)
 
 def _optimize(arguments: Namespace) -> int:
     """Search for molecules of a high value in few oracle calls; each is written once it is answered."""
-    from vaemol.optimization import METHODS, objective
+    from vaemol.optimization import METHODS
+    from vaemol.oracles import objective
     from vaeseq.search import SearchConfig
 
     oracle = objective(arguments.objective, max_heavy_atoms=arguments.max_heavy_atoms)
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
     start = partial(METHODS[arguments.method], _space(arguments), oracle, config, seed=arguments.seed)
     return _emit(commands.searched(start, arguments, "smiles"), CALL, arguments, _best_drawn, kept=arguments.budget)
+
+
+def _score(arguments: Namespace) -> int:
+    """Compute properties and objectives of each molecule, on all cores or the cluster that LATENTPATH_DASK names."""
+    from vaemol.properties import PROPERTIES
+    from vaemol.scoring import scored
+
+    names = arguments.objective or list(PROPERTIES)
+    lines = console.given(arguments.smiles, "molecules")
+    rows = console.chunks(scored(lines, names, max_heavy_atoms=arguments.max_heavy_atoms))
+    return console.emit(rows, ["smiles", *names, "error"], arguments, {"sdf": _as_sdf})
 
 
 def _space(arguments: Namespace) -> "MoleculeSpace":

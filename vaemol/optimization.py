@@ -1,18 +1,16 @@
 """Better molecules in few oracle calls: Bayesian optimisation in the latent space, and the baseline it must beat."""
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 from rdkit import DataStructs
 from torch import Tensor
 from torch.distributions import Independent
 
-from vaemol import oracles
 from vaemol.molecule import fingerprint, parse
 from vaemol.notation import to_text
 from vaemol.oracles import Oracle
 from vaemol.space import MoleculeSpace
-from vaeseq.errors import InputError, Rejected
+from vaeseq.errors import Rejected
 from vaeseq.search import Call, SearchConfig, search
 from vaeseq.tokenizer import UNK
 
@@ -82,27 +80,6 @@ def random_search(
 
 
 METHODS = {"bayesian": optimize, "random_prior": random_search}
-
-
-def objective(name: str, *, max_heavy_atoms: int = 38) -> Oracle:
-    """The oracle that a command line or ``params.yaml`` names.
-
-    Args:
-        name: ``qed``, ``penalised_log_p``, or ``similarity:SMILES``.
-        max_heavy_atoms: Molecules above this size have no penalised logP, which would otherwise grow without end.
-
-    Raises:
-        InputError: There is no such objective, or its SMILES is no molecule.
-    """
-    kind, _, target = name.partition(":")
-    match kind:
-        case "qed" if not target:
-            return oracles.qed
-        case "penalised_log_p" if not target:
-            return partial(oracles.penalised_log_p, max_heavy_atoms=max_heavy_atoms)
-        case "similarity" if target:
-            return oracles.similarity_to(target)
-    raise InputError(f"objective must be qed, penalised_log_p or similarity:SMILES, got {name!r}")
 
 
 def nearest_similarity(smiles: Sequence[str], known: Sequence[str]) -> list[float]:

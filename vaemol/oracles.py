@@ -57,7 +57,25 @@ def similarity_to(target: str) -> Oracle:
     return functools.partial(_values, functools.partial(_similarity, reference=fingerprint(mol)))
 
 
-ORACLES: dict[str, Oracle] = {"qed": qed, "penalised_log_p": penalised_log_p}
+def objective(name: str, *, max_heavy_atoms: int = 38) -> Oracle:
+    """The oracle that a command line or ``params.yaml`` names.
+
+    Args:
+        name: ``qed``, ``penalised_log_p``, or ``similarity:SMILES``.
+        max_heavy_atoms: Molecules above this size have no penalised logP, which would otherwise grow without end.
+
+    Raises:
+        InputError: There is no such objective, or its SMILES is no molecule.
+    """
+    kind, _, target = name.partition(":")
+    match kind:
+        case "qed" if not target:
+            return qed
+        case "penalised_log_p" if not target:
+            return functools.partial(penalised_log_p, max_heavy_atoms=max_heavy_atoms)
+        case "similarity" if target:
+            return similarity_to(target)
+    raise InputError(f"objective must be qed, penalised_log_p or similarity:SMILES, got {name!r}")
 
 
 def _values(function: Callable[[Mol], float], smiles: Sequence[str]) -> np.ndarray:

@@ -11,7 +11,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TextIO
+from typing import BinaryIO, NamedTuple, TextIO, TypeVar
 
 from vaeseq.errors import InputError
 
@@ -19,6 +19,7 @@ CHUNK = 256  # lines that are in memory at a time
 LONGEST_LINE = 1_000_000  # bytes; no text of either domain comes near
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
+Item = TypeVar("Item")
 Row = dict[str, object]
 Render = Callable[[Iterable[list[Row]], Sequence[str]], Iterator[str]]
 
@@ -77,9 +78,9 @@ def _decoded(raw: bytes) -> Line:
         return Line(raw.decode("utf-8", errors="replace"), f"line must be UTF-8 text, byte {error.start} is not")
 
 
-def chunks(lines: Iterable[Line], size: int = CHUNK) -> Iterator[list[Line]]:
-    """Lists of at most ``size`` lines."""
-    iterator = iter(lines)
+def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
+    """Lists of at most ``size`` lines or rows."""
+    iterator = iter(items)
     while chunk := list(itertools.islice(iterator, size)):
         yield chunk
 

@@ -14,7 +14,7 @@ def parser_of(
     description: str,
     verbs: Mapping[Verb, AddOptions],
     *,
-    model: Path,
+    models: Mapping[Verb, Path],
     formats: Mapping[Verb, Sequence[str]],
 ) -> ArgumentParser:
     """A parser with one command for each function: its name without ``_``, its docstring, and the options of them all.
@@ -23,7 +23,7 @@ def parser_of(
         program: Name of the command line.
         description: What it is for.
         verbs: The functions, and what adds the options of their own.
-        model: Default of ``--model``.
+        models: Default of ``--model``, by function; one that is not there takes no model.
         formats: Output formats beside csv and json, by function.
     """
     parser = ArgumentParser(program, description=description)
@@ -32,7 +32,8 @@ def parser_of(
         command = commands.add_parser(verb.__name__[1:], help=verb.__doc__, description=verb.__doc__)
         command.set_defaults(command=verb)
         add_options(command)
-        command.add_argument("--model", type=Path, default=model, help="default: %(default)s")
+        if verb in models:
+            command.add_argument("--model", type=Path, default=models[verb], help="default: %(default)s")
         add_output(command, formats.get(verb, ()))
     return parser
 

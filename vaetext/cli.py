@@ -33,7 +33,8 @@ def _parser() -> ArgumentParser:
         _optimize: _add_optimize,
     }
     about = "Walk in a latent space of sentences."
-    return options.parser_of("vaetext", about, verbs, model=Path("models/sentences"), formats={})
+    models = dict.fromkeys(verbs, Path("models/sentences"))
+    return options.parser_of("vaetext", about, verbs, models=models, formats={})
 
 
 def _add_sentences(command: ArgumentParser) -> None:

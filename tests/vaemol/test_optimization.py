@@ -3,8 +3,7 @@ import pytest
 
 from vaemol import oracles
 from vaemol.molecule import tanimoto
-from vaemol.optimization import METHODS, nearest_similarity, objective
-from vaeseq.errors import InputError
+from vaemol.optimization import METHODS, nearest_similarity
 from vaeseq.search import SearchConfig
 
 SMALL = SearchConfig(budget=20, initial=8, batch=4, candidates=24)
@@ -24,22 +23,6 @@ def test_a_stopped_search_goes_on(space, method):
     whole = [call for batch in METHODS[method](space, oracles.qed, SMALL) for call in batch]
     rest = [call for batch in METHODS[method](space, oracles.qed, SMALL, calls=whole[:13]) for call in batch]
     assert [call[:2] for call in rest] == [call[:2] for call in whole[13:]]
-
-
-def test_objectives_by_name():
-    smiles = ["CCO", "C" * 30, "nonsense"]
-    np.testing.assert_array_equal(objective("qed")(smiles), oracles.qed(smiles))
-    np.testing.assert_array_equal(
-        objective("penalised_log_p", max_heavy_atoms=20)(smiles), oracles.penalised_log_p(smiles, 20)
-    )
-    assert np.isnan(objective("penalised_log_p", max_heavy_atoms=20)(smiles)).tolist() == [False, True, True]
-    assert objective("similarity:OCC")(smiles)[0] == 1
-
-
-@pytest.mark.parametrize("name", ["", "QED", "qed:x", "similarity:", "similarity:nonsense", "logp"])
-def test_an_unknown_objective_is_named(name):
-    with pytest.raises(InputError, match=r"objective|target"):
-        objective(name)
 
 
 def test_the_nearest_known_molecule():

@@ -5,8 +5,8 @@ import operator
 
 import pytest
 
-from pipelines.parallel import ordered_map
 from vaeseq.errors import Rejected
+from vaeseq.parallel import ordered_map
 from vaetext.sentence import sentence_record
 
 

@@ -1,0 +1,146 @@
+"""How time and memory grow with rows, length and hidden size, as figures and as a picture.
+
+Run as ``python -m benchmarks.growth`` after ``python -m benchmarks.preparing``, whose sizes it shows too. Training and
+decoding take random texts of one length at base (``benchmarks/training.py``), each point in a process of its own; the
+widths of encoder and decoder grow together. Memory is that of the whole process, libraries included.
+"""
+
+import functools
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from benchmarks import footprint
+from benchmarks.record import RESULTS, read, write
+from benchmarks.training import SIZES, STEADY
+from vaeseq.corpus import SPLITS, Corpus
+from vaeseq.device import device_of
+from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.objectives import ObjectiveConfig
+from vaeseq.space import LatentSpace
+from vaeseq.tokenizer import EOS, Tokenizer
+from vaeseq.training import TrainConfig, TrainState, fit
+
+BATCH, STEPS, TEXTS = 64, 10, 512
+BASE_ROWS, BASE_LENGTH, BASE_HIDDEN = 10_000, 40, SIZES["base"][2]
+ROWS, LENGTHS, HIDDEN = (10_000, 100_000, 1_000_000), (20, 40, 80, 160, 320), (128, 256, 512, 1_024)
+SYMBOLS = [f"[{i}]" for i in range(30)]
+STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "latentpath"}
+
+
+def model(hidden: int) -> tuple[SequenceVAE, Tokenizer]:
+    """Base at another width, untrained, whose texts never end."""
+    tokenizer = Tokenizer.of_symbols(SYMBOLS, r"\[[^\]]*\]")
+    embedding, _, _, latent = SIZES["base"]
+    config = VAEConfig(
+        tokenizer.size, latent, embedding, EncoderConfig(hidden=hidden // 2), DecoderConfig(hidden=hidden)
+    )
+    torch.manual_seed(0)
+    vae = SequenceVAE.build(config).to(device_of())
+    with torch.no_grad():
+        vae.decoder.bias[EOS] = -1e4
+    return vae, tokenizer
+
+
+def training(rows: int, length: int, hidden: int) -> Iterator[float]:
+    """Rounds of some steps."""
+    vae, tokenizer = model(hidden)
+    random = np.random.default_rng(0)
+    tokens = random.integers(EOS + 1, tokenizer.size, rows * length, dtype=np.uint8)
+    split = np.full(rows, SPLITS.index("train"), np.uint8)
+    split[:BATCH] = SPLITS.index("valid")
+    corpus = Corpus(tokens, np.arange(0, rows * length + 1, length), split, np.ones(rows, np.float32))
+    state = TrainState(vae, TrainConfig(batch_size=BATCH, **STEADY), ObjectiveConfig(), seed=0)
+    for _ in fit(state, corpus, record_every=STEPS):
+        yield STEPS
+
+
+def decoding(length: int, hidden: int) -> Iterator[float]:
+    """Rounds of texts sampled from the prior."""
+    vae, tokenizer = model(hidden)
+    space = LatentSpace(vae, tokenizer, {"max_length": length}, latent=SIZES["base"][3], device=device_of())
+    while True:
+        yield len(space.sample(TEXTS))
+
+
+def curve(x: Sequence[int], contenders: Sequence[functools.partial[Iterator[float]]]) -> dict[str, Any]:
+    """Seconds for each step or text and peak memory at each of ``x``, and the power of ``x`` that time grows with."""
+    found = [footprint.of(contender, warmup=1) for contender in contenders]
+    seconds = [each.seconds / each.value for each in found]
+    return {"x": list(x), "seconds": seconds, "peak_rss_gb": [e.peak_rss_gb for e in found], "power": power(x, seconds)}
+
+
+def power(x: Sequence[float], seconds: Sequence[float]) -> float:
+    """Slope of log seconds over log ``x`` between the last two points."""
+    return math.log(seconds[-1] / seconds[-2]) / math.log(x[-1] / x[-2])
+
+
+def main() -> None:
+    """Write ``benchmarks/results/growth_cpu.json`` and ``growth_cpu.svg``."""
+    train, decode = functools.partial(training), functools.partial(decoding)
+    figures = {
+        "training_rows": curve(ROWS, [functools.partial(train, rows, BASE_LENGTH, BASE_HIDDEN) for rows in ROWS]),
+        "training_length": curve(LENGTHS, [functools.partial(train, BASE_ROWS, x, BASE_HIDDEN) for x in LENGTHS]),
+        "training_hidden": curve(HIDDEN, [functools.partial(train, BASE_ROWS, BASE_LENGTH, x) for x in HIDDEN]),
+        "decoding_length": curve(LENGTHS, [functools.partial(decode, x, BASE_HIDDEN) for x in LENGTHS]),
+        "decoding_hidden": curve(HIDDEN, [functools.partial(decode, BASE_LENGTH, x) for x in HIDDEN]),
+    }
+    write(
+        "growth_cpu",
+        command="python -m benchmarks.growth",
+        data={"name": "random texts"},
+        seed=0,
+        budget={"steps": STEPS, "batch": BATCH, "texts": TEXTS},
+        figures=figures,
+    )
+    draw(read(RESULTS / "speed_preparing_cpu.json")["figures"]["growth"], figures, RESULTS / "growth_cpu.svg")
+
+
+def draw(preparing: dict[str, list[float]], figures: dict[str, Any], path: Path) -> None:
+    """The picture: time above, memory below, against rows, length and hidden size."""
+    prepared = {"x": preparing["rows"]} | preparing
+    per_second = (
+        ("preparing, all rows (s)", prepared),
+        ("training, 1,000 steps (s)", _times(figures["training_rows"], 1e3)),
+    )
+    columns = [
+        ("rows", per_second),
+        ("symbols of a text", _each(figures, "length")),
+        ("hidden size of the decoder", _each(figures, "hidden")),
+    ]
+    with mpl.rc_context(STYLE):
+        picture = Figure(figsize=(9.5, 5.2), layout="constrained")
+        axes = picture.subplots(2, 3, sharex="col")
+        for column, (label, curves) in enumerate(columns):
+            for row, (kind, unit) in enumerate((("seconds", "time"), ("peak_rss_gb", "peak memory (GB)"))):
+                place = axes[row][column]
+                for name, each in curves:
+                    place.plot(each["x"], each[kind], "o-", markersize=4, label=name)
+                place.set(xscale="log", yscale="log" if kind == "seconds" else "linear", ylabel=unit)
+                place.grid(alpha=0.3)
+                if kind == "seconds":
+                    place.legend(frameon=False, fontsize=7.5)
+                else:
+                    place.set(xlabel=label, ylim=(0, None))
+        picture.savefig(path, metadata={"Date": None})
+
+
+def _each(figures: dict[str, Any], what: str) -> tuple[tuple[str, dict[str, Any]], ...]:
+    return (
+        ("training, a step of 64 texts (ms)", _times(figures[f"training_{what}"], 1e3)),
+        ("decoding, a text (ms)", _times(figures[f"decoding_{what}"], 1e3)),
+    )
+
+
+def _times(curve: dict[str, Any], factor: float) -> dict[str, Any]:
+    return curve | {"seconds": [factor * seconds for seconds in curve["seconds"]]}
+
+
+if __name__ == "__main__":
+    main()

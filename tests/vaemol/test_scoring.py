@@ -1,0 +1,49 @@
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from vaemol import oracles
+from vaemol.cli import main
+from vaemol.molecule import parse
+from vaemol.properties import PROPERTIES, properties
+from vaemol.scoring import scored
+from vaeseq.console import Line
+
+GIVEN = ["OCC", "nonsense", "CC(=O)Oc1ccccc1C(=O)O", "", "C" * 39]
+OBJECTIVES = ["log_p", "penalised_log_p", "similarity:CCO"]
+
+
+def test_a_score_is_what_its_function_says():
+    ethanol, bad, aspirin, empty, long = scored(map(Line, GIVEN), OBJECTIVES, workers=2)
+    for row in (ethanol, aspirin, long):
+        assert row["error"] == ""
+        assert row["log_p"] == properties(parse(row["smiles"]))["log_p"]
+        assert row["similarity:CCO"] == oracles.similarity_to("CCO")([row["smiles"]])[0]
+        np.testing.assert_equal(row["penalised_log_p"], oracles.penalised_log_p([row["smiles"]])[0])
+    assert np.isnan(long["penalised_log_p"])
+    assert ethanol["smiles"] == "CCO"
+    assert bad == {"smiles": "nonsense", "error": "unparsable"}
+    assert empty["error"] == "unparsable"
+
+
+def test_a_larger_molecule_may_have_a_value():
+    (row,) = scored([Line("C" * 39)], ["penalised_log_p"], max_heavy_atoms=39, workers=1)
+    assert np.isfinite(row["penalised_log_p"])
+
+
+def test_every_property_by_default(capsys):
+    assert main(["score", "OCC"]) == 0
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert list(row) == ["smiles", *PROPERTIES, "error"]
+    assert {name: float(row[name]) for name in PROPERTIES} == pytest.approx(properties(parse("CCO")), rel=1e-8)
+
+
+def test_bad_molecules_and_objectives(capsys):
+    assert main(["score", "--objective", "qed", "CCO", "C1CC"]) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines()[2] == "C1CC,,unparsable"
+    assert err.startswith("error: 1 of 2 rows failed")
+    assert main(["score", "--objective", "beauty", "CCO"]) == 1
+    assert "objective must be" in capsys.readouterr().err

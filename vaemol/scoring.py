@@ -1,0 +1,42 @@
+"""Many molecules to a table of what they are worth, in processes that can be killed."""
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from vaemol.molecule import parse, settled
+from vaemol.oracles import Oracle, objective
+from vaemol.properties import PROPERTIES
+from vaeseq.console import Line, Row
+from vaeseq.errors import Rejected
+from vaeseq.parallel import ordered_map
+
+
+def scored(
+    lines: Iterable[Line], names: Sequence[str], *, max_heavy_atoms: int = 38, workers: int | None = None
+) -> Iterator[Row]:
+    """A row for each line, in order: ``smiles``, canonical, a column of each name, and ``error``.
+
+    A line that is no molecule, or that hangs or crashes its process, keeps its text and has the reason in ``error``.
+
+    Args:
+        lines: SMILES, read as they are needed.
+        names: Of ``vaemol.properties.PROPERTIES``, or objectives as ``vaemol.oracles.objective`` takes them.
+        max_heavy_atoms: Of ``penalised_log_p``.
+        workers: Processes of this machine, see ``vaeseq.parallel.ordered_map``.
+
+    Raises:
+        InputError: There is no such objective.
+    """
+    oracles = {name: objective(name, max_heavy_atoms=max_heavy_atoms) for name in names if name not in PROPERTIES}
+    score = functools.partial(_score, names=names, oracles=oracles)
+    for line, result in ordered_map(score, lines, workers=workers, preload=("vaemol.scoring",)):
+        yield {"smiles": line.text, "error": result.reason} if isinstance(result, Rejected) else result
+
+
+def _score(line: Line, names: Sequence[str], oracles: Mapping[str, Oracle]) -> Row:
+    mol = None if line.error else parse(line.text)
+    if mol is None:
+        raise Rejected(line.error or "unparsable")
+    smiles, mol = settled(mol)
+    values = {name: oracles[name]([smiles])[0] if name in oracles else PROPERTIES[name](mol) for name in names}
+    return {"smiles": smiles, **values, "error": ""}

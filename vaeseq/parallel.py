@@ -1,0 +1,183 @@
+"""One function over many rows in processes that can be killed: a row that hangs or crashes costs that row alone.
+
+The processes are this machine's cores, or the workers of the Dask cluster whose scheduler's address stands in
+``LATENTPATH_DASK``; what comes out is the same.
+"""
+
+import itertools
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError, Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from multiprocessing.context import BaseContext
+from typing import Protocol, TypeVar
+
+from vaeseq.errors import Rejected
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Lost(Exception):
+    """The process at work on a chunk died or had to be killed; ``reason`` is ``timeout`` or ``crashed``."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Workers(Protocol):
+    """Processes that each do a chunk at a time.
+
+    Attributes:
+        chunk: How many items make a chunk.
+        room: How many chunks to have on their way.
+    """
+
+    chunk: int
+    room: int
+
+    def submit(self, chunk: Sequence[Item]) -> object:
+        """Have a chunk done."""
+
+    def results(self, handle: object) -> list[Result | Rejected]:
+        """What was made of a chunk, waited for; Lost where that cannot be had."""
+
+    def close(self) -> None:
+        """End what can be ended."""
+
+
+def ordered_map(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int | None = None,
+    preload: Sequence[str] = (),
+    chunk: int | None = None,
+    chunk_seconds: float = 120.0,
+    row_seconds: float = 20.0,
+) -> Iterator[tuple[Item, Result | Rejected]]:
+    """Each item with what ``function`` makes of it, in order, whatever the number of workers.
+
+    ``function`` must be picklable and raise ``Rejected`` for an item it cannot use. A chunk that takes too long or
+    kills its worker is done again item by item: the guilty one becomes ``Rejected("timeout")`` or
+    ``Rejected("crashed")``. Few chunks are in memory at any time.
+
+    Args:
+        function: What to do.
+        items: Read as they are needed.
+        workers: Processes of this machine; None takes one for each core. A cluster has its own.
+        preload: Modules that workers need, imported once for all of them.
+        chunk: Items sent to a worker at once; None takes 256, on a cluster 1,024.
+        chunk_seconds: Time for a chunk.
+        row_seconds: Time for an item when a chunk has failed.
+
+    Raises:
+        InputError: ``LATENTPATH_DASK`` names no cluster that can be used, or it is lost.
+    """
+    context = _context(preload)
+    waiting: deque[tuple[tuple[Item, ...], object]] = deque()
+    source = iter(items)
+    with closing(_workers(function, context, workers or cores(), chunk_seconds)) as running:
+        while True:
+            while len(waiting) < running.room and (batch := tuple(itertools.islice(source, chunk or running.chunk))):
+                waiting.append((batch, running.submit(batch)))
+            if not waiting:
+                return
+            batch, handle = waiting.popleft()
+            try:
+                results = running.results(handle)
+            except Lost:
+                results = _one_by_one(function, batch, context, row_seconds)
+            yield from zip(batch, results, strict=True)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def each(function: Callable[[Item], Result], chunk: Sequence[Item]) -> list[Result | Rejected]:
+    """What a worker does with a chunk."""
+    return [_one(function, item) for item in chunk]
+
+
+def _one(function: Callable[[Item], Result], item: Item) -> Result | Rejected:
+    try:
+        return function(item)
+    except Rejected as rejected:
+        return rejected
+    except (MemoryError, RuntimeError):  # what a library throws from inside on a row nobody thought of
+        return Rejected("crashed")
+
+
+def _workers(function: Callable[[Item], Result], context: BaseContext, count: int, seconds: float) -> Workers:
+    if address := os.environ.get("LATENTPATH_DASK"):
+        from vaeseq.cluster import Cluster
+
+        return Cluster(function, address, seconds)
+    return _Pool(function, context, count, seconds)
+
+
+def _context(preload: Sequence[str]) -> BaseContext:
+    # A plain fork would copy the threads' locks of torch and tokenizers in whatever state they are.
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*preload])
+    return context
+
+
+class _Pool:
+    """Processes of this machine."""
+
+    chunk = 256
+
+    def __init__(self, function: Callable[[Item], Result], context: BaseContext, workers: int, seconds: float) -> None:
+        self._function, self._context, self._count, self._seconds = function, context, workers, seconds
+        self.room = 2 * workers
+        self._start()
+
+    def _start(self) -> None:
+        from pebble import ProcessPool
+
+        self._pool = ProcessPool(max_workers=self._count, context=self._context)
+
+    def submit(self, chunk: Sequence[Item]) -> Future:
+        if not self._pool.active:
+            self.close()
+            self._start()
+        return self._pool.schedule(each, (self._function, chunk), timeout=self._seconds)
+
+    def results(self, handle: Future) -> list[Result | Rejected]:
+        from pebble import ProcessExpired
+
+        try:
+            return handle.result()
+        except TimeoutError as error:
+            raise Lost("timeout") from error
+        except (ProcessExpired, BrokenProcessPool, CancelledError) as error:
+            raise Lost("crashed") from error
+
+    def close(self) -> None:
+        self._pool.stop()
+        self._pool.join()
+
+
+def _one_by_one(
+    function: Callable[[Item], Result], batch: Sequence[Item], context: BaseContext, seconds: float
+) -> list[Result | Rejected]:
+    results: list[Result | Rejected] = []
+    left = deque(batch)
+    while left:
+        # A worker that died may have left the pool unable to go on.
+        with closing(_Pool(function, context, 1, seconds)) as alone:
+            try:
+                while left:
+                    results += alone.results(alone.submit((left.popleft(),)))
+            except Lost as lost:
+                results.append(Rejected(lost.reason))
+    return results
