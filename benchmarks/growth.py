@@ -52,7 +52,7 @@ def training(rows: int, length: int, hidden: int) -> Iterator[float]:
     """Rounds of some steps."""
     vae, tokenizer = model(hidden)
     random = np.random.default_rng(0)
-    tokens = random.integers(EOS + 1, tokenizer.size, rows * length, dtype=np.uint8)
+    tokens = random.integers(tokenizer.size - len(SYMBOLS), tokenizer.size, rows * length, dtype=np.uint8)
     split = np.full(rows, SPLITS.index("train"), np.uint8)
     split[:BATCH] = SPLITS.index("valid")
     corpus = Corpus(tokens, np.arange(0, rows * length + 1, length), split, np.ones(rows, np.float32))
