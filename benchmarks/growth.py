@@ -15,6 +15,7 @@ import matplotlib as mpl
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from benchmarks import footprint
 from benchmarks.record import RESULTS, read, write
@@ -104,34 +105,37 @@ def main() -> None:
 
 def draw(preparing: dict[str, list[float]], figures: dict[str, Any], path: Path) -> None:
     """The picture: time above, memory below, against rows, length and hidden size."""
-    prepared = {"x": preparing["rows"]} | preparing
-    per_second = (
-        ("preparing, all rows (s)", prepared),
+    by_rows = (
+        ("preparing, all rows (s)", {"x": preparing["rows"]} | preparing),
         ("training, 1,000 steps (s)", _times(figures["training_rows"], 1e3)),
     )
     columns = [
-        ("rows", per_second),
-        ("symbols of a text", _each(figures, "length")),
-        ("hidden size of the decoder", _each(figures, "hidden")),
+        ("rows", ROWS, by_rows),
+        ("symbols of a text", LENGTHS, _by(figures, "length")),
+        ("hidden size of the decoder", HIDDEN, _by(figures, "hidden")),
     ]
     with mpl.rc_context(STYLE):
         picture = Figure(figsize=(9.5, 5.2), layout="constrained")
-        axes = picture.subplots(2, 3, sharex="col")
-        for column, (label, curves) in enumerate(columns):
-            for row, (kind, unit) in enumerate((("seconds", "time"), ("peak_rss_gb", "peak memory (GB)"))):
-                place = axes[row][column]
-                for name, each in curves:
-                    place.plot(each["x"], each[kind], "o-", markersize=4, label=name)
-                place.set(xscale="log", yscale="log" if kind == "seconds" else "linear", ylabel=unit)
+        for (time, memory), (label, ticks, curves) in zip(picture.subplots(2, 3, sharex="col").T, columns, strict=True):
+            for name, each in curves:
+                time.plot(each["x"], each["seconds"], "o-", markersize=4, label=name)
+                memory.plot(each["x"], each["peak_rss_gb"], "o-", markersize=4)
+            first = curves[0][1]
+            ends = np.array([first["x"][0], first["x"][-1]])
+            time.plot(ends, first["seconds"][-1] * ends / ends[-1], "k:", linewidth=1, label="in proportion")
+            time.set(xscale="log", yscale="log", ylabel="time")
+            time.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+            time.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            time.yaxis.set_major_formatter("{x:,g}")
+            time.minorticks_off()
+            time.legend(frameon=False, fontsize=7.5)
+            memory.set(xlabel=label, ylabel="peak memory (GB)", ylim=(0, None))
+            for place in (time, memory):
                 place.grid(alpha=0.3)
-                if kind == "seconds":
-                    place.legend(frameon=False, fontsize=7.5)
-                else:
-                    place.set(xlabel=label, ylim=(0, None))
         picture.savefig(path, metadata={"Date": None})
 
 
-def _each(figures: dict[str, Any], what: str) -> tuple[tuple[str, dict[str, Any]], ...]:
+def _by(figures: dict[str, Any], what: str) -> tuple[tuple[str, dict[str, Any]], ...]:
     return (
         ("training, a step of 64 texts (ms)", _times(figures[f"training_{what}"], 1e3)),
         ("decoding, a text (ms)", _times(figures[f"decoding_{what}"], 1e3)),

@@ -125,6 +125,24 @@ ROWS = {
         ("symbols", "symbols of a molecule", "mean"),
         ("megaflops_per_molecule", "work of a molecule", "MFLOP"),
     ),
+    "speed_preparing_cpu": (
+        ("rows_per_second", "the stage on all cores", "molecules a second"),
+        ("bare_rdkit_rows_per_second", "bare library calls on one core", "molecules a second"),
+        ("record_rows_per_second", "our own function for a row on one core", "molecules a second"),
+        ("fraction_of_bare_rdkit", "the stage, of the cores times the bare calls", "fraction, higher is better"),
+        ("fraction_of_record", "the stage, of the cores times our own function", "fraction, higher is better"),
+        ("peak_rss_gb", "all processes together, the 1.58 million of MOSES", "GB"),
+    ),
+    "growth_cpu": tuple(
+        (f"{work}_{by}.power", f"{text}, against {axis}", "power")
+        for work, by, text, axis in (
+            ("training", "rows", "a step of training", "rows of the corpus"),
+            ("training", "length", "a step of training", "length"),
+            ("decoding", "length", "decoding a text", "length"),
+            ("training", "hidden", "a step of training", "hidden size"),
+            ("decoding", "hidden", "decoding a text", "hidden size"),
+        )
+    ),
 }
 
 
