@@ -1,5 +1,6 @@
-"""What one round of a contender takes: seconds, and the most memory of its process and all below it."""
+"""How much memory processes hold at most, and what a contender takes in time and memory."""
 
+import statistics
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,15 +21,15 @@ class Footprint(NamedTuple):
     peak_rss_gb: float
 
 
-def of(contender: rounds.Contender, *, warmup: int = 0) -> Footprint:
-    """One round of a contender in a fresh process, after some to warm up."""
-    with _watched() as seen:
-        found = rounds.measured({"one": contender}, 1, warmup=warmup)["one"][0]
-    return Footprint(*found, max(seen) / 1e9)
+def of(contender: rounds.Contender, count: int) -> Footprint:
+    """The median of some rounds of a contender in a fresh process, after one to warm up."""
+    with watched() as seen:
+        found = rounds.measured({"one": contender}, count)["one"]
+    return Footprint(found[0].value, statistics.median(each.seconds for each in found), max(seen) / 1e9)
 
 
 @contextmanager
-def _watched() -> Iterator[list[int]]:
+def watched() -> Iterator[list[int]]:
     """Give a list that fills with the resident bytes of all processes below this one."""
     seen, done = [0], threading.Event()
 

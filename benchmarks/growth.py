@@ -21,14 +21,13 @@ from benchmarks import footprint
 from benchmarks.record import RESULTS, read, write
 from benchmarks.training import SIZES, STEADY
 from vaeseq.corpus import SPLITS, Corpus
-from vaeseq.device import device_of
 from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.space import LatentSpace
 from vaeseq.tokenizer import EOS, Tokenizer
 from vaeseq.training import TrainConfig, TrainState, fit
 
-BATCH, STEPS, TEXTS = 64, 10, 512
+BATCH, STEPS, TEXTS, ROUNDS = 64, 5, 512, 5
 BASE_ROWS, BASE_LENGTH, BASE_HIDDEN = 10_000, 40, SIZES["base"][2]
 ROWS, LENGTHS, HIDDEN = (10_000, 100_000, 1_000_000), (20, 40, 80, 160, 320), (128, 256, 512, 1_024)
 SYMBOLS = [f"[{i}]" for i in range(30)]
@@ -43,14 +42,14 @@ def model(hidden: int) -> tuple[SequenceVAE, Tokenizer]:
         tokenizer.size, latent, embedding, EncoderConfig(hidden=hidden // 2), DecoderConfig(hidden=hidden)
     )
     torch.manual_seed(0)
-    vae = SequenceVAE.build(config).to(device_of())
+    vae = SequenceVAE.build(config)
     with torch.no_grad():
         vae.decoder.bias[EOS] = -1e4
     return vae, tokenizer
 
 
 def training(rows: int, length: int, hidden: int) -> Iterator[float]:
-    """Rounds of some steps."""
+    """Rounds of some steps within a pass."""
     vae, tokenizer = model(hidden)
     random = np.random.default_rng(0)
     tokens = random.integers(tokenizer.size - len(SYMBOLS), tokenizer.size, rows * length, dtype=np.uint8)
@@ -65,14 +64,14 @@ def training(rows: int, length: int, hidden: int) -> Iterator[float]:
 def decoding(length: int, hidden: int) -> Iterator[float]:
     """Rounds of texts sampled from the prior."""
     vae, tokenizer = model(hidden)
-    space = LatentSpace(vae, tokenizer, {"max_length": length}, latent=SIZES["base"][3], device=device_of())
+    space = LatentSpace(vae, tokenizer, {"max_length": length}, latent=SIZES["base"][3], device=torch.device("cpu"))
     while True:
         yield len(space.sample(TEXTS))
 
 
 def curve(x: Sequence[int], contenders: Sequence[functools.partial[Iterator[float]]]) -> dict[str, Any]:
     """Seconds for each step or text and peak memory at each of ``x``, and the power of ``x`` that time grows with."""
-    found = [footprint.of(contender, warmup=1) for contender in contenders]
+    found = [footprint.of(contender, ROUNDS) for contender in contenders]
     seconds = [each.seconds / each.value for each in found]
     return {"x": list(x), "seconds": seconds, "peak_rss_gb": [e.peak_rss_gb for e in found], "power": power(x, seconds)}
 
@@ -84,6 +83,7 @@ def power(x: Sequence[float], seconds: Sequence[float]) -> float:
 
 def main() -> None:
     """Write ``benchmarks/results/growth_cpu.json`` and ``growth_cpu.svg``."""
+    preparing = read(RESULTS / "speed_preparing_cpu.json")["figures"]["growth"]
     train, decode = functools.partial(training), functools.partial(decoding)
     figures = {
         "training_rows": curve(ROWS, [functools.partial(train, rows, BASE_LENGTH, BASE_HIDDEN) for rows in ROWS]),
@@ -97,16 +97,16 @@ def main() -> None:
         command="python -m benchmarks.growth",
         data={"name": "random texts"},
         seed=0,
-        budget={"steps": STEPS, "batch": BATCH, "texts": TEXTS},
+        budget={"rounds": ROUNDS, "steps": STEPS, "batch": BATCH, "texts": TEXTS},
         figures=figures,
     )
-    draw(read(RESULTS / "speed_preparing_cpu.json")["figures"]["growth"], figures, RESULTS / "growth_cpu.svg")
+    draw(preparing, figures, RESULTS / "growth_cpu.svg")
 
 
-def draw(preparing: dict[str, list[float]], figures: dict[str, Any], path: Path) -> None:
+def draw(preparing: dict[str, Any], figures: dict[str, Any], path: Path) -> None:
     """The picture: time above, memory below, against rows, length and hidden size."""
     by_rows = (
-        ("preparing, all rows (s)", {"x": preparing["rows"]} | preparing),
+        ("preparing, all rows (s)", preparing),
         ("training, 1,000 steps (s)", _times(figures["training_rows"], 1e3)),
     )
     columns = [

@@ -34,22 +34,20 @@ def measured(contenders: Mapping[str, Contender], count: int, *, warmup: int = 1
     running = {}
     for name, contender in contenders.items():
         here, there = context.Pipe()
-        process = context.Process(target=_serve, args=(contender, there))
+        process = context.Process(target=_serve, args=(contender, there), daemon=True)
         process.start()
         there.close()
         running[name] = here, process
     kept: dict[str, list[Round]] = {name: [] for name in contenders}
-    try:
-        for i in range(warmup + count):
-            for name, (pipe, _) in running.items():
-                pipe.send(None)
-                found = Round(*pipe.recv())
-                if i >= warmup:
-                    kept[name].append(found)
-    finally:
-        for pipe, process in running.values():
-            pipe.close()
-            process.join()
+    for i in range(warmup + count):
+        for name, (pipe, _) in running.items():
+            pipe.send(None)
+            found = Round(*pipe.recv())
+            if i >= warmup:
+                kept[name].append(found)
+    for _, process in running.values():
+        process.kill()
+        process.join()
     return kept
 
 
@@ -65,16 +63,8 @@ def ratio(one: Sequence[Round], other: Sequence[Round]) -> float:
 
 def _serve(contender: Contender, pipe: Connection) -> None:
     rounds = contender()
-    while _asked(pipe):
+    while True:
+        pipe.recv()
         started = time.perf_counter()
         value = next(rounds)
         pipe.send((value, time.perf_counter() - started))
-
-
-def _asked(pipe: Connection) -> bool:
-    """Whether another round is wanted."""
-    try:
-        pipe.recv()
-    except EOFError:
-        return False
-    return True

@@ -13,7 +13,7 @@ class Seen:
     """
 
     def __init__(self, most: int) -> None:
-        # An open table with linear probing, at most two thirds full. The system gives its zeros when they are touched.
+        # An open table with linear probing, at most two thirds full.
         size = 1 << (3 * most // 2).bit_length()
         self._mask = size - 1
         self._slots = memoryview(np.zeros(size, np.uint64))

@@ -1,7 +1,8 @@
 """The command line ``vaemol``: molecules in, molecules out.
 
-Each command is a thin face of a function: ``vaemol.space.MoleculeSpace`` for the first four, ``vaemol.interpolation``
-and ``vaemol.optimization`` for the others. Libraries that take a second to load are imported inside the commands.
+Each command is a thin face of a function: ``vaemol.space.MoleculeSpace`` for the first four, ``vaemol.interpolation``,
+``vaemol.optimization`` and ``vaemol.scoring`` for the others. Libraries that take a second to load are imported inside
+the commands.
 """
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace

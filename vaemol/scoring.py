@@ -7,7 +7,7 @@ from vaemol.molecule import parse, settled
 from vaemol.oracles import Oracle, objective
 from vaemol.properties import PROPERTIES
 from vaeseq.console import Line, Row
-from vaeseq.errors import Rejected
+from vaeseq.errors import InputError, Rejected
 from vaeseq.parallel import ordered_map
 
 
@@ -25,9 +25,12 @@ def scored(
         workers: Processes of this machine, see ``vaeseq.parallel.ordered_map``.
 
     Raises:
-        InputError: There is no such objective.
+        InputError: There is no such property or objective.
     """
-    oracles = {name: objective(name, max_heavy_atoms=max_heavy_atoms) for name in names if name not in PROPERTIES}
+    try:
+        oracles = {name: objective(name, max_heavy_atoms=max_heavy_atoms) for name in names if name not in PROPERTIES}
+    except InputError as error:
+        raise InputError(f"{error}, which is no property either: {', '.join(PROPERTIES)}") from error
     score = functools.partial(_score, names=names, oracles=oracles)
     for line, result in ordered_map(score, lines, workers=workers, preload=("vaemol.scoring",)):
         yield {"smiles": line.text, "error": result.reason} if isinstance(result, Rejected) else result

@@ -13,9 +13,12 @@ from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from multiprocessing.context import BaseContext
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vaeseq.errors import Rejected
+
+if TYPE_CHECKING:
+    from vaeseq.cluster import Cluster
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,27 +32,6 @@ class Lost(Exception):
         self.reason = reason
 
 
-class Workers(Protocol):
-    """Processes that each do a chunk at a time.
-
-    Attributes:
-        chunk: How many items make a chunk.
-        room: How many chunks to have on their way.
-    """
-
-    chunk: int
-    room: int
-
-    def submit(self, chunk: Sequence[Item]) -> object:
-        """Have a chunk done."""
-
-    def results(self, handle: object) -> list[Result | Rejected]:
-        """What was made of a chunk, waited for; Lost where that cannot be had."""
-
-    def close(self) -> None:
-        """End what can be ended."""
-
-
 def ordered_map(
     function: Callable[[Item], Result],
     items: Iterable[Item],
@@ -57,33 +39,32 @@ def ordered_map(
     workers: int | None = None,
     preload: Sequence[str] = (),
     chunk: int | None = None,
-    chunk_seconds: float = 120.0,
-    row_seconds: float = 20.0,
+    seconds: float = 60.0,
 ) -> Iterator[tuple[Item, Result | Rejected]]:
     """Each item with what ``function`` makes of it, in order, whatever the number of workers.
 
     ``function`` must be picklable and raise ``Rejected`` for an item it cannot use. A chunk that takes too long or
     kills its worker is done again item by item: the guilty one becomes ``Rejected("timeout")`` or
-    ``Rejected("crashed")``. Few chunks are in memory at any time.
+    ``Rejected("crashed")``. At most two chunks for each worker are in memory.
 
     Args:
         function: What to do.
         items: Read as they are needed.
         workers: Processes of this machine; None takes one for each core. A cluster has its own.
         preload: Modules that workers need, imported once for all of them.
-        chunk: Items sent to a worker at once; None takes 256, on a cluster 1,024.
-        chunk_seconds: Time for a chunk.
-        row_seconds: Time for an item when a chunk has failed.
+        chunk: Items sent to a worker at once; None takes 256, on a cluster 512.
+        seconds: Time for a chunk, and for an item by itself.
 
     Raises:
-        InputError: ``LATENTPATH_DASK`` names no cluster that can be used, or it is lost.
+        InputError: ``LATENTPATH_DASK`` names no cluster that can be used, or its scheduler is lost.
     """
     context = _context(preload)
-    waiting: deque[tuple[tuple[Item, ...], object]] = deque()
+    waiting: deque[tuple[tuple[Item, ...], Any]] = deque()
     source = iter(items)
-    with closing(_workers(function, context, workers or cores(), chunk_seconds)) as running:
+    with closing(_workers(function, context, workers or cores(), seconds)) as running:
         while True:
-            while len(waiting) < running.room and (batch := tuple(itertools.islice(source, chunk or running.chunk))):
+            room = running.room
+            while len(waiting) < room and (batch := tuple(itertools.islice(source, chunk or running.chunk))):
                 waiting.append((batch, running.submit(batch)))
             if not waiting:
                 return
@@ -91,7 +72,7 @@ def ordered_map(
             try:
                 results = running.results(handle)
             except Lost:
-                results = _one_by_one(function, batch, context, row_seconds)
+                results = _one_by_one(function, batch, context, seconds)
             yield from zip(batch, results, strict=True)
 
 
@@ -110,11 +91,11 @@ def _one(function: Callable[[Item], Result], item: Item) -> Result | Rejected:
         return function(item)
     except Rejected as rejected:
         return rejected
-    except (MemoryError, RuntimeError):  # what a library throws from inside on a row nobody thought of
+    except (MemoryError, RuntimeError, OverflowError):  # what a library throws from inside on a row nobody thought of
         return Rejected("crashed")
 
 
-def _workers(function: Callable[[Item], Result], context: BaseContext, count: int, seconds: float) -> Workers:
+def _workers(function: Callable[[Item], Result], context: BaseContext, count: int, seconds: float) -> "_Pool | Cluster":
     if address := os.environ.get("LATENTPATH_DASK"):
         from vaeseq.cluster import Cluster
 

@@ -45,5 +45,14 @@ def test_bad_molecules_and_objectives(capsys):
     out, err = capsys.readouterr()
     assert out.splitlines()[2] == "C1CC,,unparsable"
     assert err.startswith("error: 1 of 2 rows failed")
-    assert main(["score", "--objective", "beauty", "CCO"]) == 1
-    assert "objective must be" in capsys.readouterr().err
+    assert main(["score", "--objective", "logp", "CCO"]) == 1
+    message = capsys.readouterr().err
+    assert "'logp'" in message
+    assert "log_p" in message
+
+
+def test_a_molecule_that_a_library_fails_on_costs_itself_alone():
+    # A logP of -412 overflows in rdkit's QED.
+    worst, good = scored([Line(".".join("O" * 500)), Line("CCO")], ["qed"], workers=1)
+    assert worst["error"] == "crashed"
+    assert good["qed"] > 0.4

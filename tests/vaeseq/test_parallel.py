@@ -20,7 +20,7 @@ def test_an_item_that_hangs_or_kills_its_worker_costs_itself_alone():
     hang, kill = "__import__('time').sleep(60)", "__import__('os')._exit(3)"
     items = [str(i) for i in range(20)]
     items[3], items[4], items[15] = hang, kill, kill
-    results = [result for _, result in ordered_map(eval, items, workers=2, chunk=5, chunk_seconds=2, row_seconds=1)]
+    results = [result for _, result in ordered_map(eval, items, workers=2, chunk=5, seconds=2)]
     lost = {i: result.reason for i, result in enumerate(results) if isinstance(result, Rejected)}
     assert lost == {3: "timeout", 4: "crashed", 15: "crashed"}
     assert [result for i, result in enumerate(results) if i not in lost] == [i for i in range(20) if i not in lost]
