@@ -92,6 +92,11 @@ ROWS = {
             "fraction, higher is better",
         ),
     ),
+    "fresh_sentences_cpu": (
+        ("exact_reconstruction", "exact reconstruction of 1,000 new sentences", "fraction, higher is better"),
+        ("slerp.parse_fraction", "540 sentences on arcs between them that parse", "fraction, higher is better"),
+        ("lerp.parse_fraction", "the same on straight lines", "fraction, higher is better"),
+    ),
     "speed_training_cpu": (
         ("molecules_per_second", "ours, base", "molecules a second"),
         ("equal.molecules_per_second", "ours, as many parameters as MOSES' VAE", "molecules a second"),
