@@ -19,7 +19,8 @@ from vaeseq.device import device_of
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.space import LatentSpace
-from vaeseq.training import TrainConfig, TrainState, fit
+from vaeseq.state import TrainConfig, TrainState
+from vaeseq.training import fit
 
 ROUNDS, STEPS, MAX_LENGTH = 7, 500, 100
 TEMPERATURES = {"sampled": 1.0, "greedy": 0.0}

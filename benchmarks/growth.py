@@ -24,8 +24,9 @@ from vaeseq.corpus import SPLITS, Corpus
 from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.space import LatentSpace
+from vaeseq.state import TrainConfig, TrainState
 from vaeseq.tokenizer import EOS, Tokenizer
-from vaeseq.training import TrainConfig, TrainState, fit
+from vaeseq.training import fit
 
 BATCH, STEPS, TEXTS, ROUNDS = 64, 5, 512, 5
 BASE_ROWS, BASE_LENGTH, BASE_HIDDEN = 10_000, 40, SIZES["base"][2]

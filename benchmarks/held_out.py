@@ -19,8 +19,9 @@ from vaeseq.device import device_of
 from vaeseq.diagnostics import summarise
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
+from vaeseq.state import TrainConfig, TrainState
 from vaeseq.tokenizer import PAD
-from vaeseq.training import TrainConfig, TrainState, fit, held_out_rows
+from vaeseq.training import fit, held_out_rows
 
 BATCH, SECONDS, ROUNDS = 128, 30.0, 10
 

@@ -18,7 +18,8 @@ from vaeseq.corpus import Corpus
 from vaeseq.device import autocast, device_of
 from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
 from vaeseq.objectives import ObjectiveConfig
-from vaeseq.training import TrainConfig, TrainState, fit
+from vaeseq.state import TrainConfig, TrainState
+from vaeseq.training import fit
 
 BATCH, MOLECULES, HELD_OUT, ROUNDS = 512, 200_000, 2_000, 7
 STEADY = {"steps": 10**9, "warmup": 0.0, "evaluate_every": 10**9, "evaluate_rows": HELD_OUT, "learning_rate": 1e-3}

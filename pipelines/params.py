@@ -62,12 +62,18 @@ class ModelParams(_Section):
     embedding: Count = 64
     encoder_hidden: Count = 256
     decoder_hidden: Count = 512
+    encoder_dropout: Fraction = 0.0
     decoder_dropout: Fraction = 0.0
+    decoder_input_dropout: Fraction = 0.0
+    decoder_weight_drop: Fraction = 0.0
     language_hidden: Count | None = None
+    posterior: Literal["gaussian", "flow"] = "gaussian"
+    prior: Literal["standard_normal", "mixture", "vamp", "flow", "autoregressive"] = "standard_normal"
+    prior_components: Count = 64
 
 
 class TrainParams(_Section):
-    """What is minimised, how long and how fast; see ``vaeseq.objectives`` and ``vaeseq.training``."""
+    """What is minimised, how long and how fast; see ``vaeseq.objectives`` and ``vaeseq.state``."""
 
     seed: int = 0
     rate: Positive | None = None
@@ -79,6 +85,7 @@ class TrainParams(_Section):
     free_bits: Annotated[float, Field(ge=0)] = 0.0
     word_dropout: Fraction = 0.0
     code_noise: Fraction = 0.0
+    samples: Count = 1
     language_share: Annotated[float, Field(gt=0, le=1)] = 0.25
     steps: Count = 10_000
     batch_size: Count = 128
@@ -86,6 +93,9 @@ class TrainParams(_Section):
     warmup: Fraction = 0.05
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     clip: Positive = 5.0
+    average: Fraction = 0.0
+    pretrain_steps: Annotated[int, Field(ge=0)] = 0
+    inner_steps: Annotated[int, Field(ge=0)] = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     evaluate_every: Count = 500
     evaluate_rows: Count = 1_000

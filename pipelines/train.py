@@ -22,10 +22,12 @@ from vaeseq.checkpoint import Checkpoint
 from vaeseq.corpus import Corpus
 from vaeseq.device import device_of
 from vaeseq.diagnostics import summarise
-from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.history import Record
+from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
 from vaeseq.objectives import ObjectiveConfig
+from vaeseq.state import TrainConfig, TrainState
 from vaeseq.tokenizer import Tokenizer
-from vaeseq.training import Record, TrainConfig, TrainState, fit, held_out_rows
+from vaeseq.training import fit, held_out_rows
 
 SAVE_SECONDS = 30
 STATE = "state.safetensors"
@@ -62,10 +64,16 @@ def main(domain: str) -> None:
 
 
 def _config(sizes: ModelParams, vocabulary: int) -> VAEConfig:
-    encoder = EncoderConfig(hidden=sizes.encoder_hidden)
-    decoder = DecoderConfig(hidden=sizes.decoder_hidden, dropout=sizes.decoder_dropout)
+    encoder = EncoderConfig(hidden=sizes.encoder_hidden, posterior=sizes.posterior, dropout=sizes.encoder_dropout)
+    decoder = DecoderConfig(
+        hidden=sizes.decoder_hidden,
+        dropout=sizes.decoder_dropout,
+        input_dropout=sizes.decoder_input_dropout,
+        weight_drop=sizes.decoder_weight_drop,
+    )
     language = DecoderConfig(hidden=sizes.language_hidden) if sizes.language_hidden else None
-    return VAEConfig(vocabulary, sizes.latent, sizes.embedding, encoder, decoder, language=language)
+    prior = PriorConfig(sizes.prior, sizes.prior_components)
+    return VAEConfig(vocabulary, sizes.latent, sizes.embedding, encoder, decoder, prior, language)
 
 
 def _part(kind: type[Config], params: TrainParams) -> Config:
@@ -153,11 +161,11 @@ def _card(
 ) -> str:
     digest = hashlib.sha256((prepared / "tokens.safetensors").read_bytes()).hexdigest()
     figures = "\n".join(f"| {name} | {value} |" for name, value in metrics.items())
+    posterior, prior = params.model.posterior, params.model.prior.replace("_", " ")
     beside = ", and a language model beside them" if params.model.language_hidden else ""
     return f"""# A sequence VAE of {domain}
 
-Bidirectional LSTM encoder, Gaussian posterior, standard normal prior, autoregressive LSTM decoder{beside}, \
-by latentpath.
+Bidirectional LSTM encoder, posterior {posterior}, prior {prior}, autoregressive LSTM decoder{beside}, by latentpath.
 
 - Data: `{summary["source"]}` ({summary["licence"]}), {summary["split"]["train"]:,} training rows, \
 sha256 of the token file `{digest}`.

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch.distributions import kl_divergence
+from torch.distributions import Distribution
 
 from vaeseq.corpus import Batch
 from vaeseq.model import SequenceVAE
+from vaeseq.posteriors import divergence, drawn
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,14 @@ class Bound:
     Attributes:
         reconstruction: ``-log p(x | z)`` for one z from the posterior; lower is better.
         kl: ``KL(q(z | x) || p(z))``.
-        kl_by_dimension: The same by latent dimension, ``(batch, latent)``; its sum is ``kl``.
+        kl_by_dimension: The same by latent dimension, ``(batch, latent)``; None where the posterior or the prior does
+            not fall apart into dimensions.
         aux: Named further terms; none of them is in ``elbo``.
     """
 
     reconstruction: Tensor
     kl: Tensor
-    kl_by_dimension: Tensor
+    kl_by_dimension: Tensor | None
     aux: dict[str, Tensor] = field(default_factory=dict)
 
     @property
@@ -36,13 +38,17 @@ class Bound:
     def detach(self) -> "Bound":
         """The same values without their graph."""
         aux = {name: value.detach() for name, value in self.aux.items()}
-        return Bound(self.reconstruction.detach(), self.kl.detach(), self.kl_by_dimension.detach(), aux)
+        parts = None if self.kl_by_dimension is None else self.kl_by_dimension.detach()
+        return Bound(self.reconstruction.detach(), self.kl.detach(), parts, aux)
 
     @classmethod
     def joined(cls, bounds: Sequence["Bound"]) -> "Bound":
         """All rows of several batches; ``aux`` is left out."""
+        parts = [bound.kl_by_dimension for bound in bounds if bound.kl_by_dimension is not None]
         return cls(
-            *(torch.cat([getattr(b, name) for b in bounds]) for name in ("reconstruction", "kl", "kl_by_dimension"))
+            torch.cat([bound.reconstruction for bound in bounds]),
+            torch.cat([bound.kl for bound in bounds]),
+            torch.cat(parts) if parts else None,
         )
 
 
@@ -55,7 +61,7 @@ def elbo(
     visible: Tensor | None = None,
     astray: Callable[[Tensor], Tensor] | None = None,
 ) -> Bound:
-    """Single-sample evidence lower bound with the reparametrisation trick and the closed-form KL.
+    """Single-sample evidence lower bound with the reparametrisation trick; the KL in closed form where there is one.
 
     Args:
         vae: The model.
@@ -70,11 +76,9 @@ def elbo(
         Kingma and Welling (2014), eq. 7 and appendix B, https://arxiv.org/abs/1312.6114
     """
     posterior = vae.encoder(batch.tokens, batch.observed)
-    z = posterior.mean + posterior.stddev * (_drawn(posterior.mean, generator) if noise is None else noise)
-    if astray:
-        z = astray(z)
-    by_dimension = kl_divergence(posterior.base_dist, vae.prior().base_dist)
-    return Bound(-vae.decoder(z).log_prob(batch.tokens, visible), by_dimension.sum(dim=1), by_dimension)
+    z, log_q = drawn(posterior, _noise(posterior, generator) if noise is None else noise)
+    kl, by_dimension = divergence(posterior, vae.prior(), z, log_q)
+    return Bound(-vae.decoder(astray(z) if astray else z).log_prob(batch.tokens, visible), kl, by_dimension)
 
 
 @torch.no_grad()
@@ -89,12 +93,12 @@ def iwae(vae: SequenceVAE, batch: Batch, *, samples: int, generator: torch.Gener
     posterior, prior = vae.encoder(batch.tokens, batch.observed), vae.prior()
     log_weights = []
     for _ in range(samples):
-        z = posterior.mean + posterior.stddev * _drawn(posterior.mean, generator)
-        log_joint = vae.decoder(z).log_prob(batch.tokens) + prior.log_prob(z)
-        log_weights.append(log_joint - posterior.log_prob(z))
+        z, log_q = drawn(posterior, _noise(posterior, generator))
+        log_weights.append(vae.decoder(z).log_prob(batch.tokens) + prior.log_prob(z) - log_q)
     return torch.logsumexp(torch.stack(log_weights), dim=0) - math.log(samples)
 
 
-def _drawn(mean: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Standard normal numbers, as many as there are means."""
+def _noise(posterior: Distribution, generator: torch.Generator | None) -> Tensor:
+    """Standard normal numbers, as many as the codes of the batch have."""
+    mean = posterior.mean
     return torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)

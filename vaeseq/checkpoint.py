@@ -12,7 +12,7 @@ from vaeseq.errors import InputError
 from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
 from vaeseq.tokenizer import Tokenizer
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _PARTS = {"encoder": EncoderConfig, "decoder": DecoderConfig, "prior": PriorConfig}
 
 

@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Independent, Normal
+from torch.distributions import Distribution
 
 from vaeseq.bounds import Bound, elbo, iwae
 from vaeseq.corpus import Batch, Corpus
 from vaeseq.model import SequenceVAE
+from vaeseq.posteriors import drawn
 
 ACTIVE_VARIANCE = 0.01  # Burda et al. (2016), section 5.2
 
@@ -41,10 +42,11 @@ class Summary(NamedTuple):
 
 def active_units(means: Tensor) -> float:
     """Fraction of latent dimensions whose posterior mean ``(rows, latent)`` varies by more than 0.01 over the rows."""
-    return float((means.var(dim=0, unbiased=False) > ACTIVE_VARIANCE).float().mean())
+    active = (means - means.mean(dim=0)).square().mean(dim=0) > ACTIVE_VARIANCE
+    return float(active.sum()) / max(1, len(active))
 
 
-def mutual_information(posterior: Independent, z: Tensor) -> float:
+def mutual_information(posterior: Distribution, z: Tensor) -> float:
     """Estimate of I(x; z) under the aggregate posterior of the rows given, nats.
 
     ``E_i[log q(z_i | x_i) - log 1/N sum_j q(z_i | x_j)]``: it cannot exceed ln N, so a latent that carries more reads
@@ -54,10 +56,8 @@ def mutual_information(posterior: Independent, z: Tensor) -> float:
         posterior: q(z | x) of N rows.
         z: One draw from each, ``(N, latent)``.
     """
-    gaussian = posterior.base_dist
-    densities = [  # one row of the N x N table at a time keeps memory at N x latent
-        Independent(Normal(gaussian.mean, gaussian.stddev), 1).log_prob(code).logsumexp(dim=0) for code in z
-    ]
+    # One row of the N x N table at a time keeps memory at N x latent.
+    densities = [posterior.log_prob(code).logsumexp(dim=0) for code in z]
     aggregate = torch.stack(densities) - math.log(len(z))
     return float((posterior.log_prob(z) - aggregate).mean())
 
@@ -74,17 +74,15 @@ def summarise(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, *, seed: int) 
     vae.eval()
     device = next(vae.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
-    bounds, means, deviations, losses = [], [], [], []
+    bounds, summaries, losses = [], [], []
     for batch in batches(corpus, rows, device):
         bounds.append(elbo(vae, batch, generator=generator))
-        posterior = vae.encoder(batch.tokens, batch.observed)
-        means.append(posterior.mean)
-        deviations.append(posterior.stddev)
+        summaries.append(vae.encoder.summary(batch.tokens, batch.observed))
         if vae.language:
             losses.append(-vae.language(len(batch.tokens)).log_prob(batch.tokens))
-    mean, deviation = torch.cat(means), torch.cat(deviations)
-    posterior = Independent(Normal(mean, deviation), 1)
-    z = mean + deviation * torch.randn(mean.shape, generator=generator, device=device)
+    posterior = vae.encoder.head(torch.cat(summaries))
+    mean = posterior.mean
+    z, _ = drawn(posterior, torch.randn(mean.shape, generator=generator, device=device))
     bound = Bound.joined(bounds)
     return Summary(
         float(bound.elbo.mean()),

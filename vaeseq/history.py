@@ -12,7 +12,7 @@ from vaeseq.bounds import Bound
 from vaeseq.team import Team
 
 if TYPE_CHECKING:
-    from vaeseq.training import TrainState
+    from vaeseq.state import TrainState
 
 
 @dataclass(frozen=True)

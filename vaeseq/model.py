@@ -10,15 +10,18 @@ References:
     Bowman et al. (2015), Generating Sentences from a Continuous Space, https://arxiv.org/abs/1511.06349
 """
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent, Normal
 from torch.nn import functional
 
+from vaeseq import priors
 from vaeseq.crossentropy import linear_cross_entropy
+from vaeseq.dropout import LockedDropout, WeightDropLSTM
+from vaeseq.encoder import BiLSTMEncoder, NoEncoder
 from vaeseq.errors import InputError
 from vaeseq.likelihood import SequenceLikelihood
 from vaeseq.tokenizer import BOS, MASK, PAD, RESERVED
@@ -31,45 +34,92 @@ LARGEST_VOCABULARY = 65_536  # ids are kept in 16 bits
 def _check_sizes(config: object, *names: str) -> None:
     for name in names:
         size, most = getattr(config, name), LARGEST_VOCABULARY if name == "vocabulary" else WIDEST
-        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= most:
-            raise InputError(f"{name} must be a whole number from 1 to {most:,}, got {size!r}")
+        least = 0 if name == "latent" else 1
+        if not isinstance(size, int) or isinstance(size, bool) or not least <= size <= most:
+            raise InputError(f"{name} must be a whole number from {least} to {most:,}, got {size!r}")
+
+
+def _check_shares(config: object, *names: str) -> None:
+    for name in names:
+        share = getattr(config, name)
+        if not isinstance(share, int | float) or not 0 <= share < 1:
+            raise InputError(f"{name} must be in [0, 1), got {share!r}")
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Sizes of the encoder; ``hidden`` units in each direction."""
+    """The encoder and its posterior.
+
+    Attributes:
+        kind: A bidirectional LSTM.
+        hidden: Its units in each direction.
+        posterior: See ``vaeseq.posteriors``.
+        transforms: Steps of a posterior that is a flow.
+        dropout: Share of what it reads of each symbol, and of what it passes on, that is lost in training.
+    """
 
     kind: Literal["bilstm"] = "bilstm"
     hidden: int = 256
+    posterior: Literal["gaussian", "flow"] = "gaussian"
+    transforms: int = 2
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_sizes(self, "hidden")
+        _check_sizes(self, "hidden", "transforms")
+        _check_shares(self, "dropout")
 
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """Sizes of the decoder; ``dropout`` acts on what its LSTM puts out."""
+    """Sizes of the decoder, and what it loses in training, see ``vaeseq.dropout``.
+
+    Attributes:
+        kind: An LSTM.
+        hidden: Its units.
+        dropout: Share of what it puts out.
+        input_dropout: Share of what it reads of each symbol.
+        weight_drop: Share of its recurrent weights.
+    """
 
     kind: Literal["lstm"] = "lstm"
     hidden: int = 512
     dropout: float = 0.0
+    input_dropout: float = 0.0
+    weight_drop: float = 0.0
 
     def __post_init__(self) -> None:
         _check_sizes(self, "hidden")
-        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
-            raise InputError(f"dropout must be in [0, 1), got {self.dropout!r}")
+        _check_shares(self, "dropout", "input_dropout", "weight_drop")
 
 
 @dataclass(frozen=True)
 class PriorConfig:
-    """Which prior."""
+    """Which prior.
 
-    kind: Literal["standard_normal"] = "standard_normal"
+    Attributes:
+        kind: See ``vaeseq.priors``.
+        components: Of a mixture; the pseudo-texts of ``vamp``; of each factor of ``autoregressive``.
+        length: Symbols of a pseudo-text.
+        transforms: Coupling steps of ``flow``.
+        hidden: Units of a layer of the networks of ``flow`` and ``autoregressive``.
+    """
+
+    kind: Literal["standard_normal", "mixture", "vamp", "flow", "autoregressive"] = "standard_normal"
+    components: int = 64
+    length: int = 20
+    transforms: int = 6
+    hidden: int = 128
+
+    def __post_init__(self) -> None:
+        _check_sizes(self, "components", "length", "transforms", "hidden")
 
 
 @dataclass(frozen=True)
 class VAEConfig:
-    """All that determines the modules and their sizes; ``language`` is None where there is no language model."""
+    """All that determines the modules and their sizes.
+
+    A ``latent`` of 0 makes a language model of the same decoder; ``language`` is None where there is none beside.
+    """
 
     vocabulary: int
     latent: int
@@ -83,60 +133,6 @@ class VAEConfig:
         _check_sizes(self, "vocabulary", "latent", "embedding")
         if self.vocabulary < len(RESERVED):
             raise InputError(f"vocabulary must hold the {len(RESERVED)} reserved symbols, got {self.vocabulary!r}")
-
-
-class BiLSTMEncoder(nn.Module):
-    """A Gaussian posterior with diagonal covariance from the states of a bidirectional LSTM.
-
-    The head sees each direction's last state and the largest value of each unit over the row: what a single word says
-    then reaches the code in one step, and training needs a fraction of the time (LOG.md). Each direction is an LSTM of
-    its own, the backward one reads the row reversed within its length: padding enters no state, and no lengths leave
-    the device.
-
-    References:
-        Conneau et al. (2017), section 3.2.2 (BiLSTM with max pooling), https://arxiv.org/abs/1705.02364
-    """
-
-    def __init__(self, config: EncoderConfig, embedding: nn.Embedding, latent: int) -> None:
-        super().__init__()
-        self.embedding = embedding
-        self.forwards = nn.LSTM(embedding.embedding_dim, config.hidden, batch_first=True)
-        self.backwards = nn.LSTM(embedding.embedding_dim, config.hidden, batch_first=True)
-        self.head = nn.Linear(4 * config.hidden, 2 * latent)
-
-    def forward(self, tokens: Tensor, observed: Tensor | None = None) -> Independent:
-        """q(z | x).
-
-        Args:
-            tokens: Ids ``(batch, length)``.
-            observed: Where False, the encoder sees ``<mask>`` instead of the symbol; None means all are given.
-
-        Returns:
-            Gaussian with batch shape ``(batch,)`` and event shape ``(latent,)``.
-        """
-        if observed is not None:
-            tokens = torch.where(observed | (tokens == PAD), tokens, MASK)
-        lengths = (tokens != PAD).sum(dim=1, keepdim=True)
-        place = torch.arange(tokens.shape[1], device=tokens.device)
-        mirrored = torch.where(place < lengths, lengths - 1 - place, place)
-        summary = torch.cat(
-            [
-                *_last_and_largest(self.forwards, self.embedding(tokens), lengths),
-                *_last_and_largest(self.backwards, self.embedding(tokens.gather(1, mirrored)), lengths),
-            ],
-            dim=1,
-        )
-        mean, raw = self.head(summary).float().chunk(2, dim=1)
-        # softplus(0.54) = 1: training starts at the prior's scale; the floor keeps log densities finite.
-        return Independent(Normal(mean, functional.softplus(raw + 0.54) + 1e-4, validate_args=False), 1)
-
-
-def _last_and_largest(lstm: nn.LSTM, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """The state at the end of each row, and each unit's largest value in the row, both ``(batch, hidden)``."""
-    states, _ = lstm(inputs)
-    padding = torch.arange(inputs.shape[1], device=inputs.device) >= lengths
-    last = states.gather(1, (lengths - 1).unsqueeze(2).expand(-1, -1, states.shape[2])).squeeze(1)
-    return last, states.masked_fill(padding.unsqueeze(2), -torch.inf).amax(dim=1)
 
 
 class LSTMDecoder(nn.Module):
@@ -155,13 +151,19 @@ class LSTMDecoder(nn.Module):
         vocabulary, width = embedding.weight.shape
         self.embedding = embedding
         self.start = nn.Linear(latent, 2 * config.hidden)
-        self.lstm = nn.LSTM(width + latent, config.hidden, batch_first=True)
-        self.dropout = nn.Dropout(config.dropout)
+        self.lstm = WeightDropLSTM(width + latent, config.hidden, config.weight_drop)
+        self.input_dropout, self.dropout = LockedDropout(config.input_dropout), LockedDropout(config.dropout)
         self.head = nn.Linear(config.hidden + latent, width)
         self.bias = nn.Parameter(torch.zeros(vocabulary))
         impossible = torch.zeros(vocabulary)
         impossible[[PAD, BOS, MASK]] = -torch.inf
         self.register_buffer("impossible", impossible, persistent=False)
+
+    def reset_parameters(self) -> None:
+        """Make all weights new but those of the embedding, which is not the decoder's alone."""
+        for layer in (self.start, self.lstm, self.head):
+            layer.reset_parameters()
+        nn.init.zeros_(self.bias)
 
     def forward(self, z: Tensor) -> SequenceLikelihood:
         """p(x | z) for codes ``(batch, latent)``."""
@@ -187,12 +189,12 @@ class LSTMDecoder(nn.Module):
     def _expected(self, symbols: Tensor, z: Tensor, state: State) -> tuple[Tensor, State]:
         """What is looked for among the embeddings after each symbol, ``(batch, length, embedding)``."""
         everywhere = z.unsqueeze(1).expand(-1, symbols.shape[1], -1)
-        states, state = self.lstm(torch.cat([self.embedding(symbols), everywhere], dim=2), state)
+        states, state = self.lstm(torch.cat([self.input_dropout(self.embedding(symbols)), everywhere], dim=2), state)
         return self.head(torch.cat([self.dropout(states), everywhere.to(states.dtype)], dim=2)), state
 
 
 class LanguageModel(nn.Module):
-    """p(x) of texts by themselves: a decoder that is given the same code, one number, for every text."""
+    """p(x) of texts by themselves: a decoder that is given a code of no dimensions."""
 
     def __init__(self, decoder: LSTMDecoder) -> None:
         super().__init__()
@@ -200,19 +202,7 @@ class LanguageModel(nn.Module):
 
     def forward(self, count: int) -> SequenceLikelihood:
         """p(x), for ``count`` texts."""
-        return SequenceLikelihood(self.decoder, torch.ones(count, 1, device=next(self.parameters()).device))
-
-
-class StandardNormalPrior(nn.Module):
-    """N(0, I) over codes."""
-
-    def __init__(self, latent: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(latent), persistent=False)
-
-    def forward(self) -> Independent:
-        """p(z) with event shape ``(latent,)``."""
-        return Independent(Normal(self.mean, torch.ones_like(self.mean)), 1)
+        return SequenceLikelihood(self.decoder, torch.empty(count, 0, device=self.decoder.bias.device))
 
 
 class SequenceVAE(nn.Module):
@@ -224,29 +214,63 @@ class SequenceVAE(nn.Module):
         super().__init__()
         self.encoder, self.decoder, self.prior, self.language = encoder, decoder, prior, language
 
+    @property
+    def latent(self) -> int:
+        """Dimension of a code."""
+        return self.prior.latent
+
     @classmethod
     def build(cls, config: VAEConfig) -> "SequenceVAE":
         """The one place where sizes become modules."""
         embedding = nn.Embedding(config.vocabulary, config.embedding, padding_idx=PAD)
         nn.init.normal_(embedding.weight, std=0.3)  # learns faster than at .1 and at 1 (LOG.md)
-        match config.encoder.kind:
-            case "bilstm":
-                encoder = BiLSTMEncoder(config.encoder, embedding, config.latent)
-            case other:
-                raise InputError(f"encoder kind must be 'bilstm', got {other!r}")
+        encoder = _encoder(config, embedding)
         decoder = _decoder(config.decoder, embedding, config.latent)
-        match config.prior.kind:
-            case "standard_normal":
-                prior = StandardNormalPrior(config.latent)
-            case other:
-                raise InputError(f"prior kind must be 'standard_normal', got {other!r}")
-        language = LanguageModel(_decoder(config.language, embedding, 1)) if config.language else None
+        prior = _prior(config, encoder)
+        language = LanguageModel(_decoder(config.language, embedding, latent=0)) if config.language else None
         return cls(encoder, decoder, prior, language)
+
+
+def _encoder(config: VAEConfig, embedding: nn.Embedding) -> nn.Module:
+    if config.latent == 0:
+        return NoEncoder()
+    match config.encoder.kind:
+        case "bilstm":
+            return BiLSTMEncoder(config.encoder, embedding, config.latent)
+        case other:
+            raise InputError(f"encoder kind must be 'bilstm', got {other!r}")
 
 
 def _decoder(config: DecoderConfig, embedding: nn.Embedding, latent: int) -> LSTMDecoder:
     match config.kind:
         case "lstm":
-            return LSTMDecoder(config, embedding, latent)
+            with warnings.catch_warnings():  # layers that read a code of no dimensions are meant
+                warnings.filterwarnings("ignore", "Initializing zero-element tensors")
+                return LSTMDecoder(config, embedding, latent)
         case other:
             raise InputError(f"decoder kind must be 'lstm', got {other!r}")
+
+
+def _prior(config: VAEConfig, encoder: nn.Module) -> nn.Module:
+    prior, latent = config.prior, config.latent
+    if latent == 0 and prior.kind != "standard_normal":
+        raise InputError(f"prior of a code without dimensions must be 'standard_normal', got {prior.kind!r}")
+    match prior.kind:
+        case "standard_normal":
+            return priors.StandardNormalPrior(latent)
+        case "mixture":
+            return priors.MixturePrior(latent, prior.components)
+        case "vamp":
+            if config.encoder.posterior != "gaussian":
+                raise InputError(f"prior 'vamp' must go with a gaussian posterior, got {config.encoder.posterior!r}")
+            return priors.VampPrior(latent, encoder.of_embeddings, prior.components, prior.length, config.embedding)
+        case "flow":
+            from vaeseq.flows import FlowPrior
+
+            return FlowPrior(latent, prior.transforms, prior.hidden)
+        case "autoregressive":
+            from vaeseq.flows import AutoregressivePrior
+
+            return AutoregressivePrior(latent, prior.components, prior.hidden)
+        case other:
+            raise InputError(f"prior kind must be one that vaeseq.priors has, got {other!r}")

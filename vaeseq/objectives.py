@@ -13,18 +13,21 @@ References:
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.distributions import Independent, Normal
 
 from vaeseq.bounds import Bound, elbo
 from vaeseq.corpus import Batch
 from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
-from vaeseq.team import Noise
+from vaeseq.posteriors import divergence, drawn
+from vaeseq.team import Noise, Team
 
 FALL = 0.8  # share of the steps in which the rate falls from its start
 
@@ -42,9 +45,12 @@ class ObjectiveConfig:
         annealing: How that weight rises from 0: at once, linearly, or in cycles.
         annealing_steps: Steps until the full weight (linear), or in all cycles together (cyclical).
         cycles: Number of cycles; each rises in its first half.
-        free_bits: Nats of KL in each latent dimension that cost nothing.
+        free_bits: Nats of KL in each latent dimension that cost nothing; of all together where the posterior or the
+            prior does not fall apart into dimensions.
         word_dropout: Chance that the decoder does not see a previous symbol.
         code_noise: Share of the rows whose code is turned towards noise before it is decoded, see ``turned``.
+        samples: Of each row's posterior: more than one train the importance-weighted bound instead, see
+            ``doubly_reparametrised``.
         language_share: Share of the rows that also teach the language model, if the model has one.
     """
 
@@ -57,6 +63,7 @@ class ObjectiveConfig:
     free_bits: float = 0.0
     word_dropout: float = 0.0
     code_noise: float = 0.0
+    samples: int = 1
     language_share: float = 0.25
 
     def __post_init__(self) -> None:
@@ -64,6 +71,14 @@ class ObjectiveConfig:
             raise InputError(f"rate must be positive, got {self.rate!r}")
         if self.rate_start is not None and (self.rate is None or self.rate_start < self.rate):
             raise InputError(f"rate_start must be with a rate and not below it, got {self.rate_start!r}, {self.rate!r}")
+        weighed = (
+            self.rate is not None or self.beta != 1 or self.annealing != "none" or self.free_bits or self.code_noise
+        )
+        if self.samples < 1 or (self.samples > 1 and weighed):
+            raise InputError(
+                "samples must be at least 1, and 1 where there is a rate, beta, annealing, free bits or code noise, "
+                f"got {self.samples!r}"
+            )
         if not 0 < self.language_share <= 1:
             raise InputError(f"language_share must be above 0 and at most 1, got {self.language_share!r}")
         if self.annealing != "none" and self.annealing_steps < 1:
@@ -150,13 +165,14 @@ def objective(
     visible = None
     if config.word_dropout > 0:
         visible = noise.uniform(batch.tokens.shape[1], device=device) >= config.word_dropout
-    astray = partial(turned, share=config.code_noise, noise=noise) if config.code_noise > 0 else None
-    drawn = noise.normal(*vae.prior().event_shape, device=device)
-    bound = elbo(vae, batch, noise=drawn, visible=visible, astray=astray)
-    kl = bound.kl_by_dimension.sum(dim=0) / count
-    if config.free_bits > 0:
-        kl = torch.where(noise.team.mean(kl) > config.free_bits, kl, config.free_bits)
-    loss = bound.reconstruction.sum() / count + beta * kl.sum()
+    if config.samples > 1:
+        noises = [noise.normal(vae.latent, device=device) for _ in range(config.samples)]
+        losses, bound = doubly_reparametrised(vae, batch, noises, visible)
+        loss = losses.sum() / count
+    else:
+        astray = partial(turned, share=config.code_noise, noise=noise) if config.code_noise > 0 else None
+        bound = elbo(vae, batch, noise=noise.normal(vae.latent, device=device), visible=visible, astray=astray)
+        loss = bound.reconstruction.sum() / count + beta * _counted(bound, config.free_bits, count, noise.team)
     if vae.language:
         rows, total = noise.some(config.language_share, device=device)
         # A process without such a row reads one for nothing: each has to have a gradient for each weight.
@@ -164,6 +180,56 @@ def objective(
         told = vae.language(len(taught)).log_prob(taught).sum()
         loss = loss - told * (noise.team.size / total if len(rows) else 0.0)
     return loss, bound
+
+
+def _counted(bound: Bound, free_bits: float, count: float, team: Team) -> Tensor:
+    """The mean KL, nats, a dimension's at least its free bits."""
+    parts = bound.kl.unsqueeze(1) if bound.kl_by_dimension is None else bound.kl_by_dimension
+    kl = parts.sum(dim=0) / count
+    if free_bits > 0:
+        kl = torch.where(team.mean(kl) > free_bits, kl, free_bits)
+    return kl.sum()
+
+
+def doubly_reparametrised(
+    vae: SequenceVAE, batch: Batch, noises: Sequence[Tensor], visible: Tensor | None = None
+) -> tuple[Tensor, Bound]:
+    """Minus the importance-weighted bound of each row, ``(batch,)``, with a gradient that stays good for many samples.
+
+    With ``w_k = p(x | z_k) p(z_k) / q(z_k | x)`` and their shares v_k of the sum, decoder and prior learn by
+    ``sum_k v_k grad log w_k``, the encoder by ``sum_k v_k^2 (d log w_k / d z_k) grad z_k``: the plain gradient of the
+    encoder drowns in noise as K grows.
+
+    Args:
+        vae: The model, with a Gaussian posterior.
+        batch: Rows to learn from.
+        noises: Standard normal numbers ``(batch, latent)``, one tensor for each of the K samples.
+        visible: See ``vaeseq.bounds.elbo``.
+
+    Returns:
+        Minus the bound, and the evidence lower bound of the first sample, without a graph.
+
+    References:
+        Burda, Grosse and Salakhutdinov (2016), equation 8, https://arxiv.org/abs/1509.00519
+        Tucker et al. (2019), Doubly Reparameterized Gradient Estimators, equation 8, https://arxiv.org/abs/1810.04152
+    """
+    posterior, prior = vae.encoder(batch.tokens, batch.observed), vae.prior()
+    if not isinstance(posterior, Independent):
+        raise InputError("importance-weighted training must have a Gaussian posterior, got a flow")
+    fixed = Independent(Normal(posterior.mean.detach(), posterior.stddev.detach()), 1)
+    codes = [drawn(posterior, noise)[0] for noise in noises]
+    told = [vae.decoder(z).log_prob(batch.tokens, visible) for z in codes]
+    log_weights = torch.stack(
+        [each + prior.log_prob(z) - fixed.log_prob(z) for each, z in zip(told, codes, strict=True)]
+    )
+    shares = log_weights.detach().softmax(dim=0)
+    for z, share in zip(codes, shares, strict=True):
+        if z.requires_grad:
+            z.register_hook(partial(torch.mul, share.unsqueeze(1)))
+    learnt = -(shares * log_weights).sum(dim=0)
+    value = math.log(len(noises)) - log_weights.detach().logsumexp(dim=0)
+    kl, by_dimension = divergence(posterior, prior, codes[0], fixed.log_prob(codes[0]))
+    return learnt + (value - learnt.detach()), Bound(-told[0], kl, by_dimension).detach()
 
 
 def turned(z: Tensor, *, share: float, noise: Noise) -> Tensor:

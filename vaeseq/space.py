@@ -1,5 +1,6 @@
 """A trained model seen from outside: strings in, codes out, and back."""
 
+import copy
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent, Normal
+from torch.distributions import Distribution
 
 from vaeseq import checkpoint
 from vaeseq.corpus import batch_of
@@ -39,6 +40,7 @@ class LatentSpace:
     ) -> None:
         self.vae, self.tokenizer, self.metadata = vae.to(device).eval(), tokenizer, metadata
         self.latent, self.device = latent, device
+        self._head = copy.deepcopy(self.vae.encoder.head).cpu()
         self.max_length = metadata.get("max_length", 256)
         if not isinstance(self.max_length, int) or not 1 <= self.max_length <= MAX_LENGTH:
             raise InputError(f"max_length of a model must be 1 to {MAX_LENGTH:,}, got {self.max_length!r}")
@@ -54,16 +56,16 @@ class LatentSpace:
         return cls(stored.vae, stored.tokenizer, stored.domain, latent=stored.config.latent, device=device_of(device))
 
     @torch.no_grad()
-    def encode(self, texts: Sequence[str]) -> Independent:
+    def encode(self, texts: Sequence[str]) -> Distribution:
         """q(z | x) of each text, on the CPU; batch shape ``(texts,)``, event shape ``(latent,)``."""
-        means, deviations = torch.empty(len(texts), self.latent), torch.empty(len(texts), self.latent)
         sequences = self.tokenizer.encode_batch(texts)
         by_length = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
+        summaries = [torch.empty(0, self.vae.encoder.width)]
         for start in range(0, len(by_length), BATCH):
-            rows = by_length[start : start + BATCH]
-            posterior = self.vae.encoder(batch_of([sequences[i] for i in rows]).tokens.to(self.device))
-            means[rows], deviations[rows] = posterior.mean.cpu(), posterior.stddev.cpu()
-        return Independent(Normal(means, deviations), 1)
+            batch = batch_of([sequences[i] for i in by_length[start : start + BATCH]])
+            summaries.append(self.vae.encoder.summary(batch.tokens.to(self.device)).cpu())
+        place = torch.as_tensor(by_length).argsort()
+        return self._head(torch.cat(summaries)[place])
 
     @torch.no_grad()
     def decode(
@@ -107,11 +109,12 @@ class LatentSpace:
                 texts += [self.tokenizer.decode(ids) for ids in drawn.tolist()]
         return texts
 
+    @torch.no_grad()
     def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:
         """Codes from the prior, ``(count, latent)``, on the CPU."""
-        prior = self.vae.prior()
-        noise = torch.randn(count, self.latent, generator=torch.Generator().manual_seed(seed))
-        return prior.mean.cpu() + prior.stddev.cpu() * noise
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            return self.vae.prior().sample((count,)).cpu()
 
     def sample(self, count: int, *, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0) -> list[str]:
         """Texts decoded from draws of the prior."""

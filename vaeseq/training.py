@@ -1,157 +1,28 @@
-"""The training loop: one serialisable state, and a generator of records.
+"""The training loop: a generator of records.
 
 Order of the data, noise and dropout are functions of ``(seed, step)``, so a run that is killed and resumed gives the
 same weights as one that was not.
 """
 
-import json
-import math
-import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from vaeseq.bounds import Bound
 from vaeseq.corpus import Batch, Corpus, choose
-from vaeseq.device import Precision, autocast, keep_freed_memory
+from vaeseq.curricula import catch_up, lags, own_weights, start_decoder_anew
+from vaeseq.device import autocast, keep_freed_memory
 from vaeseq.diagnostics import Summary, summarise
 from vaeseq.errors import InputError
 from vaeseq.history import Record, Window
 from vaeseq.model import SequenceVAE
-from vaeseq.objectives import ObjectiveConfig, RateController, annealed, objective, rate_at
+from vaeseq.objectives import ObjectiveConfig, objective
+from vaeseq.state import TrainState
 from vaeseq.team import Noise, Team
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How long and how fast.
-
-    Attributes:
-        steps: Optimiser steps in all.
-        batch_size: Rows a step.
-        learning_rate: Peak of the schedule.
-        warmup: Share of the steps in which the learning rate rises linearly; it then falls to 0 as a cosine.
-        weight_decay: Of AdamW.
-        clip: Largest norm of the gradient.
-        precision: Of the matrix products; the weights are float32.
-        evaluate_every: Steps between two looks at held-out rows.
-        evaluate_rows: Held-out rows of each look.
-    """
-
-    steps: int = 10_000
-    batch_size: int = 128
-    learning_rate: float = 2e-3
-    warmup: float = 0.05
-    weight_decay: float = 0.0
-    clip: float = 5.0
-    precision: Precision = "auto"
-    evaluate_every: int = 500
-    evaluate_rows: int = 1_000
-
-
-class TrainState:
-    """Everything that the rest of a run depends on, besides the data.
-
-    Attributes:
-        vae: The model being trained.
-        optimizer: AdamW.
-        controller: Sets the weight of the KL; None where the objective names no rate.
-        step: Steps done.
-        seconds: Time they took.
-        history: Records so far.
-        best_step: Step of the best state, as ``badness`` orders them.
-        best: Weights of that state.
-    """
-
-    def __init__(self, vae: SequenceVAE, train: TrainConfig, aim: ObjectiveConfig, *, seed: int) -> None:
-        self.vae, self.train, self.aim, self.seed = vae, train, aim, seed
-        self.optimizer = torch.optim.AdamW(
-            vae.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay, betas=(0.9, 0.98), fused=True
-        )
-        self.controller = RateController(aim.rate, device=self.device) if aim.rate is not None else None
-        self.step, self.seconds = 0, 0.0
-        self.history: list[Record] = []
-        self.best_step, self.best_badness = 0, (math.inf, math.inf)
-        self.best: dict[str, Tensor] = {}
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return next(self.vae.parameters()).device
-
-    @property
-    def rate(self) -> float | None:
-        """Nats to aim at in the next step."""
-        return rate_at(self.aim, self.step / self.train.steps)
-
-    @property
-    def beta(self) -> float | Tensor:
-        """Weight of the KL at the next step."""
-        if self.controller and self.rate:
-            self.controller.rate = self.rate
-            return self.controller.beta
-        return annealed(self.aim, self.step)
-
-    @property
-    def learning_rate(self) -> float:
-        """Step size at the next step."""
-        warm = max(1.0, self.train.warmup * self.train.steps)
-        if self.step < warm:
-            return self.train.learning_rate * (self.step + 1) / warm
-        done = (self.step - warm) / max(1.0, self.train.steps - warm)
-        return self.train.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-    def save(self, path: Path) -> None:
-        """Write the whole state to one file, atomically."""
-        tensors = {f"vae.{name}": value for name, value in self.vae.state_dict().items()}
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
-        for i, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{i}.{name}": value for name, value in moments.items()}
-        scalars = {"step": self.step, "seconds": self.seconds, "history": [asdict(record) for record in self.history]}
-        scalars |= {"best_step": self.best_step, "best_badness": self.best_badness}
-        if self.controller:
-            scalars |= {"log_beta": float(self.controller.log_beta), "kl": float(self.controller.kl)}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        # Copies: one tensor may have two names, and the file holds no tensor twice.
-        on_cpu = {
-            name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
-        }
-        save_file(on_cpu, partial, {"scalars": json.dumps(scalars)})
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-
-    def load(self, path: Path) -> None:
-        """Take up a state that ``save`` wrote for the same model and settings."""
-        with safe_open(path, framework="pt", device="cpu") as file:
-            scalars = json.loads(file.metadata()["scalars"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-        self.vae.load_state_dict(_under("vae.", tensors))
-        self.best = {name: value.to(self.device) for name, value in _under("best.", tensors).items()}
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in _under("optimizer.", tensors).items():
-            i, moment = name.split(".")
-            moments.setdefault(int(i), {})[moment] = value
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
-        self.step, self.seconds, self.best_step = scalars["step"], scalars["seconds"], scalars["best_step"]
-        self.history = [Record(**record) for record in scalars["history"]]
-        self.best_badness = tuple(scalars["best_badness"])
-        if self.controller:
-            self.controller = RateController(
-                self.controller.rate, scalars["log_beta"], scalars["kl"], device=self.device
-            )
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterator[list[Record]]:
@@ -170,12 +41,26 @@ def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterato
         raise InputError(f"training needs train and valid rows, got {len(rows)} and {len(held_out)}; use more data")
     keep_freed_memory()
     team = Team.here()
+    if state.train.inner_steps and team.size > 1:
+        raise InputError(f"inner_steps must be 0 where several processes train, got {state.train.inner_steps}")
     learner = _Learner(state.vae, state.aim)
     learn = DistributedDataParallel(learner) if team.size > 1 else learner
     window = Window(state, team)
+    inner = list(corpus.in_order(rows, state.train.batch_size)) if state.train.inner_steps else []
+
+    def loss_of(some: np.ndarray, seed: int) -> Tensor:
+        return _loss(state, learn, corpus.batch(some, state.device), seed, team)[0]
+
     for batch_rows, epoch in _batches(corpus, rows, state):
+        if 0 < state.step == state.train.pretrain_steps:
+            start_decoder_anew(state)
+        resting = lags(state)
+        if resting:
+            catch_up(state, inner, loss_of)
         window.symbols += int(corpus.lengths[batch_rows].sum())
-        _train_step(state, learn, corpus.batch(batch_rows, state.device), window)
+        _train_step(
+            state, learn, corpus.batch(batch_rows, state.device), window, own_weights(state.vae) if resting else []
+        )
         look = state.step == state.train.steps or state.step % state.train.evaluate_every == 0
         if not look and state.step % record_every:
             continue
@@ -217,27 +102,35 @@ class _Learner(nn.Module):
         return objective(self.vae, batch, self.aim, beta=beta, noise=noise)
 
 
-def _train_step(state: TrainState, learn: nn.Module, batch: Batch, window: Window) -> None:
-    """One step; nothing in it waits for the device.
-
-    From the first loss or gradient on that is not finite, no step of the window changes a weight.
-    """
-    seed = int(np.random.SeedSequence([state.seed, state.step]).generate_state(1, np.uint64)[0] >> 1)
-    torch.manual_seed(seed + window.team.rank)  # dropout draws from the global generator
-    # A batch of fewer rows than processes is for all of them: the mean of equal gradients is what each has.
-    team = window.team if len(batch.row) >= window.team.size else Team()
+def _loss(state: TrainState, learn: nn.Module, batch: Batch, seed: int, team: Team) -> tuple[Tensor, Bound]:
+    """The objective of this process's share of a batch; all that is random in it comes from the seed."""
+    torch.manual_seed(seed + team.rank)  # dropout draws from the global generator
     noise = Noise(torch.Generator(state.device).manual_seed(seed), len(batch.row), team)
-    batch = Batch(*map(team.share, (batch.tokens, batch.observed, batch.row)))
     state.vae.train()
     for group in state.optimizer.param_groups:
         group["lr"] = state.learning_rate
     with autocast(state.device, state.train.precision):
-        loss, bound = learn(batch, state.beta, noise)
+        return learn(Batch(*map(team.share, (batch.tokens, batch.observed, batch.row))), state.beta, noise)
+
+
+def _train_step(
+    state: TrainState, learn: nn.Module, batch: Batch, window: Window, resting: Sequence[nn.Parameter]
+) -> None:
+    """One step of all weights but the resting ones; nothing in it waits for the device.
+
+    From the first loss or gradient on that is not finite, no step of the window changes a weight.
+    """
+    seed = int(np.random.SeedSequence([state.seed, state.step]).generate_state(1, np.uint64)[0] >> 1)
+    # A batch of fewer rows than processes is for all of them: the mean of equal gradients is what each has.
+    team = window.team if len(batch.row) >= window.team.size else Team()
+    loss, bound = _loss(state, learn, batch, seed, team)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    for weight in resting:
+        weight.grad = None
     norm = torch.nn.utils.clip_grad_norm_(state.vae.parameters(), state.train.clip)
     bound = bound.detach()
-    loss, kl = window.team.mean(torch.stack([loss.detach(), bound.kl.sum() * team.size / noise.rows]))
+    loss, kl = window.team.mean(torch.stack([loss.detach(), bound.kl.sum() * team.size / len(batch.row)]))
     window.add(loss, norm, bound)
     # As torch.amp.GradScaler tells the fused optimizer to let a step be.
     state.optimizer.found_inf = window.broken
@@ -245,14 +138,29 @@ def _train_step(state: TrainState, learn: nn.Module, batch: Batch, window: Windo
     if state.controller:
         state.controller.observe(kl)
     state.step += 1
+    for name, mean in state.averaged.items():  # a young mean forgets its start sooner
+        decay = min(state.train.average, state.step / (state.step + 9))
+        mean.lerp_(state.vae.get_parameter(name).detach(), 1 - decay)
+
+
+@contextmanager
+def _as_averaged(state: TrainState) -> Iterator[None]:
+    """The model with its averaged weights, where it has any, for the time of the block."""
+    own = {name: state.vae.get_parameter(name).detach().clone() for name in state.averaged}
+    state.vae.load_state_dict(state.averaged, strict=False)
+    try:
+        yield
+    finally:
+        state.vae.load_state_dict(own, strict=False)
 
 
 def _look(state: TrainState, corpus: Corpus, rows: np.ndarray, epoch: float) -> Record:
-    summary = summarise(state.vae, corpus, rows, seed=state.seed)
-    worth = badness(summary, state.aim.rate)
-    if worth < state.best_badness:
-        state.best_badness, state.best_step = worth, state.step
-        state.best = {name: value.detach().clone() for name, value in state.vae.state_dict().items()}
+    with _as_averaged(state):
+        summary = summarise(state.vae, corpus, rows, seed=state.seed)
+        worth = badness(summary, state.aim.rate)
+        if worth < state.best_badness:
+            state.best_badness, state.best_step = worth, state.step
+            state.best = {name: value.detach().clone() for name, value in state.vae.state_dict().items()}
     return Record(state.step, epoch, state.seconds, "valid", rate=state.rate, **summary._asdict())
 
 

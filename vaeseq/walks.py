@@ -13,6 +13,7 @@ from torch.distributions import Independent
 
 from vaeseq.errors import InputError
 from vaeseq.paths import PathKind, path
+from vaeseq.posteriors import drawn
 
 
 class TextSpace(Protocol):
@@ -104,7 +105,7 @@ def neighbourhoods(space: TextSpace, texts: Sequence[str], *, samples: int = 3, 
     posterior = space.encode(texts)
     shape = (samples, *posterior.mean.shape)
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-    codes = torch.cat([posterior.mean.unsqueeze(0), posterior.mean + posterior.stddev * noise])
+    codes = torch.stack([posterior.mean, *(drawn(posterior, each)[0] for each in noise)])
     decoded = space.decode(codes.transpose(0, 1).flatten(0, 1))
     rows = [decoded[i : i + samples + 1] for i in range(0, len(decoded), samples + 1)]
     return [Neighbourhood(text, row[0], row[1:]) for text, row in zip(texts, rows, strict=True)]

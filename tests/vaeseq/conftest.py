@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from vaeseq.corpus import Corpus, write_tokens
-from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
 from vaeseq.tokenizer import BOS, EOS, RESERVED
 
 
@@ -30,11 +30,13 @@ def build_vae() -> Callable[..., SequenceVAE]:
         sharpness: float = 3.0,
         dropout: float = 0.0,
         language: bool = False,
+        posterior: str = "gaussian",
+        prior: str = "standard_normal",
     ) -> SequenceVAE:
         torch.manual_seed(seed)
         decoder = DecoderConfig("lstm", hidden, dropout)
-        encoder = EncoderConfig("bilstm", hidden)
-        config = VAEConfig(vocabulary, latent, 4, encoder, decoder, language=decoder if language else None)
+        encoder, other = EncoderConfig("bilstm", hidden, posterior), PriorConfig(prior, 3, 4, 2, 8)
+        config = VAEConfig(vocabulary, latent, 4, encoder, decoder, other, decoder if language else None)
         vae = SequenceVAE.build(config).eval()
         with torch.no_grad():
             for parameter in vae.parameters():

@@ -2,6 +2,7 @@ import copy
 import json
 import pickle
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def test_the_folder_holds_what_it_says(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert config["format_version"] == checkpoint.FORMAT_VERSION
     assert (config["vocabulary"], config["latent"]) == (TOKENIZER.size, 3)
-    assert config["decoder"] == {"kind": "lstm", "hidden": 6, "dropout": 0.25}
+    assert config["decoder"] == asdict(DecoderConfig("lstm", 6, 0.25))
     assert (folder / "README.md").read_text(encoding="utf-8") == "# A model\n"
 
 
@@ -157,7 +158,7 @@ def test_nothing_in_a_folder_is_executed(name: str, folder: Path) -> None:
 def test_another_format_version_is_named(version: object, folder: Path) -> None:
     stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(json.dumps(stored | {"format_version": version}), encoding="utf-8")
-    with pytest.raises(InputError, match=r"format version .* reads 2"):
+    with pytest.raises(InputError, match=r"format version .* reads 3"):
         checkpoint.load(folder)
 
 

@@ -4,9 +4,11 @@ from collections.abc import Callable
 import pytest
 
 from vaeseq.corpus import Corpus
+from vaeseq.diagnostics import Summary
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig, RateController, rate_at
-from vaeseq.training import TrainConfig, TrainState, fit, held_out_rows
+from vaeseq.state import TrainConfig, TrainState
+from vaeseq.training import badness, fit, held_out_rows
 
 
 def _run(controller: RateController, plant: Callable[[float], float], steps: int) -> list[float]:
@@ -102,3 +104,16 @@ def test_looks_take_held_out_rows_from_all_of_the_file(
     assert len(chosen) == 50
     assert set(chosen.tolist()) <= set(corpus.rows("valid").tolist())
     assert chosen.max() > 150
+
+
+def _summary(elbo: float, kl: float) -> Summary:
+    return Summary(elbo, -elbo - kl, kl, 1.0, 1.0)
+
+
+def test_a_missed_rate_is_worse_than_any_bound() -> None:
+    assert badness(_summary(-10, 0), None) < badness(_summary(-11, 5), None)
+    reached, better_but_missed = _summary(-50, 9.7), _summary(-10, 5)
+    assert badness(reached, 10.0) < badness(better_but_missed, 10.0)
+    assert badness(_summary(-50, 8), 10.0) < badness(_summary(-10, 6), 10.0)
+    assert badness(_summary(-10, 10.4), 10.0) < badness(_summary(-11, 10.0), 10.0)
+    assert badness(_summary(-10, 13), 10.0) == badness(_summary(-10, 7), 10.0)

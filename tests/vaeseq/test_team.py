@@ -15,8 +15,9 @@ from vaeseq import training
 from vaeseq.corpus import Batch, Corpus
 from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
 from vaeseq.objectives import ObjectiveConfig
+from vaeseq.state import TrainConfig, TrainState
 from vaeseq.team import Noise, Team
-from vaeseq.training import TrainConfig, TrainState, fit
+from vaeseq.training import fit
 
 VOCABULARY, STEPS = 12, 12
 # Sums in another order differ in the last digits of single precision; Adam divides by what may be small.

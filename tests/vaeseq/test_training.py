@@ -6,14 +6,18 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.utils import parameters_to_vector
 from torch.testing import assert_close
 
+from vaeseq.bounds import iwae
 from vaeseq.corpus import Corpus
-from vaeseq.diagnostics import Summary, summarise
+from vaeseq.diagnostics import summarise
 from vaeseq.errors import InputError
+from vaeseq.history import Record
 from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
 from vaeseq.objectives import ObjectiveConfig, annealed
-from vaeseq.training import Record, TrainConfig, TrainState, badness, fit
+from vaeseq.state import TrainConfig, TrainState
+from vaeseq.training import fit
 
 VOCABULARY = 12
 SHORT = TrainConfig(
@@ -25,6 +29,12 @@ AIMS = {
     "falling rate": ObjectiveConfig(rate=2.0, rate_start=6.0, code_noise=0.3),
     "annealing": ObjectiveConfig(beta=0.5, annealing="cyclical", annealing_steps=10, cycles=2, word_dropout=0.3),
     "free bits": ObjectiveConfig(free_bits=0.2),
+    "importance weighted": ObjectiveConfig(samples=3),
+}
+RUNS = {name: (aim, SHORT) for name, aim in AIMS.items()} | {
+    "averaged": (AIMS["rate"], replace(SHORT, average=0.8)),
+    "pretrained": (AIMS["free bits"], replace(SHORT, pretrain_steps=4)),
+    "lagging": (AIMS["annealing"], replace(SHORT, inner_steps=20)),
 }
 
 
@@ -85,11 +95,11 @@ def test_training_reaches_the_rate_asked_for(build_corpus: Callable[..., Corpus]
     assert _finish(state, corpus)[-1].kl == pytest.approx(rate, rel=0.1)
 
 
-@pytest.mark.parametrize("aim", AIMS.values(), ids=AIMS)
-def test_the_seed_decides_the_run(aim: ObjectiveConfig, corpus: Corpus) -> None:
+@pytest.mark.parametrize(("aim", "train"), RUNS.values(), ids=RUNS)
+def test_the_seed_decides_the_run(aim: ObjectiveConfig, train: TrainConfig, corpus: Corpus) -> None:
     runs = []
     for seed in (3, 3, 4):
-        state = _state(aim, seed=seed)
+        state = _state(aim, seed=seed, train=train)
         torch.manual_seed(seed + len(runs))  # whatever was drawn before does not matter
         runs.append((_timeless(_finish(state, corpus, record_every=3)), state.vae.state_dict()))
     assert runs[0][0] == runs[1][0]
@@ -97,19 +107,19 @@ def test_the_seed_decides_the_run(aim: ObjectiveConfig, corpus: Corpus) -> None:
     assert runs[0][0] != runs[2][0]
 
 
-@pytest.mark.parametrize("aim", AIMS.values(), ids=AIMS)
+@pytest.mark.parametrize(("aim", "train"), RUNS.values(), ids=RUNS)
 @pytest.mark.parametrize("alive", [1, 2, 4])
 def test_a_run_killed_again_and_again_is_the_run_that_was_not(
-    alive: int, aim: ObjectiveConfig, corpus: Corpus, tmp_path: Path
+    alive: int, aim: ObjectiveConfig, train: TrainConfig, corpus: Corpus, tmp_path: Path
 ) -> None:
-    whole = _state(aim)
+    whole = _state(aim, train=train)
     yielded = _timeless(_finish(whole, corpus, record_every=2))
-    path, resumed, lives = tmp_path / "work" / "state.safetensors", _state(aim), 0
+    path, resumed, lives = tmp_path / "work" / "state.safetensors", _state(aim, train=train), 0
     resumed.save(path)
     pieces: list[Record] = []
     while resumed.step < SHORT.steps:
         # A new process: other first weights, other random numbers, nothing in memory but the file.
-        resumed = _state(aim, weights=100 + lives)
+        resumed = _state(aim, weights=100 + lives, train=train)
         resumed.load(path)
         torch.manual_seed(lives)
         run = fit(resumed, corpus, record_every=2)
@@ -206,27 +216,12 @@ def test_the_epoch_counts_passes_over_the_rows(corpus: Corpus) -> None:
     assert per_epoch == batches
 
 
-def test_the_learning_rate_rises_and_falls() -> None:
-    state = _state(ObjectiveConfig(), train=TrainConfig(steps=100, learning_rate=0.4, warmup=0.1))
-    rates = []
-    for step in range(100):
-        state.step = step
-        rates.append(state.learning_rate)
-    assert rates[0] == pytest.approx(0.04)
-    assert max(rates) == pytest.approx(0.4)
-    assert rates.index(max(rates)) in (9, 10)
-    assert rates[:10] == sorted(rates[:10])
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert rates[55] == pytest.approx(0.2)
-    assert 0 <= rates[-1] < 0.001
-
-
 def test_the_schedule_reaches_the_optimizer(corpus: Corpus) -> None:
     # The first step of Adam moves a weight by the learning rate, here a fourteenth of its peak.
     state = _state(ObjectiveConfig(), train=replace(SHORT, learning_rate=0.14, warmup=1.0, weight_decay=0.0))
-    before = {name: value.clone() for name, value in state.vae.state_dict().items()}
+    before = parameters_to_vector(state.vae.parameters()).detach().clone()
     next(fit(state, corpus, record_every=1))
-    moved = max(float((value - before[name]).abs().max()) for name, value in state.vae.state_dict().items())
+    moved = float((parameters_to_vector(state.vae.parameters()).detach() - before).abs().max())
     assert moved == pytest.approx(0.01, rel=0.01)
 
 
@@ -248,33 +243,20 @@ def test_the_best_state_is_kept_and_is_no_view_of_the_living_one(corpus: Corpus)
     assert again.elbo == pytest.approx(best.elbo, rel=1e-5)
 
 
-def _summary(elbo: float, kl: float) -> Summary:
-    return Summary(elbo, -elbo - kl, kl, 1.0, 1.0)
-
-
-def test_a_missed_rate_is_worse_than_any_bound() -> None:
-    assert badness(_summary(-10, 0), None) < badness(_summary(-11, 5), None)
-    reached, better_but_missed = _summary(-50, 9.7), _summary(-10, 5)
-    assert badness(reached, 10.0) < badness(better_but_missed, 10.0)
-    assert badness(_summary(-50, 8), 10.0) < badness(_summary(-10, 6), 10.0)
-    assert badness(_summary(-10, 10.4), 10.0) < badness(_summary(-11, 10.0), 10.0)
-    assert badness(_summary(-10, 13), 10.0) == badness(_summary(-10, 7), 10.0)
-
-
 @pytest.mark.parametrize(("train", "valid"), [(0, 1), (1, 0), (0, 0)])
 def test_nothing_to_learn_from_is_an_input_error(train: int, valid: int, build_corpus: Callable[..., Corpus]) -> None:
     with pytest.raises(InputError, match=f"got {train} and {valid}"):
         next(fit(_state(ObjectiveConfig()), build_corpus(train=train, valid=valid)))
 
 
-@pytest.mark.parametrize("part", ["encoder", "decoder"])
+@pytest.mark.parametrize("layer", ["encoder.head.linear", "decoder.head"])
 @pytest.mark.parametrize("broken", [math.nan, math.inf])
-def test_a_loss_that_is_not_finite_raises_before_it_spoils_a_weight(broken: float, part: str, corpus: Corpus) -> None:
+def test_a_loss_that_is_not_finite_raises_before_it_spoils_a_weight(broken: float, layer: str, corpus: Corpus) -> None:
     state = _state(AIMS["rate"])
     run = fit(state, corpus, record_every=2)
     next(run)
     with torch.no_grad():
-        getattr(state.vae, part).head.bias[0] = broken
+        state.vae.get_submodule(layer).bias[0] = broken
     before, step = {name: value.clone() for name, value in state.vae.named_parameters()}, state.step
     with pytest.raises(FloatingPointError, match=r"finite.*step 2"):
         next(run)
@@ -297,3 +279,13 @@ def test_half_precision_products_leave_the_weights_in_single(corpus: Corpus) -> 
     history = _finish(state, corpus)
     assert all(math.isfinite(record.elbo) for record in history)
     assert {parameter.dtype for parameter in state.vae.parameters()} == {torch.float32}
+
+
+def test_without_a_code_the_model_is_a_language_model(corpus: Corpus) -> None:
+    state = TrainState(_model(latent=0), SHORT, ObjectiveConfig(), seed=0)
+    last = _finish(state, corpus)[-1]
+    assert (last.kl, last.active_units, last.mutual_information) == (0.0, 0.0, 0.0)
+    batch, vae = corpus.batch(corpus.rows("valid")), state.vae.eval()
+    assert_close(iwae(vae, batch, samples=1), vae.decoder(torch.empty(len(batch.row), 0)).log_prob(batch.tokens))
+    beginnings = torch.empty(1, 0).expand(3, 0)
+    assert vae.decoder(beginnings).draw(9, temperature=0.0).unique(dim=0).shape[0] == 1

@@ -1,0 +1,61 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from vaeseq.corpus import Corpus
+from vaeseq.diagnostics import summarise
+from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.objectives import ObjectiveConfig
+from vaeseq.state import TrainConfig, TrainState
+from vaeseq.training import fit
+
+
+@pytest.fixture
+def corpus(build_corpus: Callable[..., Corpus]) -> Corpus:
+    return build_corpus(train=12, valid=8, vocabulary=12)
+
+
+def _state(**settings: float) -> TrainState:
+    torch.manual_seed(0)
+    vae = SequenceVAE.build(VAEConfig(12, 4, 6, EncoderConfig(hidden=10), DecoderConfig(hidden=10)))
+    train = TrainConfig(steps=14, batch_size=4, precision="float32", evaluate_every=5, evaluate_rows=8)
+    return TrainState(vae, replace(train, **settings), ObjectiveConfig(), seed=3)
+
+
+def test_the_mean_of_the_weights_is_what_is_looked_at_and_kept(corpus: Corpus) -> None:
+    state = _state(average=0.9)
+    *_, (_, record) = fit(state, corpus)
+    assert state.best_step == record.step == state.train.steps
+    assert all(state.best[name].equal(mean) for name, mean in state.averaged.items())
+    assert any(not value.equal(state.averaged[name]) for name, value in state.vae.named_parameters())
+    state.vae.load_state_dict(state.best)
+    assert summarise(state.vae, corpus, corpus.rows("valid")[:8], seed=state.seed).elbo == record.elbo
+
+
+def test_the_mean_of_the_weights_forgets_geometrically(corpus: Corpus) -> None:
+    state = _state(average=0.6)
+    means = {name: value.clone() for name, value in state.averaged.items()}
+    for _ in fit(state, corpus, record_every=1):
+        decay = min(0.6, state.step / (state.step + 9))
+        for name, mean in means.items():
+            mean.mul_(decay).add_((1 - decay) * state.vae.get_parameter(name).detach())
+    for name, mean in means.items():
+        assert_close(state.averaged[name], mean)
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    state = _state(steps=100, learning_rate=0.4, warmup=0.1)
+    rates = []
+    for step in range(100):
+        state.step = step
+        rates.append(state.learning_rate)
+    assert rates[0] == pytest.approx(0.04)
+    assert max(rates) == pytest.approx(0.4)
+    assert rates.index(max(rates)) in (9, 10)
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[55] == pytest.approx(0.2)
+    assert 0 <= rates[-1] < 0.001

@@ -1,0 +1,161 @@
+"""All that a run of training depends on, besides the data: settings, and one serialisable state."""
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vaeseq.device import Precision
+from vaeseq.history import Record
+from vaeseq.model import SequenceVAE
+from vaeseq.objectives import ObjectiveConfig, RateController, annealed, rate_at
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How long and how fast.
+
+    Attributes:
+        steps: Optimiser steps in all.
+        batch_size: Rows a step.
+        learning_rate: Peak of the schedule.
+        warmup: Share of the steps in which the learning rate rises linearly; it then falls to 0 as a cosine.
+        weight_decay: Of AdamW.
+        clip: Largest norm of the gradient.
+        average: Decay of a running mean of the weights, which then is what held-out rows see and what is kept as the
+            best state; 0 takes the weights as they are (Polyak and Juditsky 1992, https://doi.org/10.1137/0330046).
+        pretrain_steps: First steps in which the KL costs nothing, after which the decoder starts anew, see
+            ``vaeseq.curricula``.
+        inner_steps: Most steps of the encoder alone before each step of the rest, while it lags, see there too.
+        precision: Of the matrix products; the weights are float32.
+        evaluate_every: Steps between two looks at held-out rows.
+        evaluate_rows: Held-out rows of each look.
+    """
+
+    steps: int = 10_000
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    warmup: float = 0.05
+    weight_decay: float = 0.0
+    clip: float = 5.0
+    average: float = 0.0
+    pretrain_steps: int = 0
+    inner_steps: int = 0
+    precision: Precision = "auto"
+    evaluate_every: int = 500
+    evaluate_rows: int = 1_000
+
+
+class TrainState:
+    """Everything that the rest of a run depends on, besides the data.
+
+    Attributes:
+        vae: The model being trained.
+        optimizer: AdamW.
+        controller: Sets the weight of the KL; None where the objective names no rate.
+        step: Steps done.
+        seconds: Time they took.
+        averaged: Running means of the weights by name, if the training has any.
+        history: Records so far.
+        best_step: Step of the best state, as ``badness`` orders them.
+        best: Weights of that state.
+    """
+
+    def __init__(self, vae: SequenceVAE, train: TrainConfig, aim: ObjectiveConfig, *, seed: int) -> None:
+        self.vae, self.train, self.aim, self.seed = vae, train, aim, seed
+        self.optimizer = torch.optim.AdamW(
+            vae.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay, betas=(0.9, 0.98), fused=True
+        )
+        self.controller = RateController(aim.rate, device=self.device) if aim.rate is not None else None
+        self.step, self.seconds = 0, 0.0
+        self.averaged = {name: w.detach().clone() for name, w in vae.named_parameters()} if train.average else {}
+        self.history: list[Record] = []
+        self.forget_best()
+
+    def forget_best(self) -> None:
+        """As if no look at held-out rows had been taken."""
+        self.best_step, self.best_badness = 0, (math.inf, math.inf)
+        self.best: dict[str, Tensor] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.vae.parameters()).device
+
+    @property
+    def rate(self) -> float | None:
+        """Nats to aim at in the next step."""
+        before = self.train.pretrain_steps
+        return rate_at(self.aim, max(0, self.step - before) / max(1, self.train.steps - before))
+
+    @property
+    def beta(self) -> float | Tensor:
+        """Weight of the KL at the next step."""
+        if self.step < self.train.pretrain_steps:
+            return 0.0
+        if self.controller and self.rate:
+            self.controller.rate = self.rate
+            return self.controller.beta
+        return annealed(self.aim, self.step - self.train.pretrain_steps)
+
+    @property
+    def learning_rate(self) -> float:
+        """Step size at the next step."""
+        warm = max(1.0, self.train.warmup * self.train.steps)
+        if self.step < warm:
+            return self.train.learning_rate * (self.step + 1) / warm
+        done = (self.step - warm) / max(1.0, self.train.steps - warm)
+        return self.train.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+    def save(self, path: Path) -> None:
+        """Write the whole state to one file, atomically."""
+        tensors = {f"vae.{name}": value for name, value in self.vae.state_dict().items()}
+        tensors |= {f"best.{name}": value for name, value in self.best.items()}
+        tensors |= {f"averaged.{name}": value for name, value in self.averaged.items()}
+        for i, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{name}": value for name, value in moments.items()}
+        scalars = {"step": self.step, "seconds": self.seconds, "history": [asdict(record) for record in self.history]}
+        scalars |= {"best_step": self.best_step, "best_badness": self.best_badness}
+        if self.controller:
+            scalars |= {"log_beta": float(self.controller.log_beta), "kl": float(self.controller.kl)}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        # Copies: one tensor may have two names, and the file holds no tensor twice.
+        on_cpu = {
+            name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
+        }
+        save_file(on_cpu, partial, {"scalars": json.dumps(scalars)})
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Take up a state that ``save`` wrote for the same model and settings."""
+        with safe_open(path, framework="pt", device="cpu") as file:
+            scalars = json.loads(file.metadata()["scalars"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+        self.vae.load_state_dict(_under("vae.", tensors))
+        self.best = {name: value.to(self.device) for name, value in _under("best.", tensors).items()}
+        self.averaged = {name: value.to(self.device) for name, value in _under("averaged.", tensors).items()}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in _under("optimizer.", tensors).items():
+            i, moment = name.split(".")
+            moments.setdefault(int(i), {})[moment] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        self.step, self.seconds, self.best_step = scalars["step"], scalars["seconds"], scalars["best_step"]
+        self.history = [Record(**record) for record in scalars["history"]]
+        self.best_badness = tuple(scalars["best_badness"])
+        if self.controller:
+            self.controller = RateController(
+                self.controller.rate, scalars["log_beta"], scalars["kl"], device=self.device
+            )
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
