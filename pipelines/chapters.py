@@ -83,8 +83,9 @@ def tables(found: dict[str, object]) -> list[Chapter]:
     made = []
     if splits:
         made.append(figure_table("Rows of the data, by split", {split: found[split] for split in splits}))
-    if found.get("prior"):
-        made.append(figure_table("Samples drawn from the prior", {"samples": found["prior"]}))
+    drawn = {name: found[name] for name in ("prior", "prior_fitted") if found.get(name)}
+    if drawn:
+        made.append(figure_table("Samples drawn from the prior", drawn))
     return made
 
 
@@ -117,7 +118,7 @@ def _cell(name: str, column: dict[str, object]) -> tuple[str, str]:
         over.append(f"cap {number(column[f'{name}_cap'])}")
     if f"{name}_samples" in column:
         over.append(f"{number(column[f'{name}_samples'])} draws")
-    rows_of = "iwae_rows" if name in PER_UNIT else f"{name}_rows"
+    rows_of = "iwae_rows" if name.removesuffix("_fitted") in PER_UNIT else f"{name}_rows"
     if rows_of in column:
         over.append(f"{number(column[rows_of])} rows")
     return number(column[name]), ", ".join(over)

@@ -16,11 +16,14 @@ from pipelines.params import EvaluateParams, load_params
 from pipelines.stage import run
 from vaeseq.corpus import SPLITS, Corpus, choose
 from vaeseq.diagnostics import iwae_by_row, summarise
+from vaeseq.model import SequenceVAE
 from vaeseq.space import LatentSpace
 
 # Both modules say, for their domain, what a unit of text is, when two texts are equal, and what makes a good sample.
 EVALUATION = {"molecules": "vaemol.evaluation", "sentences": "vaetext.evaluation"}
 MAP_ROWS = 1_000
+# The same whatever the prior.
+_OF_NO_PRIOR = {f"{name}_fitted" for name in ("reconstruction", "active_units", "mutual_information", "language")}
 
 Row = dict[str, Any]
 
@@ -45,12 +48,20 @@ def main(domain: str) -> None:
             )
             reconstructions += [{"split": split, **row} for row in outcome]
     training = set(table.column(evaluation.IDENTITY).filter(_is_train(table)).to_pylist())
-    samples = evaluation.readable(space.sample(params.prior_samples, seed=params.seed), space.metadata)
-    figures["prior"] = evaluation.sample_figures(samples, training, space.metadata)
+    samples: list[str] = []
+    for suffix, vae in _by_prior(space.vae).items():
+        drawn = space.of(vae).sample(params.prior_samples, seed=params.seed)
+        samples = evaluation.readable(drawn, space.metadata)
+        figures[f"prior{suffix}"] = evaluation.sample_figures(samples, training, space.metadata)
     Path("reports", domain, "evaluate.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     _write(out / "samples.csv", [evaluation.sample_row(sample) for sample in samples])
     _write(out / "reconstructions.csv", reconstructions)
     _write(out / "latent_map.csv", _latent_map(space, table, chosen, evaluation))
+
+
+def _by_prior(vae: SequenceVAE) -> dict[str, SequenceVAE]:
+    """The model with the prior of training, and with the one fitted afterwards if there is one, as it is used."""
+    return {"": vae.as_trained()} | ({"_fitted": vae} if vae.trained_prior else {})
 
 
 def _is_train(table: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
@@ -65,20 +76,21 @@ def _likelihood(
     params: EvaluateParams,
     evaluation: ModuleType,
 ) -> Row:
-    """Bounds in nats per sequence and per unit of text, and the collapse diagnostics."""
-    summary = summarise(space.vae, corpus, rows, seed=params.seed)
+    """Bounds, nats per sequence and per unit of text, and the collapse diagnostics; ``_fitted``: of a fitted prior."""
     weighted = choose(rows, params.iwae_rows, seed=params.seed)
-    bound = iwae_by_row(space.vae, corpus, weighted, samples=params.iwae_samples, seed=params.seed)
-    nats = -float(bound.sum())
+    texts, figures = [records[i] for i in np.searchsorted(rows, weighted)], {}
+    for suffix, vae in _by_prior(space.vae).items():
+        summary = summarise(vae, corpus, rows, seed=params.seed).figures()
+        bound = iwae_by_row(vae, corpus, weighted, samples=params.iwae_samples, seed=params.seed)
+        summary |= {"iwae": float(bound.mean()), **evaluation.likelihood_per_unit(-float(bound.sum()), texts)}
+        figures |= {f"{name}{suffix}": value for name, value in summary.items() if name + suffix not in _OF_NO_PRIOR}
     return {
-        **summary.figures(),
+        **figures,
         "mutual_information_cap": math.log(len(rows)),
         "active_units_of": space.latent,
         "rows": len(rows),
-        "iwae": float(bound.mean()),
         "iwae_samples": params.iwae_samples,
         "iwae_rows": len(weighted),
-        **evaluation.likelihood_per_unit(nats, [records[i] for i in np.searchsorted(rows, weighted)]),
     }
 
 

@@ -146,6 +146,8 @@ NAMES = {
     "sa_score": "SA",
     "penalised_log_p": "Penalised logP",
     "slerp": "slerp",
+    "prior": "Prior of training",
+    "prior_fitted": "Prior fitted afterwards",
     "lerp": "lerp",
 }
 
@@ -174,6 +176,8 @@ REASONS = {
 
 def meaning(name: str) -> Meaning:
     """How to show a figure; a plain entry for one that is not known."""
+    if name.endswith("_fitted") and (plain := FIGURES.get(name.removesuffix("_fitted"))):
+        return plain._replace(title=f"{plain.title}, fitted prior", text="The same under the prior fitted afterwards.")
     return FIGURES.get(name, Meaning(in_words(name), "", "", ""))
 
 

@@ -23,9 +23,10 @@ SECTIONS = {
     "fetch": ("data",),
     "prepare": ("data", "prepare"),
     "train": ("data", "prepare", "model", "train"),
-    "evaluate": ("data", "prepare", "model", "train", "evaluate"),
-    "interpolate": ("data", "prepare", "model", "train", "interpolate"),
-    "optimize": ("data", "prepare", "model", "train", "optimize"),
+    "prior": ("data", "prepare", "model", "train", "prior"),
+    "evaluate": ("data", "prepare", "model", "train", "prior", "evaluate"),
+    "interpolate": ("data", "prepare", "model", "train", "prior", "interpolate"),
+    "optimize": ("data", "prepare", "model", "train", "prior", "optimize"),
 }
 LARGEST = 16_000_000  # bytes; DVC keeps what is larger, MLflow gets what a person opens
 
@@ -199,7 +200,7 @@ def _files(domain: str, stage: str, root: Path) -> dict[str, Path]:
     found = {last.name: last} | {str(path.relative_to(reports)): path for path in sorted(reports.rglob("*"))}
     if stage == "prepare":
         found["rejects.csv"] = last.with_name("rejects.csv")
-    if stage == "train":
+    if stage == "prior":
         model = root / "models" / domain
         found |= {f"model/{path.relative_to(model)}": path for path in sorted(model.rglob("*"))}
     return {name: path for name, path in found.items() if path.is_file() and path.stat().st_size <= LARGEST}

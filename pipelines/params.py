@@ -109,6 +109,23 @@ class TrainParams(_Section):
         return self
 
 
+class PriorParams(_Section):
+    """Which prior is fitted to the codes of how many rows, afterwards, and how; no ``kind`` keeps that of training."""
+
+    seed: int = 0
+    kind: Literal["mixture", "vamp", "flow", "autoregressive"] | None = "flow"
+    components: Count = 64
+    transforms: Count = 6
+    hidden: Count = 128
+    rows: Count = 100_000
+    draws: Count = 4
+    steps: Count = 2_000
+    batch_size: Count = 512
+    learning_rate: Positive = 2e-3
+    look_every: Count = 100
+    clip: Positive = 5.0
+
+
 class EvaluateParams(_Section):
     """How many rows of each split, draws of the prior, and importance samples."""
 
@@ -150,6 +167,7 @@ class MoleculeParams(_Section):
     prepare: MoleculePrepareParams
     model: ModelParams
     train: TrainParams
+    prior: PriorParams = PriorParams()
     evaluate: EvaluateParams
     interpolate: InterpolateParams
     optimize: OptimizeParams
@@ -162,6 +180,7 @@ class SentenceParams(_Section):
     prepare: SentencePrepareParams
     model: ModelParams
     train: TrainParams
+    prior: PriorParams = PriorParams()
     evaluate: EvaluateParams
     interpolate: InterpolateParams
 

@@ -92,7 +92,7 @@ def _domain(name: str, params: MoleculeParams | SentenceParams, root: Path, ease
 
 def _headline(found: dict[str, dict[str, float]], rate: float | None) -> list[tuple[str, str, str]]:
     """The few figures to read first: name, value, what it says."""
-    test, prior = found.get("test") or found.get("valid") or {}, found.get("prior", {})
+    test, prior = found.get("test") or found.get("valid") or {}, found.get("prior_fitted") or found.get("prior", {})
     cards = []
     if "kl" in test:
         asked = f"; {rate:g} were asked for" if rate else ""

@@ -35,7 +35,7 @@ Config = TypeVar("Config", ObjectiveConfig, TrainConfig)
 
 
 def main(domain: str) -> None:
-    """Write ``models/<domain>/``, ``reports/<domain>/train.json`` and the history."""
+    """Write ``checkpoints/<domain>/``, ``reports/<domain>/train.json`` and the history."""
     spread()
     params, prepared = getattr(load_params(), domain), Path("data/prepared", domain)
     with joined() as leads:
@@ -58,7 +58,7 @@ def main(domain: str) -> None:
             metrics = _metrics(state, corpus)
             summary = json.loads((prepared / "summary.json").read_text(encoding="utf-8"))
             stored = Checkpoint(vae, config, tokenizer, _described(domain, summary, corpus))
-            checkpoint.save(Path("models", domain), stored, card=_card(domain, params, summary, prepared, metrics))
+            checkpoint.save(Path("checkpoints", domain), stored, card=_card(domain, params, summary, prepared, metrics))
             (report / "train.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
             (work / STATE).unlink()  # done: where DVC runs the stage again, it shall train again
 
@@ -172,6 +172,7 @@ sha256 of the token file `{digest}`.
 - Parameters: `{params.model_dump_json(include={"model", "train"})}`
 - Limits: it knows what its training rows look like and nothing beyond; a text unlike them is encoded to something near.
 
+## Figures
 | figure (held-out rows, nats per sequence) | value |
 |---|---|
 {figures}

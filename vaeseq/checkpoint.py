@@ -14,6 +14,7 @@ from vaeseq.tokenizer import Tokenizer
 
 FORMAT_VERSION = 3
 _PARTS = {"encoder": EncoderConfig, "decoder": DecoderConfig, "prior": PriorConfig}
+_OPTIONAL = {"language": DecoderConfig, "trained_prior": PriorConfig}
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,9 @@ def _config(path: Path) -> tuple[VAEConfig, dict[str, Any]]:
         if not isinstance(domain, dict):
             raise InputError(f"model {str(path)!r}: domain must be an object, got {domain!r}")
         parts = {name: part(**stored.pop(name)) for name, part in _PARTS.items()}
-        if stored.get("language") is not None:
-            parts["language"] = DecoderConfig(**stored.pop("language"))
+        for name, part in _OPTIONAL.items():
+            if stored.get(name) is not None:
+                parts[name] = part(**stored.pop(name))
         return VAEConfig(**stored, **parts), domain
     except OSError as error:
         raise InputError(f"model {str(path.parent)!r} has no config.json; train one with `dvc repro`") from error

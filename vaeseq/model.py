@@ -119,6 +119,7 @@ class VAEConfig:
     """All that determines the modules and their sizes.
 
     A ``latent`` of 0 makes a language model of the same decoder; ``language`` is None where there is none beside.
+    ``trained_prior`` is the one that encoder and decoder were trained with, where ``prior`` was fitted afterwards.
     """
 
     vocabulary: int
@@ -128,6 +129,7 @@ class VAEConfig:
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     prior: PriorConfig = field(default_factory=PriorConfig)
     language: DecoderConfig | None = None
+    trained_prior: PriorConfig | None = None
 
     def __post_init__(self) -> None:
         _check_sizes(self, "vocabulary", "latent", "embedding")
@@ -209,10 +211,16 @@ class SequenceVAE(nn.Module):
     """``p(x, z) = p(x | z) p(z)``, with ``q(z | x)``, and perhaps ``p(x)`` by itself."""
 
     def __init__(
-        self, encoder: nn.Module, decoder: nn.Module, prior: nn.Module, language: nn.Module | None = None
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        prior: nn.Module,
+        language: nn.Module | None = None,
+        trained_prior: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.encoder, self.decoder, self.prior, self.language = encoder, decoder, prior, language
+        self.encoder, self.decoder, self.prior = encoder, decoder, prior
+        self.language, self.trained_prior = language, trained_prior
 
     @property
     def latent(self) -> int:
@@ -226,9 +234,14 @@ class SequenceVAE(nn.Module):
         nn.init.normal_(embedding.weight, std=0.3)  # learns faster than at .1 and at 1 (LOG.md)
         encoder = _encoder(config, embedding)
         decoder = _decoder(config.decoder, embedding, config.latent)
-        prior = _prior(config, encoder)
+        prior = prior_of(config, encoder, config.prior)
         language = LanguageModel(_decoder(config.language, embedding, latent=0)) if config.language else None
-        return cls(encoder, decoder, prior, language)
+        trained = prior_of(config, encoder, config.trained_prior) if config.trained_prior else None
+        return cls(encoder, decoder, prior, language, trained)
+
+    def as_trained(self) -> "SequenceVAE":
+        """The same modules with the prior that encoder and decoder were trained with."""
+        return SequenceVAE(self.encoder, self.decoder, self.trained_prior or self.prior, self.language)
 
 
 def _encoder(config: VAEConfig, embedding: nn.Embedding) -> nn.Module:
@@ -251,8 +264,9 @@ def _decoder(config: DecoderConfig, embedding: nn.Embedding, latent: int) -> LST
             raise InputError(f"decoder kind must be 'lstm', got {other!r}")
 
 
-def _prior(config: VAEConfig, encoder: nn.Module) -> nn.Module:
-    prior, latent = config.prior, config.latent
+def prior_of(config: VAEConfig, encoder: nn.Module, prior: PriorConfig) -> nn.Module:
+    """A new prior for the codes of an encoder."""
+    latent = config.latent
     if latent == 0 and prior.kind != "standard_normal":
         raise InputError(f"prior of a code without dimensions must be 'standard_normal', got {prior.kind!r}")
     match prior.kind:

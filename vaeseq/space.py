@@ -55,6 +55,10 @@ class LatentSpace:
         stored = checkpoint.load(Path(folder))
         return cls(stored.vae, stored.tokenizer, stored.domain, latent=stored.config.latent, device=device_of(device))
 
+    def of(self, vae: SequenceVAE) -> "LatentSpace":
+        """The same space with another model."""
+        return LatentSpace(vae, self.tokenizer, self.metadata, latent=self.latent, device=self.device)
+
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> Distribution:
         """q(z | x) of each text, on the CPU; batch shape ``(texts,)``, event shape ``(latent,)``."""

@@ -19,7 +19,24 @@ def test_the_bound_is_spread_over_the_rows_that_it_was_taken_of(seed: int, monke
     )
     domain = SimpleNamespace(likelihood_per_unit=lambda _, records: {"of": [record["row"] for record in records]})
     params = EvaluateParams(seed=seed, iwae_rows=3)
-    space = SimpleNamespace(vae=None, latent=2)
+    trained = object()
+    vae = SimpleNamespace(as_trained=lambda: trained, trained_prior=None)
+    space = SimpleNamespace(vae=vae, latent=2)
     figures = evaluate._likelihood(space, None, rows, [{"row": int(row)} for row in rows], params, domain)
     assert figures["of"] == taken[0].tolist() == choose(rows, 3, seed=seed).tolist()
     assert "language" not in figures, "there is no language model"
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+def test_figures_of_a_fitted_prior_have_its_name(fitted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = object()
+    vae = SimpleNamespace(as_trained=lambda: trained, trained_prior=object() if fitted else None)
+    kl = {trained: 3.0, vae: 1.0}
+    monkeypatch.setattr(evaluate, "summarise", lambda of, *_, **__: Summary(-kl[of] - 2.0, 2.0, kl[of], 1.0, 1.0))
+    monkeypatch.setattr(evaluate, "iwae_by_row", lambda of, *_, **__: torch.full((2,), -kl[of]))
+    domain = SimpleNamespace(likelihood_per_unit=lambda nats, _: {"bits": nats})
+    rows = np.arange(2)
+    figures = evaluate._likelihood(SimpleNamespace(vae=vae, latent=2), None, rows, [{}, {}], EvaluateParams(), domain)
+    assert (figures["elbo"], figures["kl"], figures["iwae"], figures["bits"]) == (-5.0, 3.0, -3.0, 6.0)
+    named = {name: value for name, value in figures.items() if name.endswith("_fitted")}
+    assert named == ({"elbo_fitted": -3.0, "kl_fitted": 1.0, "iwae_fitted": -1.0, "bits_fitted": 2.0} if fitted else {})

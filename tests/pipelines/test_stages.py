@@ -14,7 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 from safetensors import safe_open
 
-from pipelines import evaluate, fetch, prepare, train
+from pipelines import evaluate, fetch, prepare, prior, train
 from pipelines.resume import locked, work_folder
 from vaeseq.errors import InputError
 
@@ -56,7 +56,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _weights(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((folder / "models/sentences").glob("*.safetensors"))}
+    return {path.name: path.read_bytes() for path in sorted((folder / "checkpoints/sentences").glob("*.safetensors"))}
 
 
 def test_train_and_evaluate_write_what_the_report_reads(here: Path) -> None:
@@ -66,12 +66,17 @@ def test_train_and_evaluate_write_what_the_report_reads(here: Path) -> None:
     assert metrics["steps"] == 200
     assert [int(row["step"]) for row in history if row["split"] == "valid"] == list(range(20, 201, 20))
     assert not list((here / "work").rglob("state.safetensors")), "a run that is done leaves nothing to resume"
+    prior.main("sentences")
+    costs = json.loads((here / "reports/sentences/prior.json").read_text(encoding="utf-8"))
+    assert costs["fitted"] < costs["prior_of_training"]
     evaluate.main("sentences")
     figures = json.loads((here / "reports/sentences/evaluate.json").read_text(encoding="utf-8"))
-    assert set(figures) == {"train", "valid", "test", "prior"}
+    assert set(figures) == {"train", "valid", "test", "prior", "prior_fitted"}
     for split in ("train", "valid", "test"):
         assert figures[split]["elbo"] == pytest.approx(-figures[split]["reconstruction"] - figures[split]["kl"])
         assert figures[split]["exact_reconstruction_of"] == figures[split]["rows"]
+        lower = figures[split]["kl"] - figures[split]["kl_fitted"]
+        assert figures[split]["elbo_fitted"] - figures[split]["elbo"] == pytest.approx(lower, abs=1e-3)
     rows = _rows(here / "reports/sentences/evaluate/reconstructions.csv")
     test = [row for row in rows if row["split"] == "test"]
     exact = sum(row["original"] == row["reconstruction"] for row in test) / len(test)
@@ -83,7 +88,7 @@ def test_a_killed_stage_goes_on_to_the_same_weights(
 ) -> None:
     train.main("sentences")
     whole = _weights(here)
-    shutil.rmtree(here / "models")
+    shutil.rmtree(here / "checkpoints")
     environment = os.environ | {"LATENTPATH_WORK": str(tmp_path / "work"), "PYTHONPATH": str(ROOT)}
     script = "from pipelines import train; train.SAVE_SECONDS = 0; train.main('sentences')"
     stage = subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.DEVNULL)
@@ -92,7 +97,7 @@ def test_a_killed_stage_goes_on_to_the_same_weights(
         time.sleep(0.01)
     stage.kill()
     stage.wait()
-    assert not (here / "models").exists(), "it was to be killed midway"
+    assert not (here / "checkpoints").exists(), "it was to be killed midway"
     monkeypatch.setenv("LATENTPATH_WORK", str(tmp_path / "work"))
     with safe_open(next((tmp_path / "work").rglob("state.safetensors")), "pt") as file:
         assert 0 < json.loads(file.metadata()["scalars"])["step"] < 200

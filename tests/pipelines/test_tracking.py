@@ -56,6 +56,7 @@ def write_stages(root, steps=20):
     write_json(root / "reports/molecules/evaluate.json", {"test": {"elbo": -4.5, "rows": 10}, "prior": {"validity": 1}})
     (root / "models/molecules").mkdir(parents=True)
     (root / "models/molecules/README.md").write_text("a card")
+    write_json(root / "reports/molecules/prior.json", {"fitted": 40.0})
     (root / "reports/index.html").write_text("<p>the report</p>")
 
 
@@ -105,7 +106,7 @@ def root(tmp_path, empty_store, monkeypatch):
 def test_the_stages_are_children_of_one_parent(root):
     tracking.mirror_all(root=root)
     found = by_stage(root)
-    assert set(found) == {"parent", "fetch", "prepare", "train", "evaluate"}
+    assert set(found) == {"parent", "fetch", "prepare", "train", "prior", "evaluate"}
     parent = found.pop("parent")
     assert {run.data.tags["mlflow.parentRunId"] for run in found.values()} == {parent.info.run_id}
     assert {run.info.status for run in (parent, *found.values())} == {"FINISHED"}
@@ -121,7 +122,7 @@ def test_the_stages_are_children_of_one_parent(root):
     assert [entry.dataset.name for entry in found["train"].inputs.dataset_inputs] == ["builtin"]
     assert parent.data.tags["latentpath.data"] == f"builtin sha256:{'ab' * 32}"
     assert "index.html" in artifacts(root, parent)
-    assert artifacts(root, found["train"], "model") == ["model/README.md"]
+    assert artifacts(root, found["prior"], "model") == ["model/README.md"]
 
 
 def test_a_rebuilt_store_shows_what_the_live_one_showed(root, empty_store):
@@ -200,12 +201,12 @@ def test_stages_that_an_earlier_stage_has_outrun_are_left_out(root):
     def lock(read):
         out, dep = {"path": "models/molecules", "md5": "new.dir"}, {"path": "models/molecules", "md5": read}
         write_json(
-            root / "dvc.lock", {"stages": {"train@molecules": {"outs": [out]}, "evaluate@molecules": {"deps": [dep]}}}
+            root / "dvc.lock", {"stages": {"prior@molecules": {"outs": [out]}, "evaluate@molecules": {"deps": [dep]}}}
         )
         return outputs.recorded("molecules", root)[1]
 
-    assert lock("new.dir") == ["fetch", "prepare", "train", "evaluate"]
-    assert lock("old.dir") == ["fetch", "prepare", "train"]
+    assert lock("new.dir") == ["fetch", "prepare", "train", "prior", "evaluate"]
+    assert lock("old.dir") == ["fetch", "prepare", "train", "prior"]
 
 
 def test_a_line_that_is_still_being_written_is_left_out(tmp_path):
@@ -268,5 +269,5 @@ def test_eight_processes_start_on_a_store_that_is_not_there(tmp_path):
     ]
     assert [process.communicate()[1] for process in processes] == [""] * 8
     found = runs(tmp_path)
-    assert len(found) == 5
+    assert len(found) == 6
     assert {len(curve(tmp_path, run, "train/loss")) for run in found} == {0, 5}
