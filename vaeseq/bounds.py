@@ -76,7 +76,7 @@ def elbo(
         Kingma and Welling (2014), eq. 7 and appendix B, https://arxiv.org/abs/1312.6114
     """
     posterior = vae.encoder(batch.tokens, batch.observed)
-    z, log_q = drawn(posterior, _noise(posterior, generator) if noise is None else noise)
+    z, log_q = drawn(posterior, standard_noise(posterior, generator) if noise is None else noise)
     kl, by_dimension = divergence(posterior, vae.prior(), z, log_q)
     return Bound(-vae.decoder(astray(z) if astray else z).log_prob(batch.tokens, visible), kl, by_dimension)
 
@@ -93,12 +93,12 @@ def iwae(vae: SequenceVAE, batch: Batch, *, samples: int, generator: torch.Gener
     posterior, prior = vae.encoder(batch.tokens, batch.observed), vae.prior()
     log_weights = []
     for _ in range(samples):
-        z, log_q = drawn(posterior, _noise(posterior, generator))
+        z, log_q = drawn(posterior, standard_noise(posterior, generator))
         log_weights.append(vae.decoder(z).log_prob(batch.tokens) + prior.log_prob(z) - log_q)
     return torch.logsumexp(torch.stack(log_weights), dim=0) - math.log(samples)
 
 
-def _noise(posterior: Distribution, generator: torch.Generator | None) -> Tensor:
+def standard_noise(posterior: Distribution, generator: torch.Generator | None) -> Tensor:
     """Standard normal numbers, as many as the codes of the batch have."""
     mean = posterior.mean
     return torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)

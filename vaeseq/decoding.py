@@ -115,7 +115,7 @@ def draw(
         logits, rows = steps.step(symbols, rows)
         logits[:, UNK] = -torch.inf
         logits[:, EOS].masked_fill_(length == 0, -torch.inf)
-        symbols = _pick(logits, temperature, top_p, chances[text, length] if chances is not None else None)
+        symbols = pick(logits, temperature, top_p, chances[text, length] if chances is not None else None)
         length = (length + 1).clamp(max=max_length)
         drawn[text, length] = symbols
         text = torch.where((symbols == EOS) | (length == max_length), count, text)
@@ -130,7 +130,7 @@ def _rows_by_tiles(steps: Steps, z: Tensor, width: int) -> Rows:
     return Rows(*(torch.cat(part)[: len(z)] for part in zip(*parts, strict=True)))
 
 
-def _pick(logits: Tensor, temperature: float, top_p: float, chance: Tensor | None) -> Tensor:
+def pick(logits: Tensor, temperature: float, top_p: float, chance: Tensor | None) -> Tensor:
     """The likeliest symbol of each row, or the one that a chance in [0, 1) falls on."""
     if chance is None:
         return logits.argmax(dim=1)

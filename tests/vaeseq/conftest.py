@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
 
-from vaeseq.corpus import Corpus, write_tokens
+from vaeseq.corpus import Corpus, pad, write_tokens
 from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
 from vaeseq.tokenizer import BOS, EOS, RESERVED
 
@@ -45,6 +47,58 @@ def build_vae() -> Callable[..., SequenceVAE]:
         return vae
 
     return build
+
+
+class FixedPosterior(nn.Module):
+    """An encoder whose answer is known: the same Gaussian for every row."""
+
+    def __init__(self, mean: list[float], stddev: list[float]) -> None:
+        super().__init__()
+        self.mean, self.stddev = nn.Parameter(torch.tensor(mean)), nn.Parameter(torch.tensor(stddev))
+
+    def forward(self, tokens: Tensor, observed: Tensor | None = None) -> Independent:
+        shape = (len(tokens), len(self.mean))
+        return Independent(Normal(self.mean.expand(shape), self.stddev.expand(shape)), 1)
+
+
+@pytest.fixture(scope="session")
+def fixed_posterior() -> type[FixedPosterior]:
+    """Makes an encoder that gives every row the Gaussian with a mean and a standard deviation."""
+    return FixedPosterior
+
+
+@pytest.fixture(scope="session")
+def one_dimensional(build_vae: Callable[..., SequenceVAE]) -> SequenceVAE:
+    """A model that quadrature can integrate, with a posterior that is wrong for every row."""
+    vae = build_vae(latent=1, vocabulary=8, sharpness=2.0)
+    return SequenceVAE(FixedPosterior([0.9], [1.2]), vae.decoder, vae.prior)
+
+
+@pytest.fixture(scope="session")
+def expectation() -> Callable[..., tuple[Tensor, Tensor]]:
+    """``E[log f(z)]`` and ``log E[f(z)]`` for one-dimensional Gaussian z, by Gauss-Hermite quadrature."""
+
+    def integrate(log_f: Callable[[Tensor], Tensor], mean: Tensor, stddev: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
+        places, weights = np.polynomial.hermite.hermgauss(nodes)
+        z = mean + stddev * torch.tensor(2**0.5 * places, dtype=torch.float32)
+        log_weights = torch.tensor(np.log(weights) - 0.5 * np.log(np.pi))
+        values = log_f(z.unsqueeze(1)).double()
+        return (log_weights.exp() * values).sum(), torch.logsumexp(log_weights + values, dim=0)
+
+    return integrate
+
+
+@pytest.fixture(scope="session")
+def log_p(expectation: Callable[..., tuple[Tensor, Tensor]]) -> Callable[..., Tensor]:
+    """log p(x) of a model with a one-dimensional latent."""
+
+    def integrate(vae: SequenceVAE, ids: list[int], nodes: int = 100) -> Tensor:
+        def log_likelihood(z: Tensor) -> Tensor:
+            return vae.decoder(z).log_prob(pad([ids] * len(z)))
+
+        return expectation(log_likelihood, torch.tensor(0.0), torch.tensor(1.0), nodes)[1]
+
+    return integrate
 
 
 @pytest.fixture(scope="session")

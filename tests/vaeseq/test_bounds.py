@@ -1,12 +1,10 @@
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from torch.distributions import Independent, Normal
 from torch.testing import assert_close
 
 from vaeseq.bounds import Bound, elbo, iwae
@@ -17,93 +15,71 @@ from vaeseq.tokenizer import BOS, EOS
 ROWS = [[BOS, 5, 6, 7, EOS], [BOS, EOS], [BOS, 7, 7, 6, 7, 5, EOS], [BOS, 6, EOS]]
 
 
-class FixedPosterior(nn.Module):
-    """An encoder whose answer is known: the same Gaussian for every row."""
-
-    def __init__(self, mean: list[float], stddev: list[float]) -> None:
-        super().__init__()
-        self.mean, self.stddev = nn.Parameter(torch.tensor(mean)), nn.Parameter(torch.tensor(stddev))
-
-    def forward(self, tokens: Tensor, observed: Tensor | None = None) -> Independent:
-        shape = (len(tokens), len(self.mean))
-        return Independent(Normal(self.mean.expand(shape), self.stddev.expand(shape)), 1)
-
-
-def _one_dimensional(build_vae: Callable[..., SequenceVAE]) -> SequenceVAE:
-    """A model that quadrature can integrate, with a posterior that is wrong for every row."""
-    vae = build_vae(latent=1, vocabulary=8, sharpness=2.0)
-    return SequenceVAE(FixedPosterior([0.9], [1.2]), vae.decoder, vae.prior)
-
-
 def _seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def _expectation(log_f: Callable[[Tensor], Tensor], mean: Tensor, stddev: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
-    """``E[log f(z)]`` and ``log E[f(z)]`` for one-dimensional Gaussian z, by Gauss-Hermite quadrature."""
-    places, weights = np.polynomial.hermite.hermgauss(nodes)
-    z = mean + stddev * torch.tensor(2**0.5 * places, dtype=torch.float32)
-    log_weights = torch.tensor(np.log(weights) - 0.5 * np.log(np.pi))
-    values = log_f(z.unsqueeze(1)).double()
-    return (log_weights.exp() * values).sum(), torch.logsumexp(log_weights + values, dim=0)
+@pytest.fixture(scope="session")
+def exact_elbo(expectation: Callable[..., tuple[Tensor, Tensor]]) -> Callable[[SequenceVAE, list[int]], Tensor]:
+    """The elbo of a model with a one-dimensional latent."""
 
+    def integrate(vae: SequenceVAE, ids: list[int]) -> Tensor:
+        posterior = vae.encoder(pad([ids])).base_dist
+        mean, stddev = posterior.mean[0, 0], posterior.stddev[0, 0]
 
-def _log_p(vae: SequenceVAE, ids: list[int], nodes: int = 100) -> Tensor:
-    """log p(x) of a model with a one-dimensional latent."""
+        def log_likelihood(z: Tensor) -> Tensor:
+            return vae.decoder(z).log_prob(pad([ids] * len(z)))
 
-    def log_likelihood(z: Tensor) -> Tensor:
-        return vae.decoder(z).log_prob(pad([ids] * len(z)))
+        # Kingma and Welling (2014), appendix B
+        kl = 0.5 * (mean**2 + stddev**2 - 1 - 2 * stddev.log())
+        return expectation(log_likelihood, mean, stddev, 100)[0] - kl
 
-    return _expectation(log_likelihood, torch.tensor(0.0), torch.tensor(1.0), nodes)[1]
-
-
-def _exact_elbo(vae: SequenceVAE, ids: list[int]) -> Tensor:
-    posterior = vae.encoder(pad([ids])).base_dist
-    mean, stddev = posterior.mean[0, 0], posterior.stddev[0, 0]
-
-    def log_likelihood(z: Tensor) -> Tensor:
-        return vae.decoder(z).log_prob(pad([ids] * len(z)))
-
-    # Kingma and Welling (2014), appendix B
-    kl = 0.5 * (mean**2 + stddev**2 - 1 - 2 * stddev.log())
-    return _expectation(log_likelihood, mean, stddev, 100)[0] - kl
+    return integrate
 
 
 @torch.no_grad()
 def test_quadrature_is_a_distribution_over_sequences(
-    build_vae: Callable[..., SequenceVAE], all_sequences: Callable[..., list[list[int]]]
+    one_dimensional: SequenceVAE, log_p: Callable[..., Tensor], all_sequences: Callable[..., list[list[int]]]
 ) -> None:
-    """The yardstick of this file is itself a law: p(x) sums to at most one, and does not depend on the nodes."""
-    vae, every = _one_dimensional(build_vae), all_sequences(8, 2)
-    log_p = torch.stack([_log_p(vae, ids) for ids in every])
-    assert 0.1 < log_p.exp().sum() < 1
-    assert_close(log_p, torch.stack([_log_p(vae, ids, nodes=60) for ids in every]), rtol=0, atol=2e-3)
+    """The yardstick of these tests is itself a law: p(x) sums to at most one, and does not depend on the nodes."""
+    every = all_sequences(8, 2)
+    fine, coarse = (torch.stack([log_p(one_dimensional, ids, nodes) for ids in every]) for nodes in (100, 60))
+    assert 0.1 < fine.exp().sum() < 1
+    assert_close(fine, coarse, rtol=0, atol=2e-3)
 
 
 @pytest.mark.parametrize("ids", ROWS, ids=str)
 @torch.no_grad()
 def test_the_elbo_is_below_log_p_and_is_what_quadrature_says(
-    ids: list[int], build_vae: Callable[..., SequenceVAE]
+    ids: list[int],
+    one_dimensional: SequenceVAE,
+    log_p: Callable[..., Tensor],
+    exact_elbo: Callable[[SequenceVAE, list[int]], Tensor],
 ) -> None:
-    vae, count = _one_dimensional(build_vae), 4_000
+    vae, count = one_dimensional, 4_000
     samples = elbo(vae, batch_of([ids] * count), generator=_seeded()).elbo
     error = samples.std() / count**0.5
-    assert samples.mean() < _log_p(vae, ids)
-    assert (samples.mean() - _exact_elbo(vae, ids)).abs() < 5 * error
-    assert _log_p(vae, ids) - _exact_elbo(vae, ids) > 5 * error, "too good a posterior tells no wrong sign"
+    assert samples.mean() < log_p(vae, ids)
+    assert (samples.mean() - exact_elbo(vae, ids)).abs() < 5 * error
+    assert log_p(vae, ids) - exact_elbo(vae, ids) > 5 * error, "too good a posterior tells no wrong sign"
 
 
 @pytest.mark.parametrize("ids", ROWS, ids=str)
 @torch.no_grad()
-def test_the_iwae_rises_from_the_elbo_to_log_p(ids: list[int], build_vae: Callable[..., SequenceVAE]) -> None:
-    vae = _one_dimensional(build_vae)
-    exact, repeats = _log_p(vae, ids), {1: 2_000, 5: 1_000, 50: 100}
+def test_the_iwae_rises_from_the_elbo_to_log_p(
+    ids: list[int],
+    one_dimensional: SequenceVAE,
+    log_p: Callable[..., Tensor],
+    exact_elbo: Callable[[SequenceVAE, list[int]], Tensor],
+) -> None:
+    vae = one_dimensional
+    exact, repeats = log_p(vae, ids), {1: 2_000, 5: 1_000, 50: 100}
     means, errors = [], []
     for samples, count in repeats.items():
         bound = iwae(vae, batch_of([ids] * count), samples=samples, generator=_seeded(samples))
         means.append(bound.mean())
         errors.append(bound.std() / count**0.5)
-    assert (means[0] - _exact_elbo(vae, ids)).abs() < 5 * errors[0]
+    assert (means[0] - exact_elbo(vae, ids)).abs() < 5 * errors[0]
     assert means[0] < means[1] < means[2] < exact + 5 * errors[2]
     closest = iwae(vae, batch_of([ids] * 50), samples=200, generator=_seeded()).mean()
     assert_close(closest.double(), exact, rtol=0, atol=0.02)
@@ -135,12 +111,13 @@ def test_every_family_stays_below_log_p_and_rises_to_it(
 @torch.no_grad()
 def test_the_iwae_is_exact_where_the_posterior_is_the_prior_and_z_says_nothing(
     build_vae: Callable[..., SequenceVAE],
+    fixed_posterior: Callable[..., nn.Module],
 ) -> None:
     vae = build_vae(latent=2)
     for name, parameter in vae.decoder.named_parameters():
         if name.startswith("start") or name in ("lstm.weight_ih_l0", "head.weight"):
             parameter[..., -2:] = 0
-    vae = SequenceVAE(FixedPosterior([0.0, 0.0], [1.0, 1.0]), vae.decoder, vae.prior)
+    vae = SequenceVAE(fixed_posterior([0.0, 0.0], [1.0, 1.0]), vae.decoder, vae.prior)
     exact = vae.decoder(torch.zeros(len(ROWS), 2)).log_prob(pad(ROWS))
     for samples in (1, 7):
         assert_close(iwae(vae, batch_of(ROWS), samples=samples, generator=_seeded()), exact, rtol=1e-4, atol=1e-4)
@@ -152,10 +129,13 @@ def test_the_iwae_is_exact_where_the_posterior_is_the_prior_and_z_says_nothing(
 )
 @torch.no_grad()
 def test_the_kl_is_its_closed_form(
-    mean: list[float], log_stddev: list[float], build_vae: Callable[..., SequenceVAE]
+    mean: list[float],
+    log_stddev: list[float],
+    build_vae: Callable[..., SequenceVAE],
+    fixed_posterior: Callable[..., nn.Module],
 ) -> None:
     vae = build_vae(latent=3)
-    fixed = FixedPosterior(mean, torch.tensor(log_stddev).exp().tolist())
+    fixed = fixed_posterior(mean, torch.tensor(log_stddev).exp().tolist())
     bound = elbo(SequenceVAE(fixed, vae.decoder, vae.prior), batch_of(ROWS), generator=_seeded())
     by_dimension = 0.5 * (fixed.mean**2 + fixed.stddev**2 - 1 - 2 * fixed.stddev.log())
     assert_close(bound.kl_by_dimension, by_dimension.expand(len(ROWS), -1), rtol=1e-4, atol=1e-5)
@@ -166,10 +146,13 @@ def test_the_kl_is_its_closed_form(
 @pytest.mark.parametrize(("mean", "stddev"), [([1.0, -2.0], [0.5, 2.0]), ([0.0, 0.1], [0.1, 0.9])])
 @torch.no_grad()
 def test_the_kl_is_its_monte_carlo_mean(
-    mean: list[float], stddev: list[float], build_vae: Callable[..., SequenceVAE]
+    mean: list[float],
+    stddev: list[float],
+    build_vae: Callable[..., SequenceVAE],
+    fixed_posterior: Callable[..., nn.Module],
 ) -> None:
     vae = build_vae(latent=2)
-    fixed = SequenceVAE(FixedPosterior(mean, stddev), vae.decoder, vae.prior)
+    fixed = SequenceVAE(fixed_posterior(mean, stddev), vae.decoder, vae.prior)
     kl = elbo(fixed, batch_of(ROWS[:1]), generator=_seeded()).kl[0]
     torch.manual_seed(0)
     posterior = fixed.encoder(pad(ROWS[:1]))
@@ -179,9 +162,11 @@ def test_the_kl_is_its_monte_carlo_mean(
 
 
 @torch.no_grad()
-def test_the_kl_is_zero_at_the_prior(build_vae: Callable[..., SequenceVAE]) -> None:
+def test_the_kl_is_zero_at_the_prior(
+    build_vae: Callable[..., SequenceVAE], fixed_posterior: Callable[..., nn.Module]
+) -> None:
     vae = build_vae(latent=2)
-    bound = elbo(SequenceVAE(FixedPosterior([0.0, 0.0], [1.0, 1.0]), vae.decoder, vae.prior), batch_of(ROWS))
+    bound = elbo(SequenceVAE(fixed_posterior([0.0, 0.0], [1.0, 1.0]), vae.decoder, vae.prior), batch_of(ROWS))
     assert_close(bound.kl, torch.zeros(len(ROWS)), rtol=0, atol=1e-6)
 
 
@@ -200,9 +185,10 @@ def test_the_terms_add_up_and_nothing_else_is_in_the_elbo(build_vae: Callable[..
 @torch.no_grad()
 def test_the_reconstruction_is_in_nats_per_sequence_at_a_draw_of_the_posterior(
     build_vae: Callable[..., SequenceVAE],
+    fixed_posterior: Callable[..., nn.Module],
 ) -> None:
     vae = build_vae(latent=2)
-    fixed = SequenceVAE(FixedPosterior([0.5, -1.0], [1e-4, 1e-4]), vae.decoder, vae.prior)
+    fixed = SequenceVAE(fixed_posterior([0.5, -1.0], [1e-4, 1e-4]), vae.decoder, vae.prior)
     bound = elbo(fixed, batch_of(ROWS), generator=_seeded())
     exact = -vae.decoder(torch.tensor([[0.5, -1.0]]).expand(len(ROWS), -1)).log_prob(pad(ROWS))
     assert_close(bound.reconstruction, exact, rtol=0, atol=0.02)
@@ -252,15 +238,19 @@ def test_the_gradient_of_both_terms_reaches_every_weight(build_vae: Callable[...
     assert not any(parameter.grad is not None and parameter.grad.any() for parameter in own)
 
 
-def test_the_gradient_of_the_elbo_is_that_of_its_expectation(build_vae: Callable[..., SequenceVAE]) -> None:
+def test_the_gradient_of_the_elbo_is_that_of_its_expectation(
+    build_vae: Callable[..., SequenceVAE],
+    expectation: Callable[..., tuple[Tensor, Tensor]],
+    fixed_posterior: Callable[..., nn.Module],
+) -> None:
     """Reparametrised gradients, averaged, against the derivative of the quadrature in mean and deviation."""
     vae, ids, count = build_vae(latent=1, sharpness=2.0), ROWS[0], 10_000
-    fixed = FixedPosterior([0.3], [0.7])
+    fixed = fixed_posterior([0.3], [0.7])
     sampled = SequenceVAE(fixed, vae.decoder, vae.prior)
     elbo(sampled, batch_of([ids] * count), generator=_seeded()).elbo.mean().backward()
     mean, stddev = torch.tensor(0.3, requires_grad=True), torch.tensor(0.7, requires_grad=True)
     kl = 0.5 * (mean**2 + stddev**2 - 1 - 2 * stddev.log())
-    exact = _expectation(lambda z: vae.decoder(z).log_prob(pad([ids] * len(z))), mean, stddev, 80)[0] - kl
+    exact = expectation(lambda z: vae.decoder(z).log_prob(pad([ids] * len(z))), mean, stddev, 80)[0] - kl
     exact.backward()
     assert_close(fixed.mean.grad[0], mean.grad, rtol=0.05, atol=0.02)
     assert_close(fixed.stddev.grad[0], stddev.grad, rtol=0.05, atol=0.02)

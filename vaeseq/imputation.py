@@ -1,0 +1,199 @@
+"""Missing symbols: how likely is what is left of a text, and what may have stood at the missing places?
+
+A text is its observed symbols x_o and its missing ones x_m; how many are missing is known. The decoder reads all that
+came before, so ``p(x_o | z) = sum over x_m of p(x_o, x_m | z)`` has a term for every way to fill the places. Sequential
+Monte Carlo estimates it without bias, for codes from ``q(z | x_o)`` with importance weights as in MIWAE.
+
+A place is filled with symbols that people can read: not with ``<unk>``, and not with ``<eos>``, for the text goes on.
+The sum is over those completions alone: what the model gives to others is lost from the weights, and from ``p(x_o)``.
+
+References:
+    Mattei and Frellsen (2019), MIWAE: Deep Generative Modelling and Imputation of Incomplete Data Sets,
+    https://arxiv.org/abs/1812.02633
+    Doucet and Johansen (2009), A Tutorial on Particle Filtering and Smoothing: Fifteen Years Later,
+    https://www.stats.ox.ac.uk/~doucet/doucet_johansen_tutorialPF2011.pdf
+    Naesseth, Lindsten and Schön (2019), Elements of Sequential Monte Carlo, https://arxiv.org/abs/1903.04797
+"""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vaeseq.bounds import standard_noise
+from vaeseq.corpus import Batch
+from vaeseq.decoding import Steps, pick
+from vaeseq.errors import InputError
+from vaeseq.model import SequenceVAE
+from vaeseq.posteriors import drawn
+from vaeseq.tokenizer import EOS, PAD, RESERVED, UNK
+
+ROOM = 1 << 24  # numbers in the gates and logits of all particles of a step; a few tables of this size are held
+
+
+class Completions(NamedTuple):
+    """Several ways to fill the missing places of each row, the likeliest first (multiple imputation).
+
+    Attributes:
+        tokens: Ids ``(batch, completions, length)``: the row with its missing places filled, or ``<pad>`` throughout
+            where fewer different completions were found than asked for.
+        weight: Estimates of ``p(x_m | x_o)``, ``(batch, completions)``, 0 where there is no completion. What a row
+            lacks to one belongs to completions that were found but not asked for.
+    """
+
+    tokens: Tensor
+    weight: Tensor
+
+
+@torch.no_grad()
+def observed_log_prob(
+    vae: SequenceVAE, batch: Batch, *, samples: int, particles: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """Log of an unbiased estimate of ``p(x_o)``, nats, ``(batch,)``.
+
+    The estimate is ``1/K sum_k p(z_k) / q(z_k | x_o) p_hat(x_o | z_k)`` with K codes z_k from ``q(z | x_o)``, whose
+    encoder sees ``<mask>`` at the missing places, and ``p_hat`` of N particles, see ``_filter``. The logarithm, in
+    expectation the MIWAE bound, rises to ``log p(x_o)`` with K and N. With nothing missing it is ``iwae``.
+
+    Args:
+        vae: The model.
+        batch: Texts; what ``tokens`` holds at the places that are not observed is never read.
+        samples: K, codes of each row.
+        particles: N, particles of each code.
+        generator: Source of randomness, on the batch's device.
+
+    Raises:
+        InputError: A missing place is not inside its text, or an observed symbol is one that no text holds.
+    """
+    return torch.cat([weight.logsumexp(dim=1) for _, weight in _weighed(vae, batch, samples, particles, generator)])
+
+
+@torch.no_grad()
+def impute(
+    vae: SequenceVAE,
+    batch: Batch,
+    *,
+    samples: int,
+    particles: int,
+    completions: int,
+    generator: torch.Generator | None = None,
+) -> Completions:
+    """Fill the missing places of each row in several ways, by the joint posterior of the code and the missing symbols.
+
+    ``p(z, x_m | x_o)`` is approximated by all K N particles with the weights ``p(z_k) / q(z_k | x_o) w_ki``, made to
+    sum to one. Particles with the same symbols are one completion with the sum of their weights, which tends to
+    ``p(x_m | x_o)`` with K. For any K and N its product with the estimate of ``observed_log_prob`` from the same random
+    numbers is ``p(x_o, x_m)`` in expectation.
+
+    Mattei and Frellsen (2019) draw from such particles; their weights say the same with less noise. Arguments and
+    errors are those of ``observed_log_prob``; ``completions`` is how many of each row to keep at most.
+    """
+    _check_counts(completions=completions)
+    rows = [
+        _heaviest(tokens, weight, completions)
+        for group, weights in _weighed(vae, batch, samples, particles, generator)
+        for tokens, weight in zip(group, weights.double().softmax(dim=1), strict=True)
+    ]
+    tokens, weight = (torch.stack(part) for part in zip(*rows, strict=True))
+    return Completions(tokens, weight.float())
+
+
+def _heaviest(tokens: Tensor, weight: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """Of the different rows of ``tokens`` those of most weight in sum, ``(most, length)``, and that weight."""
+    different, which = tokens.unique(dim=0, return_inverse=True)
+    total = weight.new_zeros(len(different)).index_add_(0, which, weight)
+    kept = total.sort(descending=True, stable=True).indices[:most]
+    lacking = most - len(kept)
+    return functional.pad(different[kept], (0, 0, 0, lacking), value=PAD), functional.pad(total[kept], (0, lacking))
+
+
+def _weighed(
+    vae: SequenceVAE, batch: Batch, samples: int, particles: int, generator: torch.Generator | None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """By groups of rows, particles ``(rows, any, length)`` and log-weights ``(rows, any)``, in sum log p(x_o)."""
+    _check_counts(samples=samples, particles=particles)
+    _check_places(vae, batch)
+    posterior, prior = vae.encoder(batch.tokens, batch.observed), vae.prior()
+    codes = [drawn(posterior, standard_noise(posterior, generator)) for _ in range(samples)]
+    z = torch.stack([z for z, _ in codes], dim=1)
+    ratio = torch.stack([prior.log_prob(z) - log_q for z, log_q in codes], dim=1)
+    steps = Steps(vae.decoder)
+    side_by_side = max(1, ROOM // (particles * sum(steps.by_symbol.shape)))  # codes; a row may have more than fit
+    groups = [part.split(max(1, side_by_side // samples)) for part in (z, ratio, batch.tokens, ~batch.observed)]
+    for codes_of, ratio_of, *texts in zip(*groups, strict=True):
+        inputs = (codes_of.flatten(0, 1), *(text.repeat_interleave(samples, dim=0) for text in texts))
+        parts = zip(*(part.split(side_by_side) for part in inputs), strict=True)
+        clouds = [_filter(steps, *part, particles, generator) for part in parts]
+        tokens, weight = (torch.cat(part).unflatten(0, (-1, samples)) for part in zip(*clouds, strict=True))
+        weight = (weight + ratio_of.unsqueeze(2)).flatten(1)
+        yield tokens.flatten(1, 2), weight - math.log(weight.shape[1])
+
+
+def _filter(
+    steps: Steps, z: Tensor, tokens: Tensor, missing: Tensor, count: int, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor]:
+    """N particles of each code, ``(codes, N, length)``, and log w, ``(codes, N)``, with ``E[1/N sum w] = p(x_o | z)``.
+
+    An observed symbol weighs, ``w <- w p(x_t | x_<t, z)``. A missing one is drawn from that conditional, kept to the
+    readable symbols R, and weighs by what R has of it, ``w <- w sum over v in R of p(v | x_<t, z)``. Where the
+    effective sample size ``(sum w)^2 / sum w^2`` is below N/2 before a draw, the particles are resampled and all weigh
+    their mean. After the last draw that would only add noise. Before the first all particles are equal, and one stands
+    for them: N is 1 where nothing is missing.
+
+    References:
+        Doucet and Johansen (2009), on resampling and on auxiliary particle filtering (weights before the draw)
+        Naesseth et al. (2019), on the estimate of the normalisation constant, which is unbiased
+    """
+    rows, log_weight = steps.rows(z), z.new_zeros(len(z), 1)
+    for place, draws in enumerate(missing.any(dim=0).tolist()[1:], start=1):
+        blank, targets = missing[:, place, None], tokens[:, place].view(len(z), -1)
+        logits, rows = steps.step(tokens[:, place - 1], rows)
+        log_p = logits.log_softmax(dim=1)
+        given = log_p.gather(1, tokens[:, place, None]).view_as(targets).masked_fill(targets == PAD, 0.0)
+        log_p[:, [UNK, EOS]] = -torch.inf
+        log_weight = log_weight + torch.where(blank, log_p.logsumexp(dim=1).view_as(targets), given)
+        if draws:
+            ancestors, log_weight = _resampled(log_weight, blank, count, generator)
+            rows, tokens, log_p = rows.take(ancestors), tokens[ancestors], log_p[ancestors]
+            chance = torch.rand(len(tokens), generator=generator, device=z.device)
+            fills = pick(log_p, 1.0, 1.0, chance).view_as(log_weight)
+            tokens[:, place] = torch.where(blank, fills, tokens[:, place].view_as(fills)).flatten()
+    return tokens.unflatten(0, log_weight.shape), log_weight
+
+
+def _resampled(
+    log_weight: Tensor, blank: Tensor, count: int, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor]:
+    """Which particles go on, ``(codes * N,)``, and their log-weights; systematic, with one random number for a code."""
+    share = log_weight.double().softmax(dim=1)
+    offset = torch.rand(len(share), 1, generator=generator, device=share.device, dtype=share.dtype)
+    places, below = torch.arange(count, device=share.device), share.cumsum(dim=1)
+    chosen = torch.searchsorted(below, (places + offset) / count * below[:, -1:], right=True)
+    # The one particle before the first draw becomes N.
+    again = blank & (share.square().sum(dim=1, keepdim=True) > 2 / count) | (share.shape[1] < count)
+    mean = log_weight.logsumexp(dim=1, keepdim=True) - math.log(share.shape[1])
+    ancestors = torch.where(again, chosen, places).clamp(max=share.shape[1] - 1)
+    first = torch.arange(0, share.numel(), share.shape[1], device=share.device)
+    return (first[:, None] + ancestors).flatten(), torch.where(again, mean, log_weight).expand(-1, count)
+
+
+def _check_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise InputError(f"{name} must be at least 1, got {count!r}")
+
+
+def _check_places(vae: SequenceVAE, batch: Batch) -> None:
+    tokens, inside = batch.tokens, torch.arange(batch.tokens.shape[1], device=batch.tokens.device) > 0
+    never = inside & (tokens != PAD) & (vae.decoder.impossible[tokens] < 0)
+    rules = {
+        "missing symbols must be inside their text": ~batch.observed & ~(inside & (tokens > EOS)),
+        "observed symbols must be such as a text holds": batch.observed & never,
+    }
+    for rule, broken in rules.items():
+        for row, place in broken.nonzero().tolist()[:1]:
+            got = (*RESERVED, "a symbol")[min(int(tokens[row, place]), len(RESERVED))]
+            raise InputError(f"{rule}, got {got!r} at place {place} of row {row}")
