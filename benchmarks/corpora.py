@@ -1,4 +1,4 @@
-"""Corpora of sentences in the form their literature counts them."""
+"""Corpora in the form that the literature counts them."""
 
 from collections import Counter
 from pathlib import Path
@@ -6,34 +6,41 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.download import cache_folder, mirror_folder, obtain
+from pipelines.fetch import fetch
+from pipelines.params import DataParams, MoleculePrepareParams, SentencePrepareParams
+from pipelines.prepare import prepare_corpus
 from pipelines.readers import rows
-from pipelines.sources import load_sources
+from pipelines.resume import locked, work_folder
+from pipelines.sources import Domain, load_sources
 from vaeseq.corpus import SPLITS, Corpus
-from vaeseq.tokenizer import BOS, EOS, RESERVED
+from vaeseq.tokenizer import BOS, EOS, RESERVED, Tokenizer
+
+SOURCES = Path("data/sources.yaml")
 
 
-def texts(name: str, *, domain: str) -> dict[str, list[str]]:
-    """The rows of a source by split, in its order; "" where it has no splits of its own."""
-    source = load_sources(Path("data/sources.yaml"))[name]
-    paths = {file.path: obtain(file, mirror=mirror_folder(None), cache=cache_folder()) for file in source.files}
-    return {table.split or "": [row.text for row in rows(paths[table.file], table, domain)] for table in source.tables}
-
-
-def packed(sequences: dict[str, list[list[int]]]) -> Corpus:
-    """Ids of each split as a corpus."""
-    every = [ids for split in SPLITS for ids in sequences[split]]
-    split = np.repeat(np.arange(len(SPLITS), dtype=np.uint8), [len(sequences[split]) for split in SPLITS])
-    flat = np.concatenate([np.asarray(ids, np.uint16) for ids in every])
-    return Corpus(flat, np.cumsum([0, *map(len, every)]), split, np.ones(len(every), np.float32))
+def prepared(
+    domain: Domain, data: DataParams, settings: MoleculePrepareParams | SentencePrepareParams
+) -> tuple[Corpus, Tokenizer, Path]:
+    """A data set as the pipeline prepares it, and the folder where it is kept for the next time."""
+    with locked(work_folder(f"data-{data.source}", data.model_dump_json() + settings.model_dump_json())) as folder:
+        if not (folder / "prepared" / "summary.json").exists():
+            fetch(domain, data, SOURCES, folder / "raw")
+            prepare_corpus(folder / "raw", folder / "prepared", settings)
+    folder /= "prepared"
+    return Corpus.load(folder), Tokenizer.load(folder / "tokenizer.json"), folder
 
 
 def ptb() -> tuple[Corpus, int]:
-    """The Penn Treebank of Mikolov et al. (2010), and the size of the vocabulary.
+    """The Penn Treebank of Mikolov et al. (2010), and the size of its vocabulary.
 
-    Its 9,999 words, ``<unk>`` and ``N`` among them, are a symbol each: the likelihood is over words and ends.
+    Each of its 9,999 words is a symbol, ``<unk>`` and ``N`` among them: likelihoods are over words and ends.
     """
-    lines = {split: [text.split() for text in of] for split, of in texts("ptb", domain="sentences").items()}
+    source = load_sources(SOURCES)["ptb"]
+    path = obtain(source.files[0], mirror=mirror_folder(None), cache=cache_folder())
+    lines = {table.split: [row.text.split() for row in rows(path, table, "sentences")] for table in source.tables}
     counts = Counter(word for words in lines["train"] for word in words)
     number = {word: i for i, word in enumerate(sorted(counts, key=lambda word: (-counts[word], word)), len(RESERVED))}
-    ids = {split: [[BOS, *(number[word] for word in words), EOS] for words in of] for split, of in lines.items()}
-    return packed(ids), len(RESERVED) + len(number)
+    every = [[BOS, *(number[word] for word in words), EOS] for split in SPLITS for words in lines[split]]
+    split = np.repeat(np.arange(len(SPLITS), dtype=np.uint8), [len(lines[split]) for split in SPLITS])
+    tokens, offsets = np.concatenate([np.asarray(ids, np.uint16) for ids in every]), np.cumsum([0, *map(len, every)])
+    return Corpus(tokens, offsets, split, np.ones(len(every), np.float32)), len(RESERVED) + len(number)

@@ -1,0 +1,93 @@
+"""The Penn Treebank: a VAE of its sentences and the language model of the same decoder, by importance weighting.
+
+Run as ``python -m benchmarks.ptb``; killed, it goes on where it was. By running it you accept the licence of the data,
+see ``data/README.md``. Perplexity is ``exp(nats / (words + ends))`` over the 3,761 test sentences, each by itself, as
+in He et al. (2019) and Li et al. (2019). What was chosen was chosen on the validation sentences.
+
+The VAE learns as in Li et al. (2019): an autoencoder first, then a new decoder, with free bits in each dimension. The
+decoder of both has what the literature gives language models: tied embeddings, weight drop, locked dropout, averaging.
+
+References:
+    He et al. (2019), https://arxiv.org/abs/1901.05534
+    Li et al. (2019), https://arxiv.org/abs/1909.00868
+    Merity, Keskar and Socher (2018), https://arxiv.org/abs/1708.02182
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from benchmarks.corpora import ptb
+from benchmarks.record import write
+from benchmarks.runs import trained
+from vaeseq.bounds import iwae
+from vaeseq.corpus import Corpus
+from vaeseq.diagnostics import batches, summarise
+from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.objectives import ObjectiveConfig
+from vaeseq.state import TrainConfig
+
+SEED, SAMPLES, LATENT = 0, 500, 32
+ENCODER = EncoderConfig(hidden=256, dropout=0.3)
+DECODER = DecoderConfig(hidden=512, dropout=0.4, input_dropout=0.3, weight_drop=0.3)
+TRAIN = TrainConfig(
+    steps=40_000, batch_size=64, learning_rate=2e-3, average=0.999, evaluate_every=1_000, evaluate_rows=3_370
+)
+PRETRAIN, FREE_BITS = 4_000, 0.26
+
+
+def words_and_ends(corpus: Corpus, rows: np.ndarray) -> int:
+    """What perplexity is per."""
+    return int((corpus.lengths[rows] - 1).sum())
+
+
+@torch.no_grad()
+def weighted_nats(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, samples: int) -> float:
+    """``-log p(x)`` of all rows together, by the importance-weighted bound; in single precision."""
+    vae.eval()
+    device = next(vae.parameters()).device
+    generator = torch.Generator(device).manual_seed(SEED)
+    parts = batches(corpus, rows, device, size=32)
+    return -sum(float(iwae(vae, batch, samples=samples, generator=generator).sum()) for batch in parts)
+
+
+def main() -> None:
+    """Write ``benchmarks/results/ptb.json``."""
+    corpus, vocabulary = ptb()
+    config = VAEConfig(vocabulary, LATENT, 256, ENCODER, DECODER)
+    twin = trained("ptb-twin", replace(config, latent=0), TRAIN, ObjectiveConfig(), corpus, seed=SEED)
+    pretrained = replace(TRAIN, pretrain_steps=PRETRAIN)
+    state = trained("ptb", config, pretrained, ObjectiveConfig(free_bits=FREE_BITS), corpus, seed=SEED)
+    test = corpus.rows("test")
+    count = words_and_ends(corpus, test)
+    summary = summarise(state.vae, corpus, test, seed=SEED)
+    nats, of_twin = weighted_nats(state.vae, corpus, test, SAMPLES), weighted_nats(twin.vae, corpus, test, 1)
+    write(
+        "ptb",
+        command="python -m benchmarks.ptb",
+        data={"name": "ptb", "rows": len(corpus)},
+        seed=SEED,
+        budget={"steps": TRAIN.steps, "seconds": state.seconds, "twin_seconds": twin.seconds},
+        figures={
+            "importance_weighted_perplexity": math.exp(nats / count),
+            "importance_weighted_nats": nats / len(test),
+            "samples": SAMPLES,
+            "elbo_nats": -summary.elbo,
+            "kl": summary.kl,
+            "active_units": round(summary.active_units * LATENT),
+            "mutual_information": summary.mutual_information,
+            "mutual_information_cap": math.log(len(test)),
+            "twin_perplexity": math.exp(of_twin / count),
+            "twin_nats": of_twin / len(test),
+            "words_and_ends": count,
+            "validation_elbo_nats": -max(record.elbo for record in state.history if record.split == "valid"),
+            "parameters": sum(weight.numel() for weight in state.vae.parameters()),
+            "twin_parameters": sum(weight.numel() for weight in twin.vae.parameters()),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

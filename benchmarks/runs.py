@@ -1,0 +1,56 @@
+"""Trainings of benchmarks: a killed one goes on where it was, a finished one is taken as it is."""
+
+import hashlib
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from pipelines.resume import locked, work_folder
+from vaeseq import training
+from vaeseq.corpus import Corpus
+from vaeseq.device import device_of
+from vaeseq.model import SequenceVAE, VAEConfig
+from vaeseq.objectives import ObjectiveConfig
+from vaeseq.state import TrainConfig, TrainState
+from vaeseq.training import fit
+
+SAVE_SECONDS = 60
+
+
+def trained(
+    label: str, config: VAEConfig, train: TrainConfig, aim: ObjectiveConfig, corpus: Corpus, *, seed: int
+) -> TrainState:
+    """The state at the end of a training, its model with the weights that were best on held-out rows."""
+    ids = hashlib.sha256(corpus.tokens.tobytes() + corpus.split.tobytes()).hexdigest()
+    settings = json.dumps([asdict(config), asdict(train), asdict(aim), seed, ids], sort_keys=True)
+    code = sorted(Path(training.__file__).parent.glob("*.py"))
+    with locked(work_folder(label, settings, *code)) as folder:
+        torch.manual_seed(seed)
+        state = TrainState(SequenceVAE.build(config).to(device_of()), train, aim, seed=seed)
+        saved, written = folder / "state.safetensors", time.monotonic()
+        if saved.exists():
+            state.load(saved)
+        for records in fit(state, corpus, record_every=200):
+            if records[-1].split == "valid":
+                _say(label, state)
+            if time.monotonic() - written > SAVE_SECONDS:
+                state.save(saved)
+                written = time.monotonic()
+        state.save(saved)
+    state.vae.load_state_dict(state.best)
+    return state
+
+
+def _say(label: str, state: TrainState) -> None:
+    last, trained_on = state.history[-1], state.history[-2]
+    print(
+        f"{label} {state.step:,} of {state.train.steps:,}, {state.seconds:,.0f} s: held-out elbo {last.elbo:.2f} "
+        f"(training {trained_on.elbo:.2f}), kl {last.kl:.2f}, active {last.active_units:.2f}, "
+        f"information {last.mutual_information:.2f}",
+        file=sys.stderr,
+        flush=True,
+    )
