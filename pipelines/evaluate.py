@@ -16,7 +16,9 @@ from pipelines.params import EvaluateParams, load_params
 from pipelines.stage import run
 from vaeseq.corpus import SPLITS, Corpus, choose
 from vaeseq.diagnostics import iwae_by_row, summarise
+from vaeseq.manifold import grid
 from vaeseq.model import SequenceVAE
+from vaeseq.priors import StandardNormalPrior
 from vaeseq.space import LatentSpace
 
 # Both modules say, for their domain, what a unit of text is, when two texts are equal, and what makes a good sample.
@@ -24,6 +26,7 @@ EVALUATION = {"molecules": "vaemol.evaluation", "sentences": "vaetext.evaluation
 MAP_ROWS = 1_000
 # The same whatever the prior.
 _OF_NO_PRIOR = {f"{name}_fitted" for name in ("reconstruction", "active_units", "mutual_information", "language")}
+SIDE = {"molecules": 10, "sentences": 6}  # of the grid of codes of a plane: a sentence takes more room than a picture
 
 Row = dict[str, Any]
 
@@ -57,6 +60,8 @@ def main(domain: str) -> None:
     _write(out / "samples.csv", [evaluation.sample_row(sample) for sample in samples])
     _write(out / "reconstructions.csv", reconstructions)
     _write(out / "latent_map.csv", _latent_map(space, table, chosen, evaluation))
+    if space.latent == 2 and isinstance(space.vae.as_trained().prior, StandardNormalPrior):  # another prior fills other cells
+        _write(out / "manifold.csv", _manifold(space, SIDE[domain], evaluation))
 
 
 def _by_prior(vae: SequenceVAE) -> dict[str, SequenceVAE]:
@@ -145,6 +150,16 @@ def _latent_map(space: LatentSpace, table: Any, chosen: dict[str, np.ndarray], e
             **{name: record[name] for name in colours},
         }
         for record, (x, y) in zip(records, places, strict=True)
+    ]
+
+
+def _manifold(space: LatentSpace, side: int, evaluation: ModuleType) -> list[Row]:
+    """What the codes of ``vaeseq.manifold.grid`` decode to greedily."""
+    codes = grid(side)
+    texts = evaluation.readable(space.decode(codes), space.metadata)
+    return [
+        {"row": i // side, "column": i % side, "z_1": round(x, 4), "z_2": round(y, 4), "text": text}
+        for i, ((x, y), text) in enumerate(zip(codes.tolist(), texts, strict=True))
     ]
 
 

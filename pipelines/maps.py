@@ -1,14 +1,17 @@
-"""Maps of the latent space: where the encoder puts rows, coloured by what is known of them."""
+"""Maps of the latent space: where the encoder puts rows, coloured by what is known of them, and what a plane holds."""
 
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from statistics import quantiles
 
-from pipelines.charts import Chart, Series, scatter
+from pipelines.chapters import Chapter
+from pipelines.charts import Chart, Series, label, scatter
 from pipelines.glossary import PROPERTIES, in_words
 from pipelines.tables import Row, short, table, value
+from pipelines.tiles import SMALL, Easel
 
 WANTED = {
     "molecules": ("log_p", "molecular_weight", "qed", "rings"),
@@ -25,6 +28,32 @@ def latent_maps(domain: str, root: Path) -> list[Chart]:
     columns = [name for name in (rows[0] if rows else {}) if name not in ("split", "text", "x", "y")]
     wanted = [name for name in WANTED[domain] if name in columns] or columns
     return [_map(rows, name) for name in wanted[:4]]
+
+
+def manifold(domain: str, root: Path, easel: Easel) -> Chapter:
+    """What codes from all over a latent plane decode to; empty where the latent has another dimension than two.
+
+    Pictures are all there or none is: half a plane shows nothing.
+    """
+    rows = table(root / "reports" / domain / "evaluate" / "manifold.csv")
+    if not rows:
+        return {}
+    lines = [list(line) for _, line in groupby(rows, key=lambda row: row["row"])]
+    drawn = domain == "sentences" or len(rows) <= easel.left
+    return {
+        "columns": [_place(row, "z_1") for row in lines[0]],
+        "lines": [{"place": _place(line[0], "z_2"), "cells": _cells(domain, line, easel)} for line in lines if drawn],
+    }
+
+
+def _place(row: Row, name: str) -> str:
+    return label(round(value(row, name) or 0.0, 2))
+
+
+def _cells(domain: str, line: list[Row], easel: Easel) -> list[Chapter]:
+    texts = [row["text"] for row in line]
+    pictures = easel.draw_alike(texts, width=SMALL) if domain == "molecules" else [""] * len(texts)
+    return [{"text": short(text), "picture": picture} for text, picture in zip(texts, pictures, strict=True)]
 
 
 def _map(rows: list[Row], name: str) -> Chart:

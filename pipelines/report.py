@@ -86,6 +86,7 @@ def _domain(name: str, params: MoleculeParams | SentenceParams, root: Path, ease
         "posterior": walks.posterior(name, root, easel),
         "optimisation": walks.optimisation(root, easel) if name == "molecules" else {},
         "params": flat(params.model_dump(mode="json")),
+        "manifold": maps.manifold(name, root, easel),  # last, so that it takes the pictures that are left
         "files": figures(root / "data" / "raw" / name / "source.json").get("files", []),
     }
 

@@ -7,7 +7,10 @@ from functools import cache
 
 from PIL import Image
 
+from vaemol.layout import WIDTH
 from vaemol.pictures import strip
+
+SMALL = 132  # pixels across a tile of a grid: enough for 90 on the page at one and a half times their density
 
 
 class Easel:
@@ -19,29 +22,38 @@ class Easel:
 
     def __init__(self, limit: int) -> None:
         self.left = limit
-        self._drawn: set[tuple[str, ...]] = set()
+        self._drawn: set[tuple[int | str, ...]] = set()
 
     def draw(self, smiles: str) -> str:
         """One molecule as a data address, empty where there is none or no room."""
         return self.draw_alike([smiles])[0]
 
-    def draw_alike(self, smiles: Sequence[str]) -> list[str]:
-        """Molecules of a path, each turned like the one before it."""
-        key = tuple(smiles)
+    def draw_alike(self, smiles: Sequence[str], *, width: int = WIDTH) -> list[str]:
+        """Molecules of a path, each turned like the one before it, so many pixels wide."""
+        key = width, *smiles
         if key not in self._drawn:
-            if self.left < len(key):
-                return [""] * len(key)
-            self.left -= len(key)
+            if self.left < len(smiles):
+                return [""] * len(smiles)
+            self.left -= len(smiles)
             self._drawn.add(key)
-        return _tiles(key)
+        return _tiles(tuple(smiles), width)
 
 
 @cache
-def _tiles(smiles: tuple[str, ...]) -> list[str]:
+def _tiles(smiles: tuple[str, ...], width: int) -> list[str]:
     image = Image.open(io.BytesIO(strip(smiles, [""] * len(smiles))))
-    width = image.width // len(smiles)
-    places = [(i * width, 0, (i + 1) * width, image.height) for i in range(len(smiles))]
-    return [_address(image.crop(place)) if text else "" for text, place in zip(smiles, places, strict=True)]
+    places = [(i * WIDTH, 0, (i + 1) * WIDTH, image.height) for i in range(len(smiles))]
+    tiles = [_scaled(image.crop(place), width) for place in places]
+    return [_address(tile) if text else "" for text, tile in zip(smiles, tiles, strict=True)]
+
+
+def _scaled(image: Image.Image, width: int) -> Image.Image:
+    """In the same few colours, which keep it small."""
+    if width == image.width:
+        return image
+    size = width, round(image.height * width / image.width)
+    smooth = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    return smooth.quantize(palette=image, dither=Image.Dither.NONE)
 
 
 def _address(image: Image.Image) -> str:

@@ -52,6 +52,11 @@ def write_csv(path, rows):
         table.writerows(rows)
 
 
+@pytest.fixture(name="write_manifold", scope="session")
+def manifold_writer():
+    return write_manifold
+
+
 @pytest.fixture(name="write_outputs", scope="session")
 def outputs_writer():
     return write_outputs
@@ -170,6 +175,17 @@ def write_evaluation(root, domain, texts, chance):
         ],
     )
     write_csv(folder / "latent_map.csv", [map_row(domain, texts, chance) for _ in range(600)])
+
+
+def write_manifold(root, domain, side, texts=None):
+    texts = texts or (SMILES if domain == "molecules" else TEXTS)
+    places = [2 * (i + 0.5) / side - 1 for i in range(side)]
+    cells = [(i, j) for i in range(side) for j in range(side)]
+    rows = [
+        {"row": i, "column": j, "z_1": places[j], "z_2": -places[i], "text": texts[(i + j) % len(texts)]}
+        for i, j in cells
+    ]
+    write_csv(root / "reports" / domain / "evaluate/manifold.csv", rows)
 
 
 def map_row(domain, texts, chance):

@@ -164,5 +164,36 @@ def test_an_end_that_a_path_misses_is_shown(page):
     assert page.decode().count(missed) == 2  # of two held-out pairs and two kinds of path, lerp starts at another text
 
 
+def test_a_plane_is_shown_as_it_lies(tmp_path, write_outputs, write_manifold, page):
+    write_outputs(tmp_path)
+    for domain, side in (("molecules", 10), ("sentences", 2)):
+        write_manifold(tmp_path, domain, side)
+    text = report.page(tmp_path).decode()
+    assert len(text) < report.LARGEST
+    assert_loads_nothing(text)
+    molecules, sentences = (re.search(rf'id="{d}-manifold">(.*?)</section>', text, re.DOTALL)[1] for d in DOMAINS)
+    assert molecules.count("data:image/png;base64,") == 100
+    assert f'alt="Structure of {ASPIRIN}"' in molecules
+    lines = [re.findall(r"<th[^>]*>([^<]*)|<td><bdi>([^<]*)", line) for line in sentences.split("<tr>")[1:]]
+    assert [["".join(cell) for cell in line] for line in lines] == [
+        ["\N{MINUS SIGN}0.5", "0.5"],
+        ["0.5", "The old sailor did not sell his boat.", "The old sailor did not sell the house."],
+        ["\N{MINUS SIGN}0.5", "The old sailor did not sell the house.", "The young teacher did not sell the house."],
+    ]
+    assert "Manifold" not in Page(page.decode()).text, "a latent of another dimension has none"
+
+
+def test_a_plane_without_room_for_all_pictures_shows_none(tmp_path, write_outputs, write_manifold, monkeypatch):
+    write_outputs(tmp_path)
+    write_manifold(tmp_path, "molecules", 3, HOSTILE)
+    write_manifold(tmp_path, "sentences", 3, HOSTILE)
+    monkeypatch.setattr(report, "PICTURES", (8,))
+    text = report.page(tmp_path).decode()
+    assert_loads_nothing(text)
+    manifold = re.search(r'id="molecules-manifold">(.*?)</section>', text, re.DOTALL)[1]
+    assert "<img" not in manifold
+    assert "reports/molecules/evaluate/manifold.csv" in manifold
+
+
 def test_words_that_differ_are_marked(page):
     assert "The <mark>young</mark> <mark>teacher</mark> did not sell the house." in page.decode()

@@ -17,6 +17,8 @@ from safetensors import safe_open
 from pipelines import evaluate, fetch, prepare, prior, train
 from pipelines.resume import locked, work_folder
 from vaeseq.errors import InputError
+from vaeseq.manifold import grid
+from vaeseq.space import LatentSpace
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,6 +83,22 @@ def test_train_and_evaluate_write_what_the_report_reads(here: Path) -> None:
     test = [row for row in rows if row["split"] == "test"]
     exact = sum(row["original"] == row["reconstruction"] for row in test) / len(test)
     assert figures["test"]["exact_reconstruction"] == exact
+    assert not (here / "reports/sentences/evaluate/manifold.csv").exists(), "the latent has 32 dimensions"
+
+
+@pytest.mark.parametrize(("prior", "shown"), [("standard_normal", True), ("mixture", False)])
+def test_a_plane_is_decoded_all_over_where_its_prior_fills_it_alike(here: Path, prior: str, shown: bool) -> None:
+    params = (here / "params.yaml").read_text(encoding="utf-8")
+    params = params.replace("steps: 200", "steps: 20").replace("latent: 32", f"latent: 2, prior: {prior}")
+    (here / "params.yaml").write_text(params, encoding="utf-8")
+    train.main("sentences")
+    evaluate.main("sentences")
+    path = here / "reports/sentences/evaluate/manifold.csv"
+    assert path.exists() == shown
+    if shown:
+        rows, space = _rows(path), LatentSpace.load(here / "models/sentences")
+        assert [(int(row["row"]), int(row["column"])) for row in rows] == [(i, j) for i in range(6) for j in range(6)]
+        assert [row["text"] for row in rows] == space.decode(grid(6))
 
 
 def test_a_killed_stage_goes_on_to_the_same_weights(
