@@ -1,15 +1,18 @@
 # make repro   everything: data, training, reports         make test   the tests
+# make study   the latent dimensions side by side: LATENTS at RATE nats (null: the plain bound; empty: as in params.yaml)
 # TORCH: what pip installs as torch, a requirement, a wheel or options and a requirement; "installed" takes the one there is
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= $(shell grep '^torch==' constraints.txt)
+LATENTS ?= 2,5,10,20,64
+RATE ?= 10
 
 READY := $(VENV)/.ready
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro test test-slow lint clean
+.PHONY: repro study test test-slow lint clean
 
 repro: $(READY)
 	dvc repro
@@ -17,6 +20,15 @@ repro: $(READY)
 	@echo
 	@echo "The report: $(abspath reports/index.html)"
 	@echo "All runs:   $(VENV)/bin/mlflow ui"
+
+study: $(READY)
+	for domain in molecules sentences; do \
+	    dvc exp run --queue evaluate@$$domain -S "$$domain.model.latent=$(LATENTS)" \
+	        $(if $(RATE),-S "$$domain.train.rate=$(RATE)" -S "++$$domain.train.rate_start=null") || exit 1; \
+	done
+	dvc exp run --run-all
+	python -m pipelines.study
+	@echo "Table and pictures: $(abspath reports/study)"
 
 test: $(READY)
 	python -m pytest -m "not slow"

@@ -60,7 +60,8 @@ def main(domain: str) -> None:
     _write(out / "samples.csv", [evaluation.sample_row(sample) for sample in samples])
     _write(out / "reconstructions.csv", reconstructions)
     _write(out / "latent_map.csv", _latent_map(space, table, chosen, evaluation))
-    if space.latent == 2 and isinstance(space.vae.as_trained().prior, StandardNormalPrior):  # another prior fills other cells
+    # Another prior fills other cells.
+    if space.latent == 2 and isinstance(space.vae.as_trained().prior, StandardNormalPrior):
         _write(out / "manifold.csv", _manifold(space, SIDE[domain], evaluation))
 
 
