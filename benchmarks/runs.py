@@ -7,6 +7,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from pipelines.resume import locked, work_folder
@@ -25,8 +26,9 @@ def trained(
     label: str, config: VAEConfig, train: TrainConfig, aim: ObjectiveConfig, corpus: Corpus, *, seed: int
 ) -> TrainState:
     """The state at the end of a training, its model with the weights that were best on held-out rows."""
-    ids = hashlib.sha256(corpus.tokens.tobytes() + corpus.split.tobytes()).hexdigest()
-    settings = json.dumps([asdict(config), asdict(train), asdict(aim), seed, ids], sort_keys=True)
+    data = [corpus.tokens, corpus.split, *([corpus.groups.of] if corpus.groups else [])]
+    digest = hashlib.sha256(b"".join(map(np.ndarray.tobytes, data))).hexdigest()
+    settings = json.dumps([asdict(config), asdict(train), asdict(aim), seed, digest], sort_keys=True)
     code = sorted(Path(training.__file__).parent.glob("*.py"))
     with locked(work_folder(label, settings, *code)) as folder:
         torch.manual_seed(seed)

@@ -56,9 +56,13 @@ class SentencePrepareParams(_Section):
 
 
 class ModelParams(_Section):
-    """Sizes of the model; ``latent`` is the dimension of z, and null ``language_hidden`` means no language model."""
+    """Sizes of the model; null ``language_hidden`` means no language model.
+
+    ``latent`` is the dimension of z, ``content`` how much of it the rows of a group share.
+    """
 
     latent: Count = 64
+    content: Annotated[int, Field(ge=0)] = 0
     embedding: Count = 64
     encoder_hidden: Count = 256
     decoder_hidden: Count = 512
@@ -73,9 +77,14 @@ class ModelParams(_Section):
 
 
 class TrainParams(_Section):
-    """What is minimised, how long and how fast; see ``vaeseq.objectives`` and ``vaeseq.state``."""
+    """What is minimised, how long and how fast; see ``vaeseq.objectives`` and ``vaeseq.state``.
+
+    Rows with the same value in the column ``group`` of ``rows.parquet`` share their content, ``group_size`` at a time.
+    """
 
     seed: int = 0
+    group: str | None = None
+    group_size: Count = 4
     rate: Positive | None = None
     rate_start: Positive | None = None
     beta: Annotated[float, Field(ge=0)] = 1.0

@@ -22,6 +22,8 @@ from vaeseq.checkpoint import Checkpoint
 from vaeseq.corpus import Corpus
 from vaeseq.device import device_of
 from vaeseq.diagnostics import summarise
+from vaeseq.errors import InputError
+from vaeseq.groups import Groups
 from vaeseq.history import Record
 from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
 from vaeseq.objectives import ObjectiveConfig
@@ -39,7 +41,8 @@ def main(domain: str) -> None:
     spread()
     params, prepared = getattr(load_params(), domain), Path("data/prepared", domain)
     with joined() as leads:
-        corpus, tokenizer = Corpus.load(prepared), Tokenizer.load(prepared / "tokenizer.json")
+        corpus = Corpus.load(prepared, _groups(domain, params, prepared / "rows.parquet"))
+        tokenizer = Tokenizer.load(prepared / "tokenizer.json")
         torch.manual_seed(params.train.seed)
         config = _config(params.model, tokenizer.size)
         vae = SequenceVAE.build(config).to(device_of())
@@ -73,7 +76,26 @@ def _config(sizes: ModelParams, vocabulary: int) -> VAEConfig:
     )
     language = DecoderConfig(hidden=sizes.language_hidden) if sizes.language_hidden else None
     prior = PriorConfig(sizes.prior, sizes.prior_components)
-    return VAEConfig(vocabulary, sizes.latent, sizes.embedding, encoder, decoder, prior, language)
+    return VAEConfig(
+        vocabulary, sizes.latent, sizes.embedding, encoder, decoder, prior, language, content=sizes.content
+    )
+
+
+def _groups(domain: str, params: MoleculeParams | SentenceParams, table: Path) -> Groups | None:
+    """Rows with the same value in the column that the parameters name, if they name one."""
+    column, content = params.train.group, params.model.content
+    if bool(column) != bool(content):
+        raise InputError(
+            f"{domain}.train.group and {domain}.model.content must be given together, got {column!r} and {content!r}"
+        )
+    if not column:
+        return None
+    import pyarrow.parquet as pq  # nothing else here needs it
+
+    names = pq.read_schema(table).names
+    if column not in names:
+        raise InputError(f"{domain}.train.group must be a column of {str(table)!r}: {names}, got {column!r}")
+    return Groups.named(pq.read_table(table, columns=[column])[column].to_pylist(), params.train.group_size)
 
 
 def _part(kind: type[Config], params: TrainParams) -> Config:
@@ -84,8 +106,11 @@ def _part(kind: type[Config], params: TrainParams) -> Config:
 def _work(domain: str, params: MoleculeParams | SentenceParams, prepared: Path) -> Path:
     """The folder of resume state for exactly these parameters, data and code."""
     sections = params.model_dump_json(include={"model", "train"})
+    data = [prepared / "tokens.safetensors", prepared / "tokenizer.json"]
+    if params.train.group:
+        data.append(prepared / "rows.parquet")
     code = sorted(Path(training.__file__).parent.glob("*.py"))
-    return work_folder(f"train-{domain}", sections, prepared / "tokens.safetensors", prepared / "tokenizer.json", *code)
+    return work_folder(f"train-{domain}", sections, *data, *code)
 
 
 def _resume(state: TrainState, saved: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from rdkit import DataStructs
 from rdkit.Chem import Mol
 
-from vaemol.molecule import fingerprint, parse
+from vaemol.molecule import fingerprint, parse, scaffold
 from vaemol.notation import to_smiles
 
 _BLOCK = 2048  # rows of the similarity matrix that are in memory at a time
@@ -66,6 +66,12 @@ def internal_diversity(smiles: Sequence[str], *, p: int = 1) -> Fraction:
     bits = np.stack([_bits(parse(text)) for text in valid])
     means = [(_tanimoto(bits[i : i + _BLOCK], bits) ** p).mean(axis=1) for i in range(0, len(bits), _BLOCK)]
     return Fraction(float(1.0 - (np.concatenate(means) ** (1 / p)).mean()), len(bits))
+
+
+def same_scaffold(smiles: Sequence[str], others: Sequence[str]) -> Fraction:
+    """Valid molecules with the scaffold of the molecule at the same place in ``others``, of all texts."""
+    pairs = [(parse(text), parse(other)) for text, other in zip(smiles, others, strict=True)]
+    return _fraction(sum(bool(a and b and scaffold(a) == scaffold(b)) for a, b in pairs), len(pairs))
 
 
 def _fraction(count: int, of: int) -> Fraction:

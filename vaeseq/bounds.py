@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaeseq.corpus import Batch
+from vaeseq.groups import shared
 from vaeseq.model import SequenceVAE
 from vaeseq.posteriors import divergence, drawn
 
@@ -63,6 +64,9 @@ def elbo(
 ) -> Bound:
     """Single-sample evidence lower bound with the reparametrisation trick; the KL in closed form where there is one.
 
+    Where the batch has groups and the model content for them to share, it is each row's part of its group's bound: the
+    sum over the rows of a group is at most their joint log p(x_1 .. x_n).
+
     Args:
         vae: The model.
         batch: Rows to bound.
@@ -76,8 +80,14 @@ def elbo(
         Kingma and Welling (2014), eq. 7 and appendix B, https://arxiv.org/abs/1312.6114
     """
     posterior = vae.encoder(batch.tokens, batch.observed)
-    z, log_q = drawn(posterior, standard_noise(posterior, generator) if noise is None else noise)
+    noise, part = standard_noise(posterior, generator) if noise is None else noise, None
+    if batch.group is not None and vae.content:
+        posterior, noise, part = shared(posterior, noise, batch.group, vae.content)
+    z, log_q = drawn(posterior, noise)
     kl, by_dimension = divergence(posterior, vae.prior(), z, log_q)
+    if part is not None:
+        by_dimension = part * by_dimension
+        kl = by_dimension.sum(dim=1)
     return Bound(-vae.decoder(astray(z) if astray else z).log_prob(batch.tokens, visible), kl, by_dimension)
 
 
@@ -85,7 +95,8 @@ def elbo(
 def iwae(vae: SequenceVAE, batch: Batch, *, samples: int, generator: torch.Generator | None = None) -> Tensor:
     """Importance-weighted bound ``log 1/K sum_k p(x | z_k) p(z_k) / q(z_k | x)``, ``(batch,)``.
 
-    It is the ELBO in expectation for K = 1 and rises to log p(x) with K.
+    It is the ELBO in expectation for K = 1 and rises to log p(x) with K. Every row is taken by itself, whatever its
+    group.
 
     References:
         Burda, Grosse and Salakhutdinov (2016), eq. 8, https://arxiv.org/abs/1509.00519

@@ -2,9 +2,10 @@
 
 import itertools
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,6 +15,9 @@ from torch import Tensor
 
 from vaeseq.errors import InputError
 from vaeseq.tokenizer import PAD
+
+if TYPE_CHECKING:
+    from vaeseq.groups import Groups
 
 SPLITS = ("train", "valid", "test")
 _CPU = torch.device("cpu")
@@ -27,15 +31,22 @@ class Batch:
         tokens: Ids ``(batch, length)``, ``<bos> ... <eos>`` and then ``<pad>``.
         observed: True where the symbol is given to the encoder, ``(batch, length)``.
         row: Index of each row in the row table, ``(batch,)``.
+        group: The same number for rows that share their content, ``(batch,)``; None where every row is by itself.
     """
 
     tokens: Tensor
     observed: Tensor
     row: Tensor
+    group: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
-        return Batch(self.tokens.to(device), self.observed.to(device), self.row.to(device))
+        return self.each(lambda tensor: tensor.to(device))
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """The batch whose tensors are made of this one's."""
+        group = None if self.group is None else change(self.group)
+        return Batch(change(self.tokens), change(self.observed), change(self.row), group)
 
 
 def pad(sequences: Sequence[Sequence[int]]) -> Tensor:
@@ -86,28 +97,39 @@ class Corpus:
         offsets: int64 ``(rows + 1,)``; row ``i`` is ``tokens[offsets[i]:offsets[i + 1]]``.
         split: uint8 ``(rows,)``, an index into ``SPLITS``.
         weight: float32 ``(rows,)``.
+        groups: Which rows belong together; batches then hold whole small groups. None where every row is by itself.
     """
 
-    def __init__(self, tokens: np.ndarray, offsets: np.ndarray, split: np.ndarray, weight: np.ndarray) -> None:
+    def __init__(
+        self,
+        tokens: np.ndarray,
+        offsets: np.ndarray,
+        split: np.ndarray,
+        weight: np.ndarray,
+        groups: "Groups | None" = None,
+    ) -> None:
         self.tokens, self.offsets, self.split, self.weight = tokens, offsets, split, weight
+        self.groups = groups
         self.lengths = np.diff(offsets)
         self._placed: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
     @classmethod
-    def load(cls, folder: Path) -> "Corpus":
+    def load(cls, folder: Path, groups: "Groups | None" = None) -> "Corpus":
         """Read ``tokens.safetensors`` from a prepared folder.
 
         Raises:
-            InputError: The file is missing or broken.
+            InputError: The file is missing or broken, or the groups are of other rows.
         """
         path = folder / "tokens.safetensors"
         try:
-            corpus = cls(**load_file(path))
+            corpus = cls(**load_file(path), groups=groups)
         except (OSError, SafetensorError, TypeError) as error:
             raise InputError(f"prepared data {str(path)!r} cannot be read: {error}; run the prepare stage") from error
         rows = len(corpus.offsets) - 1
         if corpus.offsets[-1] != len(corpus.tokens) or not len(corpus.split) == len(corpus.weight) == rows:
             raise InputError(f"prepared data {str(path)!r} must hold tables of one length; run the prepare stage")
+        if groups is not None and len(groups.of) != rows:
+            raise InputError(f"groups must be of the {rows} rows of {str(path)!r}, got {len(groups.of)}")
         return corpus
 
     def __len__(self) -> int:
@@ -122,7 +144,7 @@ class Corpus:
         return self.tokens[self.offsets[row] : self.offsets[row + 1]]
 
     def batch(self, rows: Sequence[int] | np.ndarray, device: torch.device = _CPU) -> Batch:
-        """The named rows, in the order given, on a device.
+        """The named rows, in the order given, on a device; neighbours of one group share their content.
 
         The ids of the whole corpus are kept there from the first batch on, if they take less than half of its memory.
         """
@@ -134,7 +156,8 @@ class Corpus:
         inside = place < (offsets[row + 1] - first).unsqueeze(1)
         index = torch.where(inside, first.unsqueeze(1) + place, 0)
         tokens = torch.where(inside, ids[index].long() & 0xFFFF, PAD)
-        return Batch(tokens, torch.ones_like(inside), row).to(device)
+        group = torch.from_numpy(self.groups.small(numbers)).to(home, non_blocking=True) if self.groups else None
+        return Batch(tokens, torch.ones_like(inside), row, group).to(device)
 
     def _fits(self, device: torch.device) -> bool:
         return device.type == "cuda" and 2 * self.tokens.nbytes < torch.cuda.mem_get_info(device)[0]
@@ -148,19 +171,26 @@ class Corpus:
         """Rows of each batch of one pass: a pure function of ``(seed, epoch)``.
 
         Rows of like length share a batch, so that little is padded; rows within one length, and the batches, are in
-        random order.
+        random order. With groups it is the small groups of like length that do.
         """
         random = np.random.default_rng([seed, epoch])
-        ordered = self._by_length(random.permutation(rows))
-        # A random cut point makes other rows meet at the borders in every epoch.
-        first = int(random.integers(1, batch_size + 1))
-        cuts = [0, *range(first, len(ordered), batch_size), len(ordered)]
-        batches = [ordered[a:b] for a, b in itertools.pairwise(cuts) if b > a]
+        ordered = random.permutation(rows)
+        if self.groups:
+            batches = list(self.groups.batches(ordered, self.lengths, batch_size, random))
+        else:
+            ordered = self._by_length(ordered)
+            # A random cut point makes other rows meet at the borders in every epoch.
+            first = int(random.integers(1, batch_size + 1))
+            cuts = [0, *range(first, len(ordered), batch_size), len(ordered)]
+            batches = [ordered[a:b] for a, b in itertools.pairwise(cuts) if b > a]
         for i in random.permutation(len(batches)):
             yield batches[i]
 
     def in_order(self, rows: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-        """Every row once, by length, for evaluation."""
+        """Every row once, by length, for evaluation; with groups, small groups by their longest rows."""
+        if self.groups:
+            yield from self.groups.batches(rows, self.lengths, batch_size)
+            return
         ordered = self._by_length(rows)
         for start in range(0, len(ordered), batch_size):
             yield ordered[start : start + batch_size]

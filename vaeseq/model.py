@@ -120,6 +120,7 @@ class VAEConfig:
 
     A ``latent`` of 0 makes a language model of the same decoder; ``language`` is None where there is none beside.
     ``trained_prior`` is the one that encoder and decoder were trained with, where ``prior`` was fitted afterwards.
+    ``content`` is how many dimensions of a code, the first ones, the rows of a group share (``vaeseq.groups``).
     """
 
     vocabulary: int
@@ -130,9 +131,18 @@ class VAEConfig:
     prior: PriorConfig = field(default_factory=PriorConfig)
     language: DecoderConfig | None = None
     trained_prior: PriorConfig | None = None
+    content: int = 0
 
     def __post_init__(self) -> None:
         _check_sizes(self, "vocabulary", "latent", "embedding")
+        if type(self.content) is not int or not 0 <= self.content < max(1, self.latent):
+            raise InputError(f"content must be a whole number below latent, {self.latent}, got {self.content!r}")
+        prior = self.trained_prior or self.prior
+        if self.content and (self.encoder.posterior, prior.kind) != ("gaussian", "standard_normal"):
+            raise InputError(
+                "content must go with a gaussian posterior and a standard_normal prior, "
+                f"got {self.encoder.posterior!r} and {prior.kind!r}"
+            )
         if self.vocabulary < len(RESERVED):
             raise InputError(f"vocabulary must hold the {len(RESERVED)} reserved symbols, got {self.vocabulary!r}")
 
@@ -217,10 +227,11 @@ class SequenceVAE(nn.Module):
         prior: nn.Module,
         language: nn.Module | None = None,
         trained_prior: nn.Module | None = None,
+        content: int = 0,
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
-        self.language, self.trained_prior = language, trained_prior
+        self.language, self.trained_prior, self.content = language, trained_prior, content
 
     @property
     def latent(self) -> int:
@@ -237,11 +248,12 @@ class SequenceVAE(nn.Module):
         prior = prior_of(config, encoder, config.prior)
         language = LanguageModel(_decoder(config.language, embedding, latent=0)) if config.language else None
         trained = prior_of(config, encoder, config.trained_prior) if config.trained_prior else None
-        return cls(encoder, decoder, prior, language, trained)
+        return cls(encoder, decoder, prior, language, trained, config.content)
 
     def as_trained(self) -> "SequenceVAE":
         """The same modules with the prior that encoder and decoder were trained with."""
-        return SequenceVAE(self.encoder, self.decoder, self.trained_prior or self.prior, self.language)
+        prior = self.trained_prior or self.prior
+        return SequenceVAE(self.encoder, self.decoder, prior, self.language, content=self.content)
 
 
 def _encoder(config: VAEConfig, embedding: nn.Embedding) -> nn.Module:

@@ -33,7 +33,7 @@ def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterato
     held-out rows and has a best state. Dropout apart, which each draws for itself, they do what one process would.
 
     Raises:
-        InputError: There are no rows to train on or to look at.
+        InputError: There are no rows to train on or to look at, or the settings do not go together.
         FloatingPointError: The loss or its gradient is not finite.
     """
     rows, held_out = corpus.rows("train"), held_out_rows(state, corpus)
@@ -43,6 +43,11 @@ def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterato
     team = Team.here()
     if state.train.inner_steps and team.size > 1:
         raise InputError(f"inner_steps must be 0 where several processes train, got {state.train.inner_steps}")
+    if corpus.groups and (team.size > 1 or state.aim.samples > 1):
+        raise InputError(
+            "rows in groups must be trained on by one process, which takes one sample of each, "
+            f"got {team.size} processes and samples {state.aim.samples}"
+        )
     learner = _Learner(state.vae, state.aim)
     learn = DistributedDataParallel(learner) if team.size > 1 else learner
     window = Window(state, team)
@@ -110,7 +115,7 @@ def _loss(state: TrainState, learn: nn.Module, batch: Batch, seed: int, team: Te
     for group in state.optimizer.param_groups:
         group["lr"] = state.learning_rate
     with autocast(state.device, state.train.precision):
-        return learn(Batch(*map(team.share, (batch.tokens, batch.observed, batch.row))), state.beta, noise)
+        return learn(batch.each(team.share), state.beta, noise)
 
 
 def _train_step(

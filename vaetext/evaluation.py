@@ -47,6 +47,17 @@ def sample_figures(samples: Sequence[str], training: set[str], metadata: Row) ->
     return figures
 
 
+def same_label(texts: Sequence[str], others: Sequence[str], label: str = "frame") -> tuple[float, int]:
+    """Share of the texts that the ``everyday`` grammar reads with the label of the one at the same place in ``others``.
+
+    Of all texts; higher is better. A text that it cannot read has no label.
+    """
+    from vaetext.everyday import parse
+
+    pairs = [(parse(text), parse(other)) for text, other in zip(texts, others, strict=True)]
+    return sum(bool(a and b and a[label] == b[label]) for a, b in pairs) / max(1, len(pairs)), len(pairs)
+
+
 def sample_row(sample: str) -> Row:
     """A sampled sentence as a line of a table."""
     return {"text": sample, "words": word_count(sample)}

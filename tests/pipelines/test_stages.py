@@ -102,6 +102,31 @@ def test_a_plane_is_decoded_all_over_where_its_prior_fills_it_alike(here: Path, 
         assert [row["text"] for row in rows] == space.decode(grid(6))
 
 
+def _with(here: Path, **sections: dict[str, object]) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load((here / "params.yaml").read_text(encoding="utf-8"))
+    for name, values in sections.items():
+        params["sentences"][name] |= values
+    with (here / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
+
+
+def test_sentences_of_a_frame_share_their_content(here: Path) -> None:
+    _with(here, train={"steps": 20})
+    train.main("sentences")
+    plain = _weights(here)
+    _with(here, model={"content": 8}, train={"group": "frame", "group_size": 2})
+    train.main("sentences")
+    assert LatentSpace.load(here / "checkpoints/sentences", "cpu").vae.content == 8
+    assert _weights(here) != plain
+    _with(here, train={"group": "scaffold"})
+    with pytest.raises(InputError, match=r"sentences\.train\.group must be a column .* got 'scaffold'"):
+        train.main("sentences")
+    _with(here, model={"content": 0})
+    with pytest.raises(InputError, match=r"must be given together, got 'scaffold' and 0"):
+        train.main("sentences")
+
+
 def test_a_killed_stage_goes_on_to_the_same_weights(
     here: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rdkit.DataStructs import TanimotoSimilarity
 
 from vaemol import metrics
-from vaemol.metrics import Fraction, internal_diversity, novelty, uniqueness, validity
+from vaemol.metrics import Fraction, internal_diversity, novelty, same_scaffold, uniqueness, validity
 from vaemol.molecule import fingerprint, parse
 
 # Ethanol twice, in two spellings; one text that is no molecule, one that is empty.
@@ -32,6 +32,13 @@ def test_internal_diversity_by_hand():
     assert internal_diversity(smiles, p=1) == pytest.approx((1 - (1 + 1.2 + 1.2) / 9, 3))
     roots = math.sqrt(1 / 3) + 2 * math.sqrt((1 + 0.04) / 3)
     assert internal_diversity(smiles, p=2) == pytest.approx((1 - roots / 3, 3))
+
+
+def test_scaffolds_are_compared_place_by_place():
+    # Toluene and phenol are benzene within; an acyclic one has the empty scaffold, one that is no molecule has none.
+    smiles = ["Cc1ccccc1", "C1CCCCC1", "CCO", "", "C1CC"]
+    assert same_scaffold(smiles, ["Oc1ccccc1", "Oc1ccccc1", "CC", "CC", "C1CC"]) == Fraction(2 / 5, 5)
+    assert same_scaffold([], []) == Fraction(0.0, 0)
 
 
 @pytest.mark.parametrize("p", [1, 2])

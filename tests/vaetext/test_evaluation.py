@@ -1,0 +1,15 @@
+from vaetext.evaluation import same_label
+from vaetext.everyday import parse, sentences
+
+
+def test_labels_are_compared_place_by_place_and_what_is_no_sentence_has_none():
+    rows = list(sentences(40, 0))
+    texts = [row["text"] for row in rows]
+    turned = texts[1:] + texts[:1]
+    for label in ("frame", "topic"):
+        expected = sum(a[label] == b[label] for a, b in zip(rows, rows[1:] + rows[:1], strict=True)) / 40
+        assert same_label(texts, turned, label) == (expected, 40)
+    assert same_label(texts, texts) == (1.0, 40)
+    assert parse("no a such") is None
+    assert same_label(["no a such", texts[0]], ["no a such", texts[0]]) == (0.5, 2)
+    assert same_label([], []) == (0.0, 0)
