@@ -58,7 +58,8 @@ class SentencePrepareParams(_Section):
 class ModelParams(_Section):
     """Sizes of the model; null ``language_hidden`` means no language model.
 
-    ``latent`` is the dimension of z, ``content`` how much of it the rows of a group share.
+    ``latent`` is the dimension of z, ``content`` how much of it the rows of a group share; ``slots``, ``codebook`` and
+    ``levels`` are of discrete codes, see ``vaeseq.quantised``.
     """
 
     latent: Count = 64
@@ -71,8 +72,11 @@ class ModelParams(_Section):
     decoder_input_dropout: Fraction = 0.0
     decoder_weight_drop: Fraction = 0.0
     language_hidden: Count | None = None
-    posterior: Literal["gaussian", "flow"] = "gaussian"
-    prior: Literal["standard_normal", "mixture", "vamp", "flow", "autoregressive"] = "standard_normal"
+    posterior: Literal["gaussian", "flow", "codes"] = "gaussian"
+    slots: Count = 8
+    codebook: Count = 256
+    levels: Count = 1
+    prior: Literal["standard_normal", "mixture", "vamp", "flow", "autoregressive", "codes"] = "standard_normal"
     prior_components: Count = 64
 
 
@@ -95,6 +99,7 @@ class TrainParams(_Section):
     word_dropout: Fraction = 0.0
     code_noise: Fraction = 0.0
     samples: Count = 1
+    commitment: Annotated[float, Field(ge=0)] = 0.25
     language_share: Annotated[float, Field(gt=0, le=1)] = 0.25
     steps: Count = 10_000
     batch_size: Count = 128

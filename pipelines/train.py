@@ -67,7 +67,14 @@ def main(domain: str) -> None:
 
 
 def _config(sizes: ModelParams, vocabulary: int) -> VAEConfig:
-    encoder = EncoderConfig(hidden=sizes.encoder_hidden, posterior=sizes.posterior, dropout=sizes.encoder_dropout)
+    encoder = EncoderConfig(
+        hidden=sizes.encoder_hidden,
+        posterior=sizes.posterior,
+        slots=sizes.slots,
+        codebook=sizes.codebook,
+        levels=sizes.levels,
+        dropout=sizes.encoder_dropout,
+    )
     decoder = DecoderConfig(
         hidden=sizes.decoder_hidden,
         dropout=sizes.decoder_dropout,

@@ -27,8 +27,8 @@ CORE_NEEDS_LATE = {
     Path("vaeseq/parallel.py"): {"pebble"},
     Path("vaeseq/cluster.py"): {"distributed"},
 }
-# Asked for by the models that have a flow, and imported by nobody else.
-WITH_FLOWS = {Path("vaeseq/flows.py"): {"zuko"}}
+# Asked for by the models of these families, and imported by nobody else.
+FAMILIES = {Path("vaeseq/flows.py"): {"zuko"}, Path("vaeseq/quantised.py"): {"vector_quantize_pytorch"}}
 LONGEST = 300  # lines
 # They tell MLflow what the files say; a change to them changes no result.
 TELLING = {Path("pipelines", name) for name in ("outputs.py", "store.py", "tracking.py")}
@@ -203,9 +203,9 @@ def test_the_core_needs_nothing_but_torch_and_three_small_packages(module: Path)
 
     body = _tree(module).body
     at_once = {name.split(".")[0] for name in _imported(iter(body))}
-    assert foreign(at_once) <= WITH_FLOWS.get(module, set())
-    assert foreign(_names(module)) <= (CORE_NEEDS_LATE | WITH_FLOWS).get(module, set())
-    assert "vaeseq.flows" not in {name.rpartition(".")[0] for name in _imported(iter(body))}
+    assert foreign(at_once) <= FAMILIES.get(module, set())
+    assert foreign(_names(module)) <= (CORE_NEEDS_LATE | FAMILIES).get(module, set())
+    assert not {"vaeseq.flows", "vaeseq.quantised"} & {name.rpartition(".")[0] for name in _imported(iter(body))}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=str)

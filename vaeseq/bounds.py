@@ -88,7 +88,8 @@ def elbo(
     if part is not None:
         by_dimension = part * by_dimension
         kl = by_dimension.sum(dim=1)
-    return Bound(-vae.decoder(astray(z) if astray else z).log_prob(batch.tokens, visible), kl, by_dimension)
+    aux = {"commitment": posterior.commitment} if hasattr(posterior, "commitment") else {}
+    return Bound(-vae.decoder(astray(z) if astray else z).log_prob(batch.tokens, visible), kl, by_dimension, aux)
 
 
 @torch.no_grad()

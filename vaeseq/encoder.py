@@ -93,8 +93,12 @@ def _head(config: "EncoderConfig", width: int, latent: int) -> nn.Module:
             from vaeseq.flows import FlowHead
 
             return FlowHead(width, latent, config.transforms, config.hidden)
+        case "codes":
+            from vaeseq.quantised import CodesHead
+
+            return CodesHead(width, latent, config.slots, config.codebook, config.levels)
         case other:
-            raise InputError(f"posterior must be 'gaussian' or 'flow', got {other!r}")
+            raise InputError(f"posterior must be 'gaussian', 'flow' or 'codes', got {other!r}")
 
 
 def _last_and_largest(lstm: nn.LSTM, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -55,17 +55,23 @@ class EncoderConfig:
         hidden: Its units in each direction.
         posterior: See ``vaeseq.posteriors``.
         transforms: Steps of a posterior that is a flow.
+        slots: Entries that a code is made of where it is discrete (``vaeseq.quantised``); they divide the latent.
+        codebook: Entries to choose from in each slot: a code carries at most ``slots ln(codebook)`` nats.
+        levels: Parts of those slots that are chosen one after the other, 2 as in VQ-VAE-2.
         dropout: Share of what it reads of each symbol, and of what it passes on, that is lost in training.
     """
 
     kind: Literal["bilstm"] = "bilstm"
     hidden: int = 256
-    posterior: Literal["gaussian", "flow"] = "gaussian"
+    posterior: Literal["gaussian", "flow", "codes"] = "gaussian"
     transforms: int = 2
+    slots: int = 8
+    codebook: int = 256
+    levels: int = 1
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_sizes(self, "hidden", "transforms")
+        _check_sizes(self, "hidden", "transforms", "slots", "codebook", "levels")
         _check_shares(self, "dropout")
 
 
@@ -97,14 +103,14 @@ class PriorConfig:
     """Which prior.
 
     Attributes:
-        kind: See ``vaeseq.priors``.
+        kind: See ``vaeseq.priors``; ``codes`` is that of discrete codes and theirs alone.
         components: Of a mixture; the pseudo-texts of ``vamp``; of each factor of ``autoregressive``.
         length: Symbols of a pseudo-text.
         transforms: Coupling steps of ``flow``.
-        hidden: Units of a layer of the networks of ``flow`` and ``autoregressive``.
+        hidden: Units of a layer of the networks of ``flow``, ``autoregressive`` and ``codes``.
     """
 
-    kind: Literal["standard_normal", "mixture", "vamp", "flow", "autoregressive"] = "standard_normal"
+    kind: Literal["standard_normal", "mixture", "vamp", "flow", "autoregressive", "codes"] = "standard_normal"
     components: int = 64
     length: int = 20
     transforms: int = 6
@@ -238,6 +244,11 @@ class SequenceVAE(nn.Module):
         """Dimension of a code."""
         return self.prior.latent
 
+    @property
+    def discrete(self) -> bool:
+        """Whether codes are entries of codebooks, see ``vaeseq.quantised``."""
+        return hasattr(self.encoder.head, "codebooks")
+
     @classmethod
     def build(cls, config: VAEConfig) -> "SequenceVAE":
         """The one place where sizes become modules."""
@@ -281,6 +292,10 @@ def prior_of(config: VAEConfig, encoder: nn.Module, prior: PriorConfig) -> nn.Mo
     latent = config.latent
     if latent == 0 and prior.kind != "standard_normal":
         raise InputError(f"prior of a code without dimensions must be 'standard_normal', got {prior.kind!r}")
+    if latent > 0 and (config.encoder.posterior == "codes") != (prior.kind == "codes"):
+        raise InputError(
+            f"posterior and prior must both be 'codes' or neither, got {config.encoder.posterior!r} and {prior.kind!r}"
+        )
     match prior.kind:
         case "standard_normal":
             return priors.StandardNormalPrior(latent)
@@ -298,5 +313,9 @@ def prior_of(config: VAEConfig, encoder: nn.Module, prior: PriorConfig) -> nn.Mo
             from vaeseq.flows import AutoregressivePrior
 
             return AutoregressivePrior(latent, prior.components, prior.hidden)
+        case "codes":
+            from vaeseq.quantised import CodesPrior
+
+            return CodesPrior(encoder.head.codebooks, prior.hidden)
         case other:
             raise InputError(f"prior kind must be one that vaeseq.priors has, got {other!r}")

@@ -51,6 +51,8 @@ class ObjectiveConfig:
         code_noise: Share of the rows whose code is turned towards noise before it is decoded, see ``turned``.
         samples: Of each row's posterior: more than one train the importance-weighted bound instead, see
             ``doubly_reparametrised``.
+        commitment: Weight of the squared distance of the encoder from its code where codes are discrete (van den Oord
+            et al. 2017, equation 3, https://arxiv.org/abs/1711.00937).
         language_share: Share of the rows that also teach the language model, if the model has one.
     """
 
@@ -64,6 +66,7 @@ class ObjectiveConfig:
     word_dropout: float = 0.0
     code_noise: float = 0.0
     samples: int = 1
+    commitment: float = 0.25
     language_share: float = 0.25
 
     def __post_init__(self) -> None:
@@ -79,6 +82,8 @@ class ObjectiveConfig:
                 "samples must be at least 1, and 1 where there is a rate, beta, annealing, free bits or code noise, "
                 f"got {self.samples!r}"
             )
+        if not 0 <= self.commitment < math.inf:
+            raise InputError(f"commitment must be 0 or more, got {self.commitment!r}")
         if not 0 < self.language_share <= 1:
             raise InputError(f"language_share must be above 0 and at most 1, got {self.language_share!r}")
         if self.annealing != "none" and self.annealing_steps < 1:
@@ -156,7 +161,7 @@ def objective(
     Args:
         vae: The model.
         batch: Rows to learn from, of this process.
-        config: Free bits, word dropout, code noise and the language model's share.
+        config: Free bits, word dropout, code noise, commitment and the language model's share.
         beta: Weight of the KL at this step.
         noise: Source of the posterior noise, of word dropout, of code noise and of the language model's rows, on the
             batch's device.
@@ -173,6 +178,8 @@ def objective(
         astray = partial(turned, share=config.code_noise, noise=noise) if config.code_noise > 0 else None
         bound = elbo(vae, batch, noise=noise.normal(vae.latent, device=device), visible=visible, astray=astray)
         loss = bound.reconstruction.sum() / count + beta * _counted(bound, config.free_bits, count, noise.team)
+        if "commitment" in bound.aux:
+            loss = loss + config.commitment * bound.aux["commitment"].sum() / count
     if vae.language:
         rows, total = noise.some(config.language_share, device=device)
         # A process without such a row reads one for nothing: each has to have a gradient for each weight.
@@ -215,7 +222,7 @@ def doubly_reparametrised(
     """
     posterior, prior = vae.encoder(batch.tokens, batch.observed), vae.prior()
     if not isinstance(posterior, Independent):
-        raise InputError("importance-weighted training must have a Gaussian posterior, got a flow")
+        raise InputError("importance-weighted training must have a Gaussian posterior, got another")
     fixed = Independent(Normal(posterior.mean.detach(), posterior.stddev.detach()), 1)
     codes = [drawn(posterior, noise)[0] for noise in noises]
     told = [vae.decoder(z).log_prob(batch.tokens, visible) for z in codes]

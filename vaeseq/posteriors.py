@@ -1,7 +1,8 @@
 """q(z | x): how noise becomes a code, and how far a posterior is from a prior.
 
 A posterior is a distribution with batch shape ``(batch,)``, event shape ``(latent,)`` and a ``mean``: a diagonal
-Gaussian, or one whose draws go through a flow (``vaeseq.flows``) and that has a method ``drawn`` of its own.
+Gaussian, or one that has a method ``drawn`` of its own: its draws go through a flow (``vaeseq.flows``), or there is one
+code to draw (``vaeseq.quantised``).
 """
 
 from torch import Tensor, nn
@@ -38,7 +39,8 @@ def divergence(posterior: Distribution, prior: Distribution, z: Tensor, log_q: T
     """``KL(q(z | x) || p(z))``, nats ``(batch,)``, and its parts by dimension ``(batch, latent)`` where it has any.
 
     Between two diagonal Gaussians it is exact. Of a Gaussian and another prior the entropy is exact and ``E log p(z)``
-    that of one draw; with a flow both are of one draw: right in expectation, and perhaps negative for a row.
+    that of one draw; with a flow both are of one draw: right in expectation, and perhaps negative for a row. Of a
+    single code it is ``-log p(z)``, exactly.
 
     Args:
         posterior: q(z | x).

@@ -37,6 +37,16 @@ class Team:
             distributed.all_reduce(value)
         return value
 
+    def whole(self, share: Tensor, rows: int) -> Tensor:
+        """What has a row for each of a batch of so many, of each process's part of it, without a gradient."""
+        if self.size == 1:
+            return share
+        padded = share.new_zeros(-(-rows // self.size), *share.shape[1:])
+        padded[: len(share)] = share
+        parts = [torch.empty_like(padded) for _ in range(self.size)]
+        distributed.all_gather(parts, padded)
+        return torch.stack(parts, dim=1).flatten(0, 1)[:rows]
+
     def mean(self, value: Tensor) -> Tensor:
         """Mean over the processes, without a gradient."""
         return self.total(value) / self.size

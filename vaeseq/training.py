@@ -24,6 +24,8 @@ from vaeseq.objectives import ObjectiveConfig, objective
 from vaeseq.state import TrainState
 from vaeseq.team import Noise, Team
 
+REVIVE_EVERY = 100  # steps between two at which idle entries of codebooks are put elsewhere, in the first half of all
+
 
 def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterator[list[Record]]:
     """Train until ``state.train.steps``, yielding the records of training and of held-out rows as they come.
@@ -41,13 +43,7 @@ def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterato
         raise InputError(f"training needs train and valid rows, got {len(rows)} and {len(held_out)}; use more data")
     keep_freed_memory()
     team = Team.here()
-    if state.train.inner_steps and team.size > 1:
-        raise InputError(f"inner_steps must be 0 where several processes train, got {state.train.inner_steps}")
-    if corpus.groups and (team.size > 1 or state.aim.samples > 1):
-        raise InputError(
-            "rows in groups must be trained on by one process, which takes one sample of each, "
-            f"got {team.size} processes and samples {state.aim.samples}"
-        )
+    _check(state, corpus, team)
     learner = _Learner(state.vae, state.aim)
     learn = DistributedDataParallel(learner) if team.size > 1 else learner
     window = Window(state, team)
@@ -81,6 +77,24 @@ def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterato
 def held_out_rows(state: TrainState, corpus: Corpus) -> np.ndarray:
     """The rows of each look at held-out data."""
     return choose(corpus.rows("valid"), state.train.evaluate_rows, seed=state.seed)
+
+
+def _check(state: TrainState, corpus: Corpus, team: Team) -> None:
+    """What does not go together."""
+    if state.train.inner_steps and team.size > 1:
+        raise InputError(f"inner_steps must be 0 where several processes train, got {state.train.inner_steps}")
+    if corpus.groups and (team.size > 1 or state.aim.samples > 1):
+        raise InputError(
+            "rows in groups must be trained on by one process, which takes one sample of each, "
+            f"got {team.size} processes and samples {state.aim.samples}"
+        )
+    aim = {name: getattr(state.aim, name) for name in ("rate", "free_bits", "code_noise")}
+    if state.vae.discrete and any(aim.values()):
+        most = state.vae.encoder.head.codebooks.capacity
+        raise InputError(
+            "rate, free_bits and code_noise must not be set for discrete codes, whose KL has no gradient, got "
+            f"{aim}; their slots and codebook bound the rate, here by {most:.1f} nats"
+        )
 
 
 def _batches(corpus: Corpus, rows: np.ndarray, state: TrainState) -> Iterator[tuple[np.ndarray, float]]:
@@ -140,6 +154,11 @@ def _train_step(
     # As torch.amp.GradScaler tells the fused optimizer to let a step be.
     state.optimizer.found_inf = window.broken
     state.optimizer.step()
+    if state.vae.discrete:
+        head, young = state.vae.encoder.head, state.step < state.train.steps / 2
+        torch.manual_seed(seed)  # all processes put idle entries in the same places
+        vectors = team.whole(head.seen, len(batch.row))
+        head.codebooks.learn(vectors, revive=young and state.step % REVIVE_EVERY == 0, unless=window.broken)
     if state.controller:
         state.controller.observe(kl)
     state.step += 1

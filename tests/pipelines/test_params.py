@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from pipelines.params import load_params
+from pipelines.params import ModelParams, load_params
+from pipelines.train import _config
 from vaeseq.errors import InputError
+from vaeseq.model import EncoderConfig, PriorConfig
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,6 +66,13 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load_params(path)
     assert len(str(caught.value).splitlines()) == 3
+
+
+def test_discrete_codes_reach_the_model() -> None:
+    sizes = ModelParams(latent=8, encoder_hidden=5, posterior="codes", slots=4, codebook=16, levels=2, prior="codes")
+    config = _config(sizes, 12)
+    assert config.encoder == EncoderConfig(hidden=5, posterior="codes", slots=4, codebook=16, levels=2)
+    assert config.prior == PriorConfig("codes")
 
 
 def test_annealing_needs_a_length(tmp_path: Path) -> None:

@@ -34,10 +34,12 @@ def build_vae() -> Callable[..., SequenceVAE]:
         language: bool = False,
         posterior: str = "gaussian",
         prior: str = "standard_normal",
+        levels: int = 1,
     ) -> SequenceVAE:
         torch.manual_seed(seed)
         decoder = DecoderConfig("lstm", hidden, dropout)
-        encoder, other = EncoderConfig("bilstm", hidden, posterior), PriorConfig(prior, 3, 4, 2, 8)
+        encoder = EncoderConfig("bilstm", hidden, posterior, slots=2, codebook=3, levels=levels)
+        other = PriorConfig(prior, 3, 4, 2, 8)
         config = VAEConfig(vocabulary, latent, 4, encoder, decoder, other, decoder if language else None)
         vae = SequenceVAE.build(config).eval()
         with torch.no_grad():

@@ -13,27 +13,32 @@ from torch.testing import assert_close
 
 from vaeseq import training
 from vaeseq.corpus import Batch, Corpus
-from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig, TrainState
 from vaeseq.team import Noise, Team
 from vaeseq.training import fit
 
-VOCABULARY, STEPS = 12, 12
+VOCABULARY, STEPS, EVERY = 12, 12, 3
 # Sums in another order differ in the last digits of single precision; Adam divides by what may be small.
 TOLERANCE = {"rtol": 2e-3, "atol": 2e-3}
 AIMS = {
     "rate": ObjectiveConfig(rate=2.0, code_noise=0.3, language_share=0.4),
     "free bits": ObjectiveConfig(free_bits=0.2, word_dropout=0.3),
+    "codes": ObjectiveConfig(),
 }
 
 
 def _state(aim: ObjectiveConfig, rank: int = 0) -> TrainState:
     # Only the first process has the right weights; the others get them from it.
     torch.manual_seed(rank)
-    config = VAEConfig(
-        VOCABULARY, 4, 6, EncoderConfig(hidden=10), DecoderConfig(hidden=10), language=DecoderConfig(hidden=10)
-    )
+    encoder, prior, decoder = EncoderConfig(hidden=10), PriorConfig(), DecoderConfig(hidden=10)
+    if aim == AIMS["codes"]:
+        encoder, prior = (
+            EncoderConfig(hidden=10, posterior="codes", slots=2, codebook=8),
+            PriorConfig("codes", hidden=8),
+        )
+    config = VAEConfig(VOCABULARY, 4, 6, encoder, decoder, prior, decoder)
     train = TrainConfig(
         steps=STEPS, batch_size=6, learning_rate=5e-3, precision="float32", evaluate_every=6, evaluate_rows=8
     )
@@ -52,8 +57,15 @@ def _until(state: TrainState, corpus: Corpus, until: int) -> Any:
             return
 
 
+@pytest.fixture(autouse=True)
+def idle_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In runs this short too, entries of codebooks are put elsewhere, the last time in the fourth step."""
+    monkeypatch.setattr(training, "REVIVE_EVERY", EVERY)
+
+
 def _process(rank: int, size: int, folder: Path, aim: str, until: int) -> None:
     torch.set_num_threads(1)
+    training.REVIVE_EVERY = EVERY
     distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/meeting-{size}-{until}", rank=rank, world_size=size
     )
@@ -70,7 +82,7 @@ def _process(rank: int, size: int, folder: Path, aim: str, until: int) -> None:
     training.objective = counted
     records = _run(state, folder, until)
     # Each began with other weights and took its share of the rows; all have the weights of the first.
-    weights = torch.cat([weight.detach().flatten() for weight in state.vae.parameters()])
+    weights = torch.cat([weight.detach().flatten().float() for weight in state.vae.state_dict().values()])
     shared = [torch.empty_like(weights) for _ in range(size)]
     distributed.all_gather(shared, weights)
     assert all(other.equal(weights) for other in shared)
@@ -114,13 +126,31 @@ def test_two_processes_train_as_one(aim: str, build_corpus: Callable[..., Corpus
     assert shared.best_step == alone.best_step
 
 
-def test_a_run_goes_on_with_another_number_of_processes(build_corpus: Callable[..., Corpus], tmp_path: Path) -> None:
+@pytest.mark.parametrize("aim", ["rate", "codes"])
+def test_a_run_goes_on_with_another_number_of_processes(
+    aim: str, build_corpus: Callable[..., Corpus], tmp_path: Path
+) -> None:
     build_corpus(train=20, valid=8, vocabulary=VOCABULARY)
-    expected = _run(_state(AIMS["rate"]), tmp_path, STEPS)
-    pieces = _together(2, tmp_path, "rate", 4) + _together(3, tmp_path, "rate", 8)
-    alone = _state(AIMS["rate"])
+    expected = _run(_state(AIMS[aim]), tmp_path, STEPS)
+    pieces = _together(2, tmp_path, aim, 4) + _together(3, tmp_path, aim, 8)
+    alone = _state(AIMS[aim])
     alone.load(tmp_path / "state")
     _assert_alike(pieces + _run(alone, tmp_path, STEPS), expected)
+
+
+def _gathered(rank: int, size: int, folder: Path) -> None:
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=size)
+    team = Team.here()
+    for rows in (3, 4, 5, 6):
+        whole = torch.arange(rows * 2.0).view(rows, 2)
+        assert team.whole(team.share(whole), rows).equal(whole)
+    distributed.destroy_process_group()
+
+
+def test_all_parts_make_the_whole_in_its_order(tmp_path: Path) -> None:
+    whole = torch.arange(6.0).view(3, 2)
+    assert Team().whole(whole, 3).equal(whole)
+    torch.multiprocessing.spawn(_gathered, (3, tmp_path), 3)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])

@@ -2,6 +2,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from vaeseq.corpus import Corpus
 from vaeseq.diagnostics import summarise
 from vaeseq.errors import InputError
 from vaeseq.history import Record
-from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
 from vaeseq.objectives import ObjectiveConfig, annealed
 from vaeseq.state import TrainConfig, TrainState
 from vaeseq.training import fit
@@ -31,21 +32,27 @@ AIMS = {
     "free bits": ObjectiveConfig(free_bits=0.2),
     "importance weighted": ObjectiveConfig(samples=3),
 }
-RUNS = {name: (aim, SHORT) for name, aim in AIMS.items()} | {
-    "averaged": (AIMS["rate"], replace(SHORT, average=0.8)),
-    "pretrained": (AIMS["free bits"], replace(SHORT, pretrain_steps=4)),
-    "lagging": (AIMS["annealing"], replace(SHORT, inner_steps=20)),
+CODES = {"posterior": "codes", "slots": 4, "codebook": 16, "levels": 2}
+RUNS = {name: {"aim": aim} for name, aim in AIMS.items()} | {
+    "averaged": {"aim": AIMS["rate"], "train": replace(SHORT, average=0.8)},
+    "pretrained": {"aim": AIMS["free bits"], "train": replace(SHORT, pretrain_steps=4)},
+    "lagging": {"aim": AIMS["annealing"], "train": replace(SHORT, inner_steps=20)},
+    "codes": {"aim": AIMS["annealing"], **CODES},
+    "averaged codes": {"aim": ObjectiveConfig(), **CODES, "train": replace(SHORT, average=0.8)},
 }
 
 
-def _model(*, seed: int = 0, hidden: int = 10, latent: int = 4, dropout: float = 0.2) -> SequenceVAE:
+def _model(*, seed: int = 0, hidden: int = 10, latent: int = 4, dropout: float = 0.2, **encoder: Any) -> SequenceVAE:
     torch.manual_seed(seed)
-    encoder, decoder = EncoderConfig("bilstm", hidden), DecoderConfig("lstm", hidden, dropout)
-    return SequenceVAE.build(VAEConfig(VOCABULARY, latent, 6, encoder, decoder, language=DecoderConfig("lstm", hidden)))
+    parts = EncoderConfig("bilstm", hidden, **encoder), DecoderConfig("lstm", hidden, dropout)
+    prior = PriorConfig("codes" if encoder else "standard_normal", hidden=8)
+    return SequenceVAE.build(VAEConfig(VOCABULARY, latent, 6, *parts, prior, DecoderConfig("lstm", hidden)))
 
 
-def _state(aim: ObjectiveConfig, *, seed: int = 3, weights: int = 0, train: TrainConfig = SHORT) -> TrainState:
-    return TrainState(_model(seed=weights), train, aim, seed=seed)
+def _state(
+    aim: ObjectiveConfig, *, seed: int = 3, weights: int = 0, train: TrainConfig = SHORT, **encoder: Any
+) -> TrainState:
+    return TrainState(_model(seed=weights, **encoder), train, aim, seed=seed)
 
 
 def _timeless(history: list[Record]) -> list[Record]:
@@ -95,11 +102,11 @@ def test_training_reaches_the_rate_asked_for(build_corpus: Callable[..., Corpus]
     assert _finish(state, corpus)[-1].kl == pytest.approx(rate, rel=0.1)
 
 
-@pytest.mark.parametrize(("aim", "train"), RUNS.values(), ids=RUNS)
-def test_the_seed_decides_the_run(aim: ObjectiveConfig, train: TrainConfig, corpus: Corpus) -> None:
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_the_seed_decides_the_run(run: dict[str, Any], corpus: Corpus) -> None:
     runs = []
     for seed in (3, 3, 4):
-        state = _state(aim, seed=seed, train=train)
+        state = _state(**run, seed=seed)
         torch.manual_seed(seed + len(runs))  # whatever was drawn before does not matter
         runs.append((_timeless(_finish(state, corpus, record_every=3)), state.vae.state_dict()))
     assert runs[0][0] == runs[1][0]
@@ -107,26 +114,27 @@ def test_the_seed_decides_the_run(aim: ObjectiveConfig, train: TrainConfig, corp
     assert runs[0][0] != runs[2][0]
 
 
-@pytest.mark.parametrize(("aim", "train"), RUNS.values(), ids=RUNS)
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 @pytest.mark.parametrize("alive", [1, 2, 4])
 def test_a_run_killed_again_and_again_is_the_run_that_was_not(
-    alive: int, aim: ObjectiveConfig, train: TrainConfig, corpus: Corpus, tmp_path: Path
+    alive: int, run: dict[str, Any], corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = _state(aim, train=train)
+    monkeypatch.setattr("vaeseq.training.REVIVE_EVERY", 2)
+    whole = _state(**run)
     yielded = _timeless(_finish(whole, corpus, record_every=2))
-    path, resumed, lives = tmp_path / "work" / "state.safetensors", _state(aim, train=train), 0
+    path, resumed, lives = tmp_path / "work" / "state.safetensors", _state(**run), 0
     resumed.save(path)
     pieces: list[Record] = []
     while resumed.step < SHORT.steps:
         # A new process: other first weights, other random numbers, nothing in memory but the file.
-        resumed = _state(aim, weights=100 + lives, train=train)
+        resumed = _state(**run, weights=100 + lives)
         resumed.load(path)
         torch.manual_seed(lives)
-        run = fit(resumed, corpus, record_every=2)
+        life = fit(resumed, corpus, record_every=2)
         for _ in range(alive):
-            pieces += next(run, [])
+            pieces += next(life, [])
         resumed.save(path)
-        del run
+        del life
         lives += 1
     assert lives > 1
     assert _timeless(pieces) == yielded == _timeless(resumed.history) == _timeless(whole.history)
