@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import torch
 
-from vaeseq.model import VAEConfig
+from vaeseq.config import VAEConfig
 
 TRAINING = 3
 SIDE = 4_096  # of the square matrices of the limit

@@ -23,10 +23,10 @@ from pipelines.params import DataParams, MoleculePrepareParams, SentencePrepareP
 from vaemol import metrics
 from vaemol.space import MoleculeSpace
 from vaeseq.bounds import Bound, elbo
+from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.corpus import SPLITS, Corpus
 from vaeseq.diagnostics import batches
 from vaeseq.groups import Groups, swapped
-from vaeseq.model import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.space import LatentSpace
 from vaeseq.state import TrainConfig

@@ -20,8 +20,9 @@ from matplotlib.ticker import LogLocator
 from benchmarks import footprint
 from benchmarks.record import RESULTS, read, write
 from benchmarks.training import SIZES, STEADY
+from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.corpus import SPLITS, Corpus
-from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.space import LatentSpace
 from vaeseq.state import TrainConfig, TrainState

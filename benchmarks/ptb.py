@@ -23,9 +23,10 @@ from benchmarks.corpora import ptb
 from benchmarks.record import write
 from benchmarks.runs import trained
 from vaeseq.bounds import iwae
+from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.corpus import Corpus
 from vaeseq.diagnostics import batches, summarise
-from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig
 

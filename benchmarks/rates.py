@@ -11,9 +11,9 @@ from benchmarks.corpora import prepared
 from benchmarks.record import write
 from benchmarks.runs import trained
 from pipelines.params import DataParams, MoleculePrepareParams, SentencePrepareParams
+from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.corpus import choose
 from vaeseq.diagnostics import summarise
-from vaeseq.model import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig
 

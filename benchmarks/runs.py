@@ -12,9 +12,10 @@ import torch
 
 from pipelines.resume import locked, work_folder
 from vaeseq import training
+from vaeseq.config import VAEConfig
 from vaeseq.corpus import Corpus
 from vaeseq.device import device_of
-from vaeseq.model import SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig, TrainState
 from vaeseq.training import fit

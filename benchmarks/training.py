@@ -14,9 +14,10 @@ import torch
 from benchmarks import flops, moses, rounds
 from benchmarks.eager import EagerVAE, train
 from benchmarks.record import write
+from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.corpus import Corpus
 from vaeseq.device import autocast, device_of
-from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig, TrainState
 from vaeseq.training import fit

@@ -127,7 +127,7 @@ class PriorParams(_Section):
     """Which prior is fitted to the codes of how many rows, afterwards, and how; no ``kind`` keeps that of training."""
 
     seed: int = 0
-    kind: Literal["mixture", "vamp", "flow", "autoregressive"] | None = "flow"
+    kind: Literal["mixture", "vamp", "flow", "autoregressive", "codes"] | None = "flow"
     components: Count = 64
     transforms: Count = 6
     hidden: Count = 128

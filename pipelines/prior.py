@@ -11,10 +11,11 @@ from pipelines.progress import progress
 from pipelines.stage import run
 from vaeseq import checkpoint
 from vaeseq.checkpoint import Checkpoint
+from vaeseq.config import PriorConfig
 from vaeseq.corpus import Corpus, choose
 from vaeseq.device import device_of
 from vaeseq.fitting import FitConfig, codes, cross_entropy, fit_prior
-from vaeseq.model import PriorConfig, prior_of
+from vaeseq.model import prior_of
 
 
 def main(domain: str) -> None:

@@ -19,13 +19,14 @@ from pipelines.team import joined, spread
 from pipelines.tracking import Live
 from vaeseq import checkpoint, training
 from vaeseq.checkpoint import Checkpoint
+from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
 from vaeseq.corpus import Corpus
 from vaeseq.device import device_of
 from vaeseq.diagnostics import summarise
 from vaeseq.errors import InputError
 from vaeseq.groups import Groups
 from vaeseq.history import Record
-from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig, TrainState
 from vaeseq.tokenizer import Tokenizer

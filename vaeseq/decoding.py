@@ -13,7 +13,7 @@ from torch import Tensor
 from vaeseq.tokenizer import BOS, EOS, PAD, UNK
 
 if TYPE_CHECKING:
-    from vaeseq.model import LSTMDecoder
+    from vaeseq.decoder import LSTMDecoder
 
 # Rows of a step. A product of matrices rounds as its shape has it: with one shape for all, a greedy text depends on its
 # code alone, whatever is decoded beside it.

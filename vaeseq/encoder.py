@@ -12,7 +12,7 @@ from vaeseq.posteriors import GaussianHead
 from vaeseq.tokenizer import MASK, PAD
 
 if TYPE_CHECKING:
-    from vaeseq.model import EncoderConfig
+    from vaeseq.config import EncoderConfig
 
 
 class BiLSTMEncoder(nn.Module):

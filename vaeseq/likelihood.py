@@ -9,7 +9,7 @@ from vaeseq import decoding
 from vaeseq.tokenizer import BOS, PAD, UNK
 
 if TYPE_CHECKING:
-    from vaeseq.model import LSTMDecoder
+    from vaeseq.decoder import LSTMDecoder
 
 
 class SequenceLikelihood:

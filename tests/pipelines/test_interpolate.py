@@ -14,7 +14,8 @@ from pipelines import interpolate
 from vaemol.notation import SELFIES_PATTERN, symbols, to_text
 from vaeseq import checkpoint
 from vaeseq.checkpoint import Checkpoint
-from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
 from vaetext.everyday import sentences
 

@@ -14,8 +14,9 @@ from vaemol.notation import SELFIES_PATTERN, symbols, to_text
 from vaemol.oracles import objective
 from vaeseq import checkpoint
 from vaeseq.checkpoint import Checkpoint
+from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.errors import InputError
-from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"

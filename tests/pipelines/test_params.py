@@ -5,8 +5,8 @@ from ruamel.yaml import YAML
 
 from pipelines.params import ModelParams, load_params
 from pipelines.train import _config
+from vaeseq.config import EncoderConfig, PriorConfig
 from vaeseq.errors import InputError
-from vaeseq.model import EncoderConfig, PriorConfig
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,8 @@ from vaemol.notation import SELFIES_PATTERN, symbols, to_text
 from vaemol.space import MoleculeSpace
 from vaeseq import checkpoint
 from vaeseq.checkpoint import Checkpoint
-from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
 
 KNOWN = ("CC(=O)Oc1ccccc1C(=O)O", "CN1CCN(C(=O)c2ccccc2)CC1", "CCOC(=O)C#N", "OC1CCCC1N", "c1ccncc1", "CCCCCCCC")

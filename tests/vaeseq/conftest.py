@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
+from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
 from vaeseq.corpus import Corpus, pad, write_tokens
-from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import BOS, EOS, RESERVED
 
 

@@ -14,9 +14,10 @@ from safetensors.torch import load_file, save_file
 
 from vaeseq import checkpoint
 from vaeseq.checkpoint import Checkpoint
+from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.corpus import batch_of
 from vaeseq.errors import InputError
-from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.space import LatentSpace
 from vaeseq.tokenizer import Tokenizer
 

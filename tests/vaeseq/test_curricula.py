@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from vaeseq import curricula, training
+from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
 from vaeseq.corpus import Corpus
 from vaeseq.curricula import LOOK, catch_up, lags, own_weights, start_decoder_anew
 from vaeseq.errors import InputError
 from vaeseq.history import Record
-from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig, TrainState
 from vaeseq.team import Team

@@ -6,9 +6,10 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from vaeseq import decoding
+from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.decoding import Rows, Steps
 from vaeseq.device import autocast
-from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import BOS, EOS, PAD
 
 CPU = torch.device("cpu")

@@ -13,9 +13,10 @@ from torch.testing import assert_close
 from vaeseq import checkpoint
 from vaeseq.bounds import elbo, iwae
 from vaeseq.checkpoint import Checkpoint
+from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
 from vaeseq.corpus import Corpus, batch_of, pad
 from vaeseq.errors import InputError
-from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig, objective
 from vaeseq.space import LatentSpace
 from vaeseq.state import TrainConfig, TrainState

@@ -9,9 +9,10 @@ from torch.testing import assert_close
 
 from vaeseq import priors
 from vaeseq.bounds import elbo
+from vaeseq.config import PriorConfig, VAEConfig
 from vaeseq.corpus import Corpus
 from vaeseq.fitting import FitConfig, codes, cross_entropy, fit_prior
-from vaeseq.model import PriorConfig, SequenceVAE, VAEConfig, prior_of
+from vaeseq.model import SequenceVAE, prior_of
 
 SHORT = FitConfig(steps=400, batch_size=256, learning_rate=3e-2, look_every=50)
 

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from vaeseq import checkpoint
 from vaeseq.checkpoint import Checkpoint
+from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
 from vaeseq.corpus import Corpus, pad
 from vaeseq.diagnostics import summarise
 from vaeseq.errors import InputError
 from vaeseq.groups import Groups
 from vaeseq.history import Record
-from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig, TrainState
 from vaeseq.team import Team

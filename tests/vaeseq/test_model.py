@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from torch.distributions import Independent
 from torch.testing import assert_close
 
+from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.corpus import pad
-from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import BOS, EOS, MASK, PAD
 
 ROWS = [[BOS, 5, 6, 7, EOS], [BOS, EOS], [BOS, 7, 7, 7, 7, 5, EOS], [BOS, 6, EOS]]

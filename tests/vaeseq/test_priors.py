@@ -4,10 +4,11 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 from torch.testing import assert_close
 
+from vaeseq.config import EncoderConfig, PriorConfig, VAEConfig
 from vaeseq.corpus import pad
 from vaeseq.errors import InputError
 from vaeseq.flows import AutoregressivePrior, FlowPrior
-from vaeseq.model import EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.priors import MixturePrior, StandardNormalPrior, VampPrior
 from vaeseq.tokenizer import BOS, EOS
 

@@ -10,10 +10,11 @@ from torch.testing import assert_close
 
 from vaeseq import checkpoint
 from vaeseq.checkpoint import Checkpoint
+from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.corpus import batch_of
 from vaeseq.device import autocast
 from vaeseq.errors import InputError
-from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.space import LatentSpace
 from vaeseq.tokenizer import Tokenizer
 

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.corpus import Corpus
 from vaeseq.diagnostics import summarise
-from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig, TrainState
 from vaeseq.training import fit

@@ -12,8 +12,9 @@ from torch import distributed
 from torch.testing import assert_close
 
 from vaeseq import training
+from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
 from vaeseq.corpus import Batch, Corpus
-from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig, TrainState
 from vaeseq.team import Noise, Team

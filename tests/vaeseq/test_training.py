@@ -11,11 +11,12 @@ from torch.nn.utils import parameters_to_vector
 from torch.testing import assert_close
 
 from vaeseq.bounds import iwae
+from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
 from vaeseq.corpus import Corpus
 from vaeseq.diagnostics import summarise
 from vaeseq.errors import InputError
 from vaeseq.history import Record
-from vaeseq.model import DecoderConfig, EncoderConfig, PriorConfig, SequenceVAE, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig, annealed
 from vaeseq.state import TrainConfig, TrainState
 from vaeseq.training import fit

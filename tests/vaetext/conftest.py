@@ -7,7 +7,8 @@ import torch
 
 from vaeseq import checkpoint
 from vaeseq.checkpoint import Checkpoint
-from vaeseq.model import DecoderConfig, EncoderConfig, SequenceVAE, VAEConfig
+from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
+from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
 from vaetext.space import SentenceSpace
 

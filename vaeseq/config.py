@@ -1,0 +1,132 @@
+"""All that determines the modules of a model and their sizes, checked: what a checkpoint keeps as JSON."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from vaeseq.errors import InputError
+from vaeseq.tokenizer import RESERVED
+
+WIDEST = 8_192  # units of a layer; a config that asks for more is broken, and would take all memory
+LARGEST_VOCABULARY = 65_536  # ids are kept in 16 bits
+
+
+def _check_sizes(config: object, *names: str) -> None:
+    for name in names:
+        size, most = getattr(config, name), LARGEST_VOCABULARY if name == "vocabulary" else WIDEST
+        least = 0 if name == "latent" else 1
+        if not isinstance(size, int) or isinstance(size, bool) or not least <= size <= most:
+            raise InputError(f"{name} must be a whole number from {least} to {most:,}, got {size!r}")
+
+
+def _check_shares(config: object, *names: str) -> None:
+    for name in names:
+        share = getattr(config, name)
+        if not isinstance(share, int | float) or not 0 <= share < 1:
+            raise InputError(f"{name} must be in [0, 1), got {share!r}")
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """The encoder and its posterior.
+
+    Attributes:
+        kind: A bidirectional LSTM.
+        hidden: Its units in each direction.
+        posterior: See ``vaeseq.posteriors``.
+        transforms: Steps of a posterior that is a flow.
+        slots: Entries that a code is made of where it is discrete (``vaeseq.quantised``); they divide the latent.
+        codebook: Entries to choose from in each slot: a code carries at most ``slots ln(codebook)`` nats.
+        levels: Parts of those slots that are chosen one after the other, 2 as in VQ-VAE-2.
+        dropout: Share of what it reads of each symbol, and of what it passes on, that is lost in training.
+    """
+
+    kind: Literal["bilstm"] = "bilstm"
+    hidden: int = 256
+    posterior: Literal["gaussian", "flow", "codes"] = "gaussian"
+    transforms: int = 2
+    slots: int = 8
+    codebook: int = 256
+    levels: int = 1
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_sizes(self, "hidden", "transforms", "slots", "codebook", "levels")
+        _check_shares(self, "dropout")
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """Sizes of the decoder, and what it loses in training, see ``vaeseq.dropout``.
+
+    Attributes:
+        kind: An LSTM.
+        hidden: Its units.
+        dropout: Share of what it puts out.
+        input_dropout: Share of what it reads of each symbol.
+        weight_drop: Share of its recurrent weights.
+    """
+
+    kind: Literal["lstm"] = "lstm"
+    hidden: int = 512
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+    weight_drop: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_sizes(self, "hidden")
+        _check_shares(self, "dropout", "input_dropout", "weight_drop")
+
+
+@dataclass(frozen=True)
+class PriorConfig:
+    """Which prior.
+
+    Attributes:
+        kind: See ``vaeseq.priors``; ``codes`` is that of discrete codes and theirs alone.
+        components: Of a mixture; the pseudo-texts of ``vamp``; of each factor of ``autoregressive``.
+        length: Symbols of a pseudo-text.
+        transforms: Coupling steps of ``flow``.
+        hidden: Units of a layer of the networks of ``flow``, ``autoregressive`` and ``codes``.
+    """
+
+    kind: Literal["standard_normal", "mixture", "vamp", "flow", "autoregressive", "codes"] = "standard_normal"
+    components: int = 64
+    length: int = 20
+    transforms: int = 6
+    hidden: int = 128
+
+    def __post_init__(self) -> None:
+        _check_sizes(self, "components", "length", "transforms", "hidden")
+
+
+@dataclass(frozen=True)
+class VAEConfig:
+    """All that determines the modules and their sizes.
+
+    A ``latent`` of 0 makes a language model of the same decoder; ``language`` is None where there is none beside.
+    ``trained_prior`` is the one that encoder and decoder were trained with, where ``prior`` was fitted afterwards.
+    ``content`` is how many dimensions of a code, the first ones, the rows of a group share (``vaeseq.groups``).
+    """
+
+    vocabulary: int
+    latent: int
+    embedding: int = 64
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    prior: PriorConfig = field(default_factory=PriorConfig)
+    language: DecoderConfig | None = None
+    trained_prior: PriorConfig | None = None
+    content: int = 0
+
+    def __post_init__(self) -> None:
+        _check_sizes(self, "vocabulary", "latent", "embedding")
+        if type(self.content) is not int or not 0 <= self.content < max(1, self.latent):
+            raise InputError(f"content must be a whole number below latent, {self.latent}, got {self.content!r}")
+        prior = self.trained_prior or self.prior
+        if self.content and (self.encoder.posterior, prior.kind) != ("gaussian", "standard_normal"):
+            raise InputError(
+                "content must go with a gaussian posterior and a standard_normal prior, "
+                f"got {self.encoder.posterior!r} and {prior.kind!r}"
+            )
+        if self.vocabulary < len(RESERVED):
+            raise InputError(f"vocabulary must hold the {len(RESERVED)} reserved symbols, got {self.vocabulary!r}")
