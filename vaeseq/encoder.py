@@ -72,6 +72,10 @@ class BiLSTMEncoder(nn.Module):
 class NoEncoder(nn.Module):
     """Of a model whose codes have no dimensions: posterior and prior are the same, and the model a language model."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.width = Nothing(), 0
+
     def forward(self, tokens: Tensor, observed: Tensor | None = None) -> Distribution:
         """As ``BiLSTMEncoder``."""
         return self.head(self.summary(tokens, observed))
@@ -80,8 +84,12 @@ class NoEncoder(nn.Module):
         """Nothing, ``(batch, 0)``."""
         return torch.empty(len(tokens), 0, device=tokens.device)
 
-    def head(self, summary: Tensor) -> Distribution:
-        """The one distribution over nothing."""
+
+class Nothing(nn.Module):
+    """The one distribution over codes of no dimensions."""
+
+    def forward(self, summary: Tensor) -> Distribution:
+        """q(z | x) = p(z), of batch shape ``(batch,)``."""
         return Independent(Normal(summary, summary, validate_args=False), 1)
 
 

@@ -191,3 +191,12 @@ def test_several_beams_take_the_likeliest_text_that_they_find(language: DecoderC
 def test_beams_out_of_range_are_refused(beams: int, temperature: float) -> None:
     with pytest.raises(InputError, match="beams must be 1 to 64"):
         SPACE.decode(_codes(2), beams=beams, temperature=temperature)
+
+
+def test_a_language_model_writes_texts_without_codes() -> None:
+    torch.manual_seed(0)
+    vae = SequenceVAE.build(VAEConfig(TOKENIZER.size, 0, 4, decoder=DecoderConfig("lstm", 6)))
+    space = LatentSpace(vae, TOKENIZER, {"max_length": 12}, latent=0, device=torch.device("cpu"))
+    assert space.encode(TEXTS).mean.shape == (len(TEXTS), 0)
+    assert len(set(space.sample(20, seed=0))) > 10
+    assert len(set(space.reconstruct(TEXTS))) == 1
