@@ -7,7 +7,6 @@ brings in parameters.
 """
 
 import json
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,16 +15,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 
-from benchmarks.corpora import prepared
+from benchmarks.bench import DRAWS, ROWS, SEED, SETS, Bench
 from benchmarks.record import write
 from benchmarks.runs import trained
-from pipelines.params import DataParams, MoleculePrepareParams, SentencePrepareParams
 from pipelines.resume import work_folder
-from vaemol import fcd, metrics
-from vaemol.notation import to_smiles
 from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
 from vaeseq.corpus import Corpus, choose
 from vaeseq.device import device_of
@@ -35,13 +30,11 @@ from vaeseq.model import SequenceVAE, prior_of
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.space import LatentSpace
 from vaeseq.state import TrainConfig, TrainState
-from vaeseq.tokenizer import Tokenizer
 from vaeseq.training import fit
-from vaetext.metrics import forward_perplexity, reverse_perplexity_ratio
 
 Row = dict[str, Any]
-SEED, SECONDS, LATENT, BATCH = 0, 300.0, 32, 128
-ROWS, WEIGHTED_ROWS, SAMPLES, DRAWS = 1_000, 500, 50, 5_000
+SECONDS, LATENT, BATCH = 300.0, 32, 128
+WEIGHTED_ROWS, SAMPLES = 500, 50
 LOW, HIGH, SHARE_OF_FITTING = 10.0, 40.0, 0.15
 ENCODER, DECODER, NORMAL = EncoderConfig(hidden=128), DecoderConfig(hidden=256), PriorConfig()
 FLOW = PriorConfig("flow", transforms=3, hidden=64)
@@ -102,60 +95,6 @@ FAMILIES = {
     "codes": Family(encoder=CODES, prior=PriorConfig("codes")),
     "codes_on_two_levels": Family(encoder=replace(CODES, levels=2), prior=PriorConfig("codes")),
 }
-SETS = {
-    "tatoeba": ("sentences", DataParams(source="tatoeba"), SentencePrepareParams(vocabulary=8_000)),
-    "moses": ("molecules", DataParams(source="moses", rows=100_000), MoleculePrepareParams(notation="smiles")),
-}
-
-
-@dataclass(frozen=True)
-class Bench:
-    """One corpus, and what samples are measured against.
-
-    Attributes:
-        name: A key of ``SETS``.
-        domain: Molecules or sentences.
-        corpus: Its rows.
-        tokenizer: Of its symbols.
-        table: Its row table.
-    """
-
-    name: str
-    domain: str
-    corpus: Corpus
-    tokenizer: Tokenizer
-    table: list[Row]
-
-    @classmethod
-    def of(cls, name: str) -> "Bench":
-        """Fetched and prepared."""
-        domain, data, settings = SETS[name]
-        corpus, tokenizer, folder = prepared(domain, data, settings)
-        return cls(
-            name, domain, corpus, tokenizer, pq.read_table(folder / "rows.parquet", columns=["text"]).to_pylist()
-        )
-
-    def texts(self, split: str, count: int) -> list[str]:
-        """Random rows."""
-        return [self.table[row]["text"] for row in choose(self.corpus.rows(split), count, seed=SEED)]
-
-    def quality(self, samples: list[str]) -> Row:
-        """What draws of a prior are worth."""
-        if self.domain == "sentences":
-            told = [text for text in samples if text.strip()]
-            training, held_out = (self.texts(split, len(self.corpus)) for split in ("train", "test"))
-            return {
-                "forward_perplexity": forward_perplexity(told, training).value,
-                "reverse_perplexity_ratio": reverse_perplexity_ratio(told, training, held_out),
-            }
-        smiles = [to_smiles(text, "smiles") for text in samples]
-        reference = fcd.statistics(self.texts("test", DRAWS))
-        valid = sum(map(bool, smiles))
-        return {
-            "validity": metrics.validity(smiles).value,
-            "uniqueness": metrics.uniqueness(smiles, at=len(smiles)).value,
-            "fcd": fcd.fcd(smiles, reference).value if valid > 1 else math.nan,
-        }
 
 
 def sized(family: Family, vocabulary: int, parameters: int | None = None) -> tuple[VAEConfig, int]:

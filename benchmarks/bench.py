@@ -1,0 +1,72 @@
+"""The corpora that families are compared on, and what samples of a model are worth on each."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from benchmarks.corpora import prepared
+from pipelines.params import DataParams, MoleculePrepareParams, SentencePrepareParams
+from vaemol import fcd, metrics
+from vaemol.notation import to_smiles
+from vaeseq.corpus import Corpus, choose
+from vaeseq.tokenizer import Tokenizer
+from vaetext.metrics import forward_perplexity, reverse_perplexity_ratio
+
+Row = dict[str, Any]
+SEED, ROWS, DRAWS = 0, 1_000, 5_000
+SETS = {
+    "tatoeba": ("sentences", DataParams(source="tatoeba"), SentencePrepareParams(vocabulary=8_000)),
+    "moses": ("molecules", DataParams(source="moses", rows=100_000), MoleculePrepareParams(notation="smiles")),
+}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One corpus, and what samples are measured against.
+
+    Attributes:
+        name: A key of ``SETS``.
+        domain: Molecules or sentences.
+        corpus: Its rows.
+        tokenizer: Of its symbols.
+        table: Its row table.
+    """
+
+    name: str
+    domain: str
+    corpus: Corpus
+    tokenizer: Tokenizer
+    table: list[Row]
+
+    @classmethod
+    def of(cls, name: str) -> "Bench":
+        """Fetched and prepared."""
+        domain, data, settings = SETS[name]
+        corpus, tokenizer, folder = prepared(domain, data, settings)
+        return cls(
+            name, domain, corpus, tokenizer, pq.read_table(folder / "rows.parquet", columns=["text"]).to_pylist()
+        )
+
+    def texts(self, split: str, count: int) -> list[str]:
+        """Random rows."""
+        return [self.table[row]["text"] for row in choose(self.corpus.rows(split), count, seed=SEED)]
+
+    def quality(self, samples: list[str]) -> Row:
+        """What draws of a prior are worth."""
+        if self.domain == "sentences":
+            told = [text for text in samples if text.strip()]
+            training, held_out = (self.texts(split, len(self.corpus)) for split in ("train", "test"))
+            return {
+                "forward_perplexity": forward_perplexity(told, training).value,
+                "reverse_perplexity_ratio": reverse_perplexity_ratio(told, training, held_out),
+            }
+        smiles = [to_smiles(text, "smiles") for text in samples]
+        reference = fcd.statistics(self.texts("test", DRAWS))
+        valid = sum(map(bool, smiles))
+        return {
+            "validity": metrics.validity(smiles).value,
+            "uniqueness": metrics.uniqueness(smiles, at=len(smiles)).value,
+            "fcd": fcd.fcd(smiles, reference).value if valid > 1 else math.nan,
+        }
