@@ -159,7 +159,7 @@ def _train_step(
         torch.manual_seed(seed)  # all processes put idle entries in the same places
         vectors = team.whole(head.seen, len(batch.row))
         head.codebooks.learn(vectors, revive=young and state.step % REVIVE_EVERY == 0, unless=window.broken)
-    if state.controller:
+    if state.controller and state.step >= state.train.pretrain_steps:  # before, the KL was free to be anything
         state.controller.observe(kl)
     state.step += 1
     for name, mean in state.averaged.items():  # a young mean forgets its start sooner

@@ -136,3 +136,13 @@ def test_pretraining_lets_the_kl_be_and_ends_with_a_new_decoder(
     assert weights == [0.0, 0.0, 0.0, 0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
     assert renewed == [3]
     assert curricula.start_decoder_anew is start_decoder_anew
+
+
+def test_the_weight_of_the_kl_does_not_answer_for_the_time_when_it_cost_nothing(corpus: Corpus) -> None:
+    state = _state(ObjectiveConfig(rate=0.001), pretrain_steps=5)
+    run = fit(state, corpus, record_every=1)
+    while state.step < 5:
+        next(run)
+    assert state.beta == pytest.approx(0.1), "as at the first step"
+    next(run)
+    assert state.beta > 0.1
