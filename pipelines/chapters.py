@@ -111,14 +111,14 @@ def _cell(name: str, column: dict[str, object]) -> tuple[str, str]:
     """A figure and what it was taken over."""
     if not isinstance(column.get(name), int | float):
         return "", ""
-    over = []
-    if f"{name}_of" in column:
-        over.append(f"of {number(column[f'{name}_of'])}")
-    if f"{name}_cap" in column:
-        over.append(f"cap {number(column[f'{name}_cap'])}")
-    if f"{name}_samples" in column:
-        over.append(f"{number(column[f'{name}_samples'])} draws")
-    rows_of = "iwae_rows" if name.removesuffix("_fitted") in PER_UNIT else f"{name}_rows"
+    over, plain = [], name.removesuffix("_fitted")  # under another prior, over the same
+    if f"{plain}_of" in column:
+        over.append(f"of {number(column[f'{plain}_of'])}")
+    if f"{plain}_cap" in column:
+        over.append(f"cap {number(column[f'{plain}_cap'])}")
+    if f"{plain}_samples" in column:
+        over.append(f"{number(column[f'{plain}_samples'])} draws")
+    rows_of = "iwae_rows" if plain in PER_UNIT else f"{plain}_rows"
     if rows_of in column:
         over.append(f"{number(column[rows_of])} rows")
     return number(column[name]), ", ".join(over)

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pipelines import report
+from pipelines import chapters, report
 from pipelines.stage import DOMAINS
 from vaeseq.errors import InputError
 
@@ -197,3 +197,11 @@ def test_a_plane_without_room_for_all_pictures_shows_none(tmp_path, write_output
 
 def test_words_that_differ_are_marked(page):
     assert "The <mark>young</mark> <mark>teacher</mark> did not sell the house." in page.decode()
+
+
+def test_a_bound_under_a_fitted_prior_tells_its_draws_and_rows_too() -> None:
+    column = {"iwae": -30.0, "iwae_fitted": -28.0, "iwae_samples": 20, "iwae_rows": 300}
+    cells = {row["meaning"].title: row["cells"] for row in chapters.figure_table("", {"test": column})["rows"]}
+    told = [over for ((_, over),) in cells.values()]
+    assert told == ["20 draws, 300 rows"] * 2
+    assert len(cells) == 2
