@@ -1,9 +1,11 @@
 """The corpora that families are compared on, and what samples of a model are worth on each."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.corpora import prepared
@@ -11,6 +13,7 @@ from pipelines.params import DataParams, MoleculePrepareParams, SentencePrepareP
 from vaemol import fcd, metrics
 from vaemol.notation import to_smiles
 from vaeseq.corpus import Corpus, choose
+from vaeseq.linear import counts
 from vaeseq.tokenizer import Tokenizer
 from vaetext.metrics import forward_perplexity, reverse_perplexity_ratio
 
@@ -53,20 +56,36 @@ class Bench:
         """Random rows."""
         return [self.table[row]["text"] for row in choose(self.corpus.rows(split), count, seed=SEED)]
 
+    def counts(self, split: str, count: int) -> np.ndarray:
+        """How often each symbol stands in random rows, the rows of ``texts``."""
+        return counts(self.corpus, choose(self.corpus.rows(split), count, seed=SEED), self.tokenizer.size)
+
+    def counts_explained(self, found: np.ndarray) -> float:
+        """Of the variance of the counts of test rows, what the counts that came back for them explain; can be < 0."""
+        true = self.counts("test", len(found))
+        return 1 - float(((true - found) ** 2).sum() / ((true - true.mean(axis=0)) ** 2).sum())
+
+    def counted(self, texts: Sequence[str]) -> np.ndarray:
+        """How often each symbol stands in texts, ``(texts, symbols)``."""
+        return np.stack([np.bincount(ids, minlength=self.tokenizer.size) for ids in self.tokenizer.encode_batch(texts)])
+
     def quality(self, samples: list[str]) -> Row:
-        """What draws of a prior are worth."""
+        """What draws of a prior are worth.
+
+        ``sample_quality`` of molecules is their FCD, of sentences the ratio of the reverse perplexity to that of text.
+        """
         if self.domain == "sentences":
             told = [text for text in samples if text.strip()]
             training, held_out = (self.texts(split, len(self.corpus)) for split in ("train", "test"))
             return {
+                "sample_quality": reverse_perplexity_ratio(told, training, held_out),
                 "forward_perplexity": forward_perplexity(told, training).value,
-                "reverse_perplexity_ratio": reverse_perplexity_ratio(told, training, held_out),
             }
         smiles = [to_smiles(text, "smiles") for text in samples]
         reference = fcd.statistics(self.texts("test", DRAWS))
         valid = sum(map(bool, smiles))
         return {
+            "sample_quality": fcd.fcd(smiles, reference).value if valid > 1 else math.nan,
             "validity": metrics.validity(smiles).value,
             "uniqueness": metrics.uniqueness(smiles, at=len(smiles)).value,
-            "fcd": fcd.fcd(smiles, reference).value if valid > 1 else math.nan,
         }

@@ -18,7 +18,7 @@ from pipelines.params import load_params
 
 RESULTS = Path("benchmarks/results")
 VERSIONS = ("torch", "rdkit", "selfies", "tokenizers", "botorch", "dvc", "mlflow", "numpy")
-STAGES = ("train", "evaluate", "interpolate", "optimize")
+STAGES = ("train", "prior", "evaluate", "interpolate", "optimize")
 
 
 def main() -> None:

@@ -12,10 +12,11 @@ import torch
 
 from pipelines.resume import locked, work_folder
 from vaeseq import training
-from vaeseq.config import VAEConfig
-from vaeseq.corpus import Corpus
+from vaeseq.config import PriorConfig, VAEConfig
+from vaeseq.corpus import Corpus, choose
 from vaeseq.device import device_of
-from vaeseq.model import SequenceVAE
+from vaeseq.fitting import FitConfig, codes, fit_prior
+from vaeseq.model import SequenceVAE, prior_of
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig, TrainState
 from vaeseq.training import fit
@@ -46,6 +47,19 @@ def trained(
         state.save(saved)
     state.vae.load_state_dict(state.best)
     return state
+
+
+def with_prior(
+    vae: SequenceVAE, config: VAEConfig, kind: PriorConfig, corpus: Corpus, pace: FitConfig, *, seed: int
+) -> SequenceVAE:
+    """The model of ``config`` with a prior fitted to its codes of training rows, chosen on those of held-out rows."""
+    rows = (choose(corpus.rows("train"), 50_000, seed=seed), choose(corpus.rows("valid"), 2_000, seed=seed))
+    learnt, held_out = (codes(vae, corpus, some, draws=2, seed=seed) for some in rows)
+    torch.manual_seed(seed)
+    prior = prior_of(config, vae.encoder, kind).to(learnt.device)
+    for _ in fit_prior(prior, learnt, held_out, pace, seed=seed):
+        pass
+    return SequenceVAE(vae.encoder, vae.decoder, prior)
 
 
 def _say(label: str, state: TrainState) -> None:

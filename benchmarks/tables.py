@@ -7,159 +7,26 @@ table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``.
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.shown import MATRICES, ROWS, Matrix
+
+Figures = dict[str, Any]
 RESULTS = Path("benchmarks/results")
 PAGES = (Path("README.md"), Path("benchmarks/README.md"))
 _PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-# Place in the figures, what it is, unit and direction.
-ROWS = {
-    "pipeline_molecules_cpu": (
-        ("train.rate", "rate asked for", "nats"),
-        ("evaluate.test.kl", "KL of test molecules", "nats, near the rate"),
-        (
-            "evaluate.test.mutual_information",
-            "mutual information of code and molecule",
-            "nats, at most ln of the rows",
-        ),
-        ("evaluate.test.mutual_information_cap", "its cap, ln of the rows", "nats"),
-        ("evaluate.test.active_units", "active latent dimensions", "fraction, higher is better"),
-        ("evaluate.test.iwae", "importance-weighted bound", "nats a molecule, higher is better"),
-        ("evaluate.test.bits_per_heavy_atom", "bits per heavy atom", "lower is better"),
-        ("evaluate.train.exact_reconstruction", "exact reconstruction, training rows", "fraction, higher is better"),
-        ("evaluate.test.exact_reconstruction", "exact reconstruction, test rows", "fraction, higher is better"),
-        ("evaluate.train.token_reconstruction", "symbols reconstructed, training rows", "fraction, higher is better"),
-        ("evaluate.test.token_reconstruction", "symbols reconstructed, test rows", "fraction, higher is better"),
-        (
-            "evaluate.train.tanimoto_reconstruction",
-            "Tanimoto of reconstruction, training rows",
-            "mean, higher is better",
-        ),
-        (
-            "evaluate.test.tanimoto_reconstruction",
-            "Tanimoto of reconstruction, test rows",
-            "mean, higher is better",
-        ),
-        ("evaluate.prior.validity", "validity of prior samples", "fraction, higher is better"),
-        ("evaluate.prior.uniqueness_1000", "uniqueness at 1,000", "fraction, higher is better"),
-        ("evaluate.prior.novelty", "novelty", "fraction, higher is better"),
-        ("evaluate.prior.internal_diversity_1", "internal diversity", "fraction, higher is better"),
-        ("optimize.qed.calls", "oracle calls of each optimisation", "count"),
-        ("optimize.qed.top_10", "QED, mean of the best ten", "higher is better"),
-        ("optimize.qed.random_top_10", "the same for random draws of the prior", "higher is better"),
-        ("optimize.penalised_log_p.top_10", "size-capped penalised logP, mean of the best ten", "higher is better"),
-        ("optimize.penalised_log_p.random_top_10", "the same for random draws of the prior", "higher is better"),
-    ),
-    "pipeline_sentences_cpu": (
-        ("train.rate", "rate asked for", "nats"),
-        ("evaluate.test.kl", "KL of test sentences", "nats, near the rate"),
-        (
-            "evaluate.test.mutual_information",
-            "mutual information of code and sentence",
-            "nats, at most ln of the rows",
-        ),
-        ("evaluate.test.mutual_information_cap", "its cap, ln of the rows", "nats"),
-        ("evaluate.test.active_units", "active latent dimensions", "fraction, higher is better"),
-        ("evaluate.test.iwae", "importance-weighted bound", "nats a sentence, higher is better"),
-        ("evaluate.test.language", "language model alone", "nats a sentence, lower is better"),
-        ("evaluate.test.word_perplexity", "perplexity per word", "lower is better"),
-        ("evaluate.test.bits_per_character", "bits per character", "lower is better"),
-        ("evaluate.test.exact_reconstruction", "exact reconstruction, test rows", "fraction, higher is better"),
-        ("evaluate.prior.parse_fraction", "prior samples that parse", "fraction, higher is better"),
-        *(
-            (
-                f"interpolate.{kind}.parse_fraction{which}",
-                f"sentences on {ways} that parse{ends}",
-                "fraction, higher is better",
-            )
-            for kind, ways in (("slerp", "arcs (slerp)"), ("lerp", "straight lines"))
-            for which, ends in (
-                ("", ""),
-                ("_between_texts", ", between test sentences"),
-                ("_between_draws", ", between draws of the prior"),
-            )
-        ),
-        (
-            "interpolate.slerp.both_ends_exact",
-            "arcs whose both ends are the sentences given",
-            "fraction, higher is better",
-        ),
-        (
-            "interpolate.slerp.at_most_one_label",
-            "steps on arcs that change at most one label",
-            "fraction, higher is better",
-        ),
-    ),
-    "fresh_sentences_cpu": (
-        ("exact_reconstruction", "exact reconstruction of 1,000 new sentences", "fraction, higher is better"),
-        ("slerp.parse_fraction", "540 sentences on arcs between them that parse", "fraction, higher is better"),
-        ("lerp.parse_fraction", "the same on straight lines", "fraction, higher is better"),
-    ),
-    "speed_training_cpu": (
-        ("molecules_per_second", "ours, base", "molecules a second"),
-        ("equal.molecules_per_second", "ours, as many parameters as MOSES' VAE", "molecules a second"),
-        ("small.molecules_per_second", "ours, small", "molecules a second"),
-        ("eager.molecules_per_second", "plain eager loop in float32, base", "molecules a second"),
-        ("moses.molecules_per_second", "MOSES' VAE and its trainer", "molecules a second"),
-        ("ratio_to_moses", "base to MOSES' VAE", "ratio, higher is better"),
-        ("ratio_to_moses_equal_parameters", "equal parameters to MOSES' VAE", "ratio, higher is better"),
-        ("ratio_to_moses_small", "small to MOSES' VAE", "ratio, higher is better"),
-        ("ratio_to_eager_fp32", "base to the plain eager loop", "ratio, higher is better"),
-        ("fraction_of_limit", "base, of the limit of the machine", "fraction, higher is better"),
-        ("limit_gflops", "the limit, a large matrix product in the precision used", "GFLOP/s"),
-        ("base.megaflops_per_molecule", "work of a molecule, base", "MFLOP"),
-        ("moses.megaflops_per_molecule", "work of a molecule, MOSES' VAE", "MFLOP"),
-        ("base.parameters", "parameters, base", "count"),
-        ("equal.parameters", "parameters, equal", "count"),
-        ("small.parameters", "parameters, small", "count"),
-        ("moses.parameters", "parameters, MOSES' VAE", "count"),
-        ("moses_epoch_seconds", "a pass over MOSES' 1.58 million molecules at this rate, base", "seconds"),
-    ),
-    "held_out_cpu": (
-        ("nats", "ours, a held-out molecule after 300 seconds", "nats, lower is better"),
-        ("nats_eager_fp32", "plain eager loop in float32, the same", "nats, lower is better"),
-    ),
-    "speed_decoding_cpu": (
-        ("molecules_per_second", "ours, base, sampled at temperature 1", "molecules a second"),
-        ("greedy_molecules_per_second", "ours, base, greedy", "molecules a second"),
-        ("moses.molecules_per_second", "MOSES' VAE", "molecules a second"),
-        ("ratio_to_moses", "sampled to MOSES' VAE", "ratio, higher is better"),
-        ("fraction_of_limit", "of the limit of the machine", "fraction, higher is better"),
-        ("symbols", "symbols of a molecule", "mean"),
-        ("megaflops_per_molecule", "work of a molecule", "MFLOP"),
-    ),
-    "speed_preparing_cpu": (
-        ("rows_per_second", "the stage on all cores", "molecules a second"),
-        ("bare_rdkit_rows_per_second", "bare library calls on one core", "molecules a second"),
-        ("record_rows_per_second", "our own function for a row on one core", "molecules a second"),
-        ("fraction_of_bare_rdkit", "the stage, of the cores times the bare calls", "fraction, higher is better"),
-        ("fraction_of_record", "the stage, of the cores times our own function", "fraction, higher is better"),
-        ("peak_rss_gb", "all processes together, the 1.58 million of MOSES", "GB"),
-    ),
-    "growth_cpu": tuple(
-        (f"{work}_{by}.power", f"{text}, against {axis}", "power")
-        for work, by, text, axis in (
-            ("training", "rows", "a step of training", "rows of the corpus"),
-            ("training", "length", "a step of training", "length"),
-            ("decoding", "length", "decoding a text", "length"),
-            ("training", "hidden", "a step of training", "hidden size"),
-            ("decoding", "hidden", "decoding a text", "hidden size"),
-        )
-    ),
-}
-
 
 def table(name: str) -> str:
     """The rows of one result file as Markdown, with how they came about."""
-    path = RESULTS / f"{name}.json"
+    path = RESULTS / f"{MATRICES[name].file if name in MATRICES else name}.json"
     if not path.exists():
         return "Not yet measured.\n"
     result = json.loads(path.read_text(encoding="utf-8"))
-    lines = ["| figure | value | unit and direction |", "|---|---:|---|"]
-    for place, label, unit in ROWS[name]:
-        lines.append(f"| {label} | {shown(at(result['figures'], place))} | {unit} |")
+    figures = result["figures"]
+    lines = of_models(MATRICES[name], figures) if name in MATRICES else of_one(ROWS[name], figures)
     machine = result["machine"]
     where = machine["gpu"] or f"{machine['cores']} CPU cores, {machine['processor']}"
     lines.append(
@@ -168,11 +35,38 @@ def table(name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def at(figures: dict[str, Any], place: str) -> Any:  # noqa: ANN401 - any JSON
-    """A nested value by its dotted place."""
+def of_one(rows: Sequence[tuple[str, str, str]], figures: Figures) -> list[str]:
+    """A row for each figure."""
+    head = ["| figure | value | unit and direction |", "|---|---:|---|"]
+    return head + [f"| {label} | {shown(at(figures, place))} | {unit} |" for place, label, unit in rows]
+
+
+def of_models(matrix: Matrix, figures: Figures) -> list[str]:
+    """A row for each model, a column for each figure; what a model does not have is left empty."""
+    figures = at(figures, matrix.under) if matrix.under else figures
+    rows = matrix.rows or [name for name, found in figures.items() if isinstance(found, dict) and name != "over_seeds"]
+    names = "".join(f" {label}, {unit} |" for _, label, unit in matrix.columns)
+    lines = [f"| {matrix.heading} |{names}", "|---|" + "---:|" * len(matrix.columns)]
+    for row in rows:
+        cells = [cell(at(figures, place.format(row))) for place, _, _ in matrix.columns]
+        lines.append(f"| {row.replace('_', ' ').replace('.', ': ')} | {' | '.join(cells)} |")
+    return lines
+
+
+def at(figures: Figures, place: str) -> Any:  # noqa: ANN401 - any JSON
+    """A nested value by its dotted place; None where there is none."""
     for part in place.split("."):
-        figures = figures[part]
+        figures = figures.get(part)
+        if figures is None:
+            return None
     return figures
+
+
+def cell(value: float | Figures | None) -> str:
+    """A figure, one over several seeds, or none."""
+    if isinstance(value, dict):
+        return f"{shown(value['mean'])} ({shown(value['least'])} to {shown(value['most'])})"
+    return "" if value is None else shown(value)
 
 
 def shown(value: float) -> str:

@@ -31,6 +31,12 @@ FIGURES = {
         "higher",
         "A tighter bound than the ELBO, from many draws of z for each row.",
     ),
+    "amortisation_gap": Meaning(
+        "Amortisation gap",
+        "nats",
+        "lower",
+        "What the ELBO would gain if the posterior of each row were refined by itself: what the encoder leaves behind.",
+    ),
     "bits_per_heavy_atom": Meaning(
         "Bits per heavy atom", "bits", "lower", "The same bound spread over the atoms: comparable between notations."
     ),

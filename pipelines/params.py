@@ -141,12 +141,13 @@ class PriorParams(_Section):
 
 
 class EvaluateParams(_Section):
-    """How many rows of each split, draws of the prior, and importance samples."""
+    """How many rows of each split, draws of the prior, and importance samples; ``gap_rows`` have their code refined."""
 
     seed: int = 0
     rows: Count = 1_000
     iwae_rows: Count = 300
     iwae_samples: Count = 50
+    gap_rows: Count = 100
     prior_samples: Count = 1_000
 
 

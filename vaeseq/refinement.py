@@ -6,11 +6,13 @@ References:
     https://arxiv.org/abs/1801.03558
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
-from vaeseq.corpus import Batch
+from vaeseq.corpus import Batch, Corpus
+from vaeseq.diagnostics import batches
 from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
 from vaeseq.posteriors import divergence, drawn
@@ -68,6 +70,14 @@ def amortisation_gap(
             for _ in range(draws):
                 rise += sign * _bound(vae, posterior, batch.tokens, generator) / draws
     return rise
+
+
+def gap_by_row(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, *, seed: int) -> Tensor:
+    """The amortisation gap of each row, nats, by the row's length and not in the order given."""
+    vae.eval()
+    device = next(vae.parameters()).device
+    generator = torch.Generator(device).manual_seed(seed)
+    return torch.cat([amortisation_gap(vae, batch, generator=generator) for batch in batches(corpus, rows, device)])
 
 
 def _bound(vae: SequenceVAE, posterior: Independent, tokens: Tensor, generator: torch.Generator) -> Tensor:

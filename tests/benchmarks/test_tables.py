@@ -18,11 +18,35 @@ def test_a_table_shows_the_figures_of_its_file(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
     monkeypatch.setattr(tables, "ROWS", {"thing": (("a.b", "what", "nats"),)})
     assert tables.table("thing") == "Not yet measured.\n"
-    result = {"figures": {"a": {"b": 0.12345}}, "machine": {"gpu": None, "cores": 2, "processor": "P"}}
-    result |= {"command": "make it", "data": {"name": "set"}, "seed": 0, "date": "2026-01-01"}
-    (tmp_path / "thing.json").write_text(json.dumps(result), encoding="utf-8")
+    _write(tmp_path / "thing.json", {"a": {"b": 0.12345}})
     assert "| what | 0.123 | nats |" in tables.table("thing")
     assert "`make it`, data `set`, seed 0, 2 CPU cores, P, 2026-01-01." in tables.table("thing")
+
+
+def test_a_matrix_has_a_row_for_each_model_and_empty_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    columns = (("{}.nats", "bound", "nats"), ("{}.kl", "KL", "nats"))
+    found = {"first_one": {"nats": 3.0, "kl": 0.5}, "linear": {"kl": 1.25}, "cap": 7.0}
+    seeds = {"first_one": {"nats": {"mean": 3.0, "least": 2.5, "most": 4.0}}}
+    matrices = {"all": tables.Matrix("file", "model", columns)}
+    matrices |= {"seeds": tables.Matrix("file", "model", columns, under="over_seeds")}
+    matrices |= {"rates": tables.Matrix("file", "rate", (("kl_{}", "KL", "nats"),), rows=("5",))}
+    monkeypatch.setattr(tables, "MATRICES", matrices)
+    _write(tmp_path / "file.json", found | {"over_seeds": seeds, "kl_5": 4.9})
+    assert tables.table("all").splitlines()[:4] == [
+        "| model | bound, nats | KL, nats |",
+        "|---|---:|---:|",
+        "| first one | 3 | 0.5 |",
+        "| linear |  | 1.25 |",
+    ]
+    assert tables.table("seeds").splitlines()[2] == "| first one | 3 (2.5 to 4) |  |"
+    assert tables.table("rates").splitlines()[2] == "| 5 | 4.9 |"
+
+
+def _write(path: Path, figures: dict[str, object]) -> None:
+    result = {"figures": figures, "machine": {"gpu": None, "cores": 2, "processor": "P"}}
+    result |= {"command": "make it", "data": {"name": "set"}, "seed": 0, "date": "2026-01-01"}
+    path.write_text(json.dumps(result), encoding="utf-8")
 
 
 @pytest.mark.parametrize(

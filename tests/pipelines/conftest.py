@@ -141,6 +141,8 @@ def write_evaluation(root, domain, texts, chance):
         "iwae": -41.87,
         "iwae_samples": 50,
         "iwae_rows": 300,
+        "amortisation_gap": 1.32,
+        "amortisation_gap_rows": 100,
         "exact_reconstruction": 0.061,
         "exact_reconstruction_of": 700,
         "token_reconstruction": 0.412,

@@ -8,6 +8,8 @@ from pipelines import evaluate
 from pipelines.params import EvaluateParams
 from vaeseq.corpus import choose
 from vaeseq.diagnostics import Summary
+from vaeseq.flows import FlowHead
+from vaeseq.posteriors import GaussianHead
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -39,3 +41,13 @@ def test_figures_of_a_fitted_prior_have_its_name(fitted: bool, monkeypatch: pyte
     assert (figures["elbo"], figures["kl"], figures["iwae"], figures["bits"]) == (-5.0, 3.0, -3.0, 6.0)
     named = {name: value for name, value in figures.items() if name.endswith("_fitted")}
     assert named == ({"elbo_fitted": -3.0, "kl_fitted": 1.0, "iwae_fitted": -1.0, "bits_fitted": 2.0} if fitted else {})
+
+
+@pytest.mark.parametrize(("head", "figures"), [(GaussianHead, 2), (FlowHead, 0)])
+def test_only_a_gaussian_posterior_has_an_amortisation_gap(
+    head: type, figures: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "gap_by_row", lambda _, __, rows, **___: torch.arange(float(len(rows))))
+    vae = SimpleNamespace(encoder=SimpleNamespace(head=head.__new__(head)))
+    found = evaluate._left_behind(vae, None, np.arange(9), EvaluateParams(gap_rows=3))
+    assert found == dict(list({"amortisation_gap": 1.0, "amortisation_gap_rows": 3}.items())[:figures])

@@ -6,11 +6,11 @@ from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence
 from torch.testing import assert_close
 
-from vaeseq.corpus import Batch, batch_of
+from vaeseq.corpus import Batch, Corpus, batch_of
 from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
 from vaeseq.priors import StandardNormalPrior
-from vaeseq.refinement import amortisation_gap, refined
+from vaeseq.refinement import amortisation_gap, gap_by_row, refined
 from vaeseq.tokenizer import BOS, EOS
 
 ROWS = [[BOS, 5, 6, 7, EOS], [BOS, 7, EOS], [BOS, 6, 6, 5, 7, EOS]]
@@ -70,6 +70,16 @@ def test_steps_raise_the_bound_and_leave_the_model_alone(build_vae: Callable[...
     assert (rise > 0.01).all()
     assert all(value.equal(before[name]) for name, value in vae.state_dict().items())
     assert all(weight.grad is None for weight in vae.parameters())
+
+
+def test_the_gap_of_rows_is_that_of_their_batch(
+    build_vae: Callable[..., SequenceVAE], build_corpus: Callable[..., Corpus]
+) -> None:
+    vae, corpus = build_vae(sharpness=3.0).train(), build_corpus(train=5, valid=1, vocabulary=8)
+    found = gap_by_row(vae, corpus, corpus.rows("train"), seed=3)
+    (order,) = corpus.in_order(corpus.rows("train"), 5)
+    batch = corpus.batch(order, torch.device("cpu"))
+    assert_close(found, amortisation_gap(vae.eval(), batch, generator=_seeded(3)))
 
 
 def test_a_flow_is_not_refined(build_vae: Callable[..., SequenceVAE]) -> None:

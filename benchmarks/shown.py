@@ -1,0 +1,229 @@
+"""What the tables show of each result file."""
+
+from typing import NamedTuple
+
+# Place in the figures, what it is, unit and direction.
+ROWS = {
+    "pipeline_molecules_cpu": (
+        ("train.rate", "rate asked for", "nats"),
+        ("evaluate.test.kl", "KL of test molecules", "nats, near the rate"),
+        (
+            "evaluate.test.mutual_information",
+            "mutual information of code and molecule",
+            "nats, at most ln of the rows",
+        ),
+        ("evaluate.test.mutual_information_cap", "its cap, ln of the rows", "nats"),
+        ("evaluate.test.active_units", "active latent dimensions", "fraction, higher is better"),
+        ("evaluate.test.iwae", "importance-weighted bound", "nats a molecule, higher is better"),
+        ("evaluate.test.bits_per_heavy_atom", "bits per heavy atom", "lower is better"),
+        ("evaluate.train.exact_reconstruction", "exact reconstruction, training rows", "fraction, higher is better"),
+        ("evaluate.test.exact_reconstruction", "exact reconstruction, test rows", "fraction, higher is better"),
+        ("evaluate.train.token_reconstruction", "symbols reconstructed, training rows", "fraction, higher is better"),
+        ("evaluate.test.token_reconstruction", "symbols reconstructed, test rows", "fraction, higher is better"),
+        (
+            "evaluate.train.tanimoto_reconstruction",
+            "Tanimoto of reconstruction, training rows",
+            "mean, higher is better",
+        ),
+        (
+            "evaluate.test.tanimoto_reconstruction",
+            "Tanimoto of reconstruction, test rows",
+            "mean, higher is better",
+        ),
+        ("evaluate.prior.validity", "validity of prior samples", "fraction, higher is better"),
+        ("evaluate.prior.uniqueness_1000", "uniqueness at 1,000", "fraction, higher is better"),
+        ("evaluate.prior.novelty", "novelty", "fraction, higher is better"),
+        ("evaluate.prior.internal_diversity_1", "internal diversity", "fraction, higher is better"),
+        ("optimize.qed.calls", "oracle calls of each optimisation", "count"),
+        ("optimize.qed.top_10", "QED, mean of the best ten", "higher is better"),
+        ("optimize.qed.random_top_10", "the same for random draws of the prior", "higher is better"),
+        ("optimize.penalised_log_p.top_10", "size-capped penalised logP, mean of the best ten", "higher is better"),
+        ("optimize.penalised_log_p.random_top_10", "the same for random draws of the prior", "higher is better"),
+    ),
+    "pipeline_sentences_cpu": (
+        ("train.rate", "rate asked for", "nats"),
+        ("evaluate.test.kl", "KL of test sentences", "nats, near the rate"),
+        (
+            "evaluate.test.mutual_information",
+            "mutual information of code and sentence",
+            "nats, at most ln of the rows",
+        ),
+        ("evaluate.test.mutual_information_cap", "its cap, ln of the rows", "nats"),
+        ("evaluate.test.active_units", "active latent dimensions", "fraction, higher is better"),
+        ("evaluate.test.iwae", "importance-weighted bound", "nats a sentence, higher is better"),
+        ("evaluate.test.language", "language model alone", "nats a sentence, lower is better"),
+        ("evaluate.test.word_perplexity", "perplexity per word", "lower is better"),
+        ("evaluate.test.bits_per_character", "bits per character", "lower is better"),
+        ("evaluate.test.exact_reconstruction", "exact reconstruction, test rows", "fraction, higher is better"),
+        ("evaluate.prior.parse_fraction", "prior samples that parse", "fraction, higher is better"),
+        *(
+            (
+                f"interpolate.{kind}.parse_fraction{which}",
+                f"sentences on {ways} that parse{ends}",
+                "fraction, higher is better",
+            )
+            for kind, ways in (("slerp", "arcs (slerp)"), ("lerp", "straight lines"))
+            for which, ends in (
+                ("", ""),
+                ("_between_texts", ", between test sentences"),
+                ("_between_draws", ", between draws of the prior"),
+            )
+        ),
+        (
+            "interpolate.slerp.both_ends_exact",
+            "arcs whose both ends are the sentences given",
+            "fraction, higher is better",
+        ),
+        (
+            "interpolate.slerp.at_most_one_label",
+            "steps on arcs that change at most one label",
+            "fraction, higher is better",
+        ),
+    ),
+    "fresh_sentences_cpu": (
+        ("exact_reconstruction", "exact reconstruction of 1,000 new sentences", "fraction, higher is better"),
+        ("slerp.parse_fraction", "540 sentences on arcs between them that parse", "fraction, higher is better"),
+        ("lerp.parse_fraction", "the same on straight lines", "fraction, higher is better"),
+    ),
+    "speed_training_cpu": (
+        ("molecules_per_second", "ours, base", "molecules a second"),
+        ("equal.molecules_per_second", "ours, as many parameters as MOSES' VAE", "molecules a second"),
+        ("small.molecules_per_second", "ours, small", "molecules a second"),
+        ("eager.molecules_per_second", "plain eager loop in float32, base", "molecules a second"),
+        ("moses.molecules_per_second", "MOSES' VAE and its trainer", "molecules a second"),
+        ("ratio_to_moses", "base to MOSES' VAE", "ratio, higher is better"),
+        ("ratio_to_moses_equal_parameters", "equal parameters to MOSES' VAE", "ratio, higher is better"),
+        ("ratio_to_moses_small", "small to MOSES' VAE", "ratio, higher is better"),
+        ("ratio_to_eager_fp32", "base to the plain eager loop", "ratio, higher is better"),
+        ("fraction_of_limit", "base, of the limit of the machine", "fraction, higher is better"),
+        ("limit_gflops", "the limit, a large matrix product in the precision used", "GFLOP/s"),
+        ("base.megaflops_per_molecule", "work of a molecule, base", "MFLOP"),
+        ("moses.megaflops_per_molecule", "work of a molecule, MOSES' VAE", "MFLOP"),
+        ("base.parameters", "parameters, base", "count"),
+        ("equal.parameters", "parameters, equal", "count"),
+        ("small.parameters", "parameters, small", "count"),
+        ("moses.parameters", "parameters, MOSES' VAE", "count"),
+        ("moses_epoch_seconds", "a pass over MOSES' 1.58 million molecules at this rate, base", "seconds"),
+    ),
+    "held_out_cpu": (
+        ("nats", "ours, a held-out molecule after 300 seconds", "nats, lower is better"),
+        ("nats_eager_fp32", "plain eager loop in float32, the same", "nats, lower is better"),
+    ),
+    "speed_decoding_cpu": (
+        ("molecules_per_second", "ours, base, sampled at temperature 1", "molecules a second"),
+        ("greedy_molecules_per_second", "ours, base, greedy", "molecules a second"),
+        ("moses.molecules_per_second", "MOSES' VAE", "molecules a second"),
+        ("ratio_to_moses", "sampled to MOSES' VAE", "ratio, higher is better"),
+        ("fraction_of_limit", "of the limit of the machine", "fraction, higher is better"),
+        ("symbols", "symbols of a molecule", "mean"),
+        ("megaflops_per_molecule", "work of a molecule", "MFLOP"),
+    ),
+    "speed_preparing_cpu": (
+        ("rows_per_second", "the stage on all cores", "molecules a second"),
+        ("bare_rdkit_rows_per_second", "bare library calls on one core", "molecules a second"),
+        ("record_rows_per_second", "our own function for a row on one core", "molecules a second"),
+        ("fraction_of_bare_rdkit", "the stage, of the cores times the bare calls", "fraction, higher is better"),
+        ("fraction_of_record", "the stage, of the cores times our own function", "fraction, higher is better"),
+        ("peak_rss_gb", "all processes together, the 1.58 million of MOSES", "GB"),
+    ),
+    "ptb": (
+        ("importance_weighted_perplexity", "VAE, importance-weighted", "perplexity, lower is better"),
+        ("twin_perplexity", "language model of the same decoder", "perplexity, lower is better"),
+        ("importance_weighted_nats", "VAE, importance-weighted", "nats a sentence, lower is better"),
+        ("twin_nats", "language model of the same decoder", "nats a sentence, lower is better"),
+        ("elbo_nats", "VAE, evidence lower bound", "nats a sentence, lower is better"),
+        ("samples", "importance samples", "count"),
+        ("kl", "KL", "nats"),
+        ("mutual_information", "mutual information of code and sentence", "nats, at most ln of the rows"),
+        ("mutual_information_cap", "its cap, ln of the rows", "nats"),
+        ("active_units", "active latent dimensions, of 32", "count, higher is better"),
+        ("validation_perplexity.standard_normal", "validation, prior of training", "perplexity, lower is better"),
+        ("validation_perplexity.fitted_flow", "validation, prior fitted afterwards", "perplexity, lower is better"),
+        ("validation_twin_perplexity", "validation, language model", "perplexity, lower is better"),
+        ("parameters", "parameters, VAE", "count"),
+        ("twin_parameters", "parameters, language model", "count"),
+    ),
+    "growth_cpu": tuple(
+        (f"{work}_{by}.power", f"{text}, against {axis}", "power")
+        for work, by, text, axis in (
+            ("training", "rows", "a step of training", "rows of the corpus"),
+            ("training", "length", "a step of training", "length"),
+            ("decoding", "length", "decoding a text", "length"),
+            ("training", "hidden", "a step of training", "hidden size"),
+            ("decoding", "hidden", "decoding a text", "hidden size"),
+        )
+    ),
+}
+
+
+class Matrix(NamedTuple):
+    """A table with a row for each of several models.
+
+    Attributes:
+        file: The result file.
+        heading: Over the names of the rows.
+        columns: Place in the figures, where ``{}`` is the name of the row; what it is; and its unit and direction.
+        rows: Their names; every object among the figures where there are none.
+        under: Where those objects are.
+    """
+
+    file: str
+    heading: str
+    columns: tuple[tuple[str, str, str], ...]
+    rows: tuple[str, ...] = ()
+    under: str = ""
+
+
+_RATES = (
+    ("kl_{}", "KL", "nats"),
+    ("mutual_information_{}", "mutual information", "nats"),
+    ("active_units_fraction_{}", "active", "fraction"),
+    ("reconstruction_{}", "reconstruction", "nats, lower"),
+    ("elbo_{}", "ELBO", "nats, higher"),
+)
+_FAMILY = (
+    ("{}.iw_nats", "importance-weighted", "nats, lower"),
+    ("{}.elbo_nats", "ELBO", "nats, lower"),
+    ("{}.kl", "KL", "nats"),
+    ("{}.mutual_information", "mutual information", "nats"),
+    ("{}.active_units", "active", "fraction"),
+    ("{}.exact_reconstruction", "exact", "fraction, higher"),
+    ("{}.counts_explained", "counts", "fraction, higher"),
+)
+_SAMPLES = {
+    "tatoeba": (
+        ("{}.sample_quality", "reverse perplexity to real", "ratio, lower"),
+        ("{}.forward_perplexity", "forward perplexity", "lower"),
+    ),
+    "moses": (
+        ("{}.sample_quality", "FCD", "lower"),
+        ("{}.validity", "valid", "fraction, higher"),
+        ("{}.uniqueness", "unique", "fraction, higher"),
+    ),
+}
+_SWAPPED = (
+    ("{}.keeps_the_group_of_the_content", "group of the content", "fraction, higher"),
+    ("{}.takes_the_group_of_the_style", "group of the style", "fraction, lower"),
+    ("{}.right", "right by itself", "fraction, higher"),
+    ("{}.is_the_row_of_the_content", "the row of the content", "fraction"),
+    ("{}.is_the_row_of_the_style", "the row of the style", "fraction"),
+)
+MATRICES = {
+    **{
+        name: Matrix(name, "asked for, nats", _RATES, ("5", "10", "20", "40")) for name in ("rate_tatoeba", "rate_zinc")
+    },
+    **{
+        f"families_{corpus}{suffix}": Matrix(f"families_{corpus}", "family", _FAMILY + samples, under=under)
+        for corpus, samples in _SAMPLES.items()
+        for suffix, under in (("", ""), ("_seeds", "over_seeds"))
+    },
+    **{
+        name: Matrix(
+            name,
+            "groups, content",
+            _SWAPPED,
+            tuple(f"{groups}.content_of_a_{of}" for groups in ("true", "shuffled") for of in ("row", "group")),
+        )
+        for name in ("groups_molecules", "groups_sentences")
+    },
+}
