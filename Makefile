@@ -31,7 +31,7 @@ study: $(READY)
 	@echo "Table and pictures: $(abspath reports/study)"
 
 test: $(READY)
-	python -m pytest -m "not slow"
+	python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-slow: $(READY)
 	python -m pytest -m slow

@@ -57,9 +57,9 @@ class House:
         return {str(its["name"]): address for address, its in self.client.scheduler_info(-1)["workers"].items()}
 
     def kill(self, worker: int) -> None:
-        """A worker, its nanny with it, as soon as it has something to do."""
-        address = self.addresses()[str(worker)]
-        while not self.client.processing()[address]:
+        """A worker, its nanny with it, while it has something to do; on a busy machine it may be done already."""
+        address, deadline = self.addresses()[str(worker)], time.monotonic() + 1
+        while not self.client.processing()[address] and time.monotonic() < deadline:
             time.sleep(0.01)
         kill(self.workers[worker])
 
