@@ -13,10 +13,10 @@ import torch
 from pipelines.resume import locked, work_folder
 from vaeseq import training
 from vaeseq.config import PriorConfig, VAEConfig
-from vaeseq.corpus import Corpus, choose
+from vaeseq.corpus import Corpus
 from vaeseq.device import device_of
-from vaeseq.fitting import FitConfig, codes, fit_prior
-from vaeseq.model import SequenceVAE, prior_of
+from vaeseq.fitting import FitConfig, fit_prior, prior_and_codes
+from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig, TrainState
 from vaeseq.training import fit
@@ -28,7 +28,9 @@ def trained(
     label: str, config: VAEConfig, train: TrainConfig, aim: ObjectiveConfig, corpus: Corpus, *, seed: int
 ) -> TrainState:
     """The state at the end of a training, its model with the weights that were best on held-out rows."""
-    data = [corpus.tokens, corpus.split, *([corpus.groups.of] if corpus.groups else [])]
+    data = [corpus.tokens, corpus.offsets, corpus.split]
+    if corpus.groups:
+        data += [corpus.groups.of, np.array(corpus.groups.size)]
     digest = hashlib.sha256(b"".join(map(np.ndarray.tobytes, data))).hexdigest()
     settings = json.dumps([asdict(config), asdict(train), asdict(aim), seed, digest], sort_keys=True)
     code = sorted(Path(training.__file__).parent.glob("*.py"))
@@ -52,11 +54,8 @@ def trained(
 def with_prior(
     vae: SequenceVAE, config: VAEConfig, kind: PriorConfig, corpus: Corpus, pace: FitConfig, *, seed: int
 ) -> SequenceVAE:
-    """The model of ``config`` with a prior fitted to its codes of training rows, chosen on those of held-out rows."""
-    rows = (choose(corpus.rows("train"), 50_000, seed=seed), choose(corpus.rows("valid"), 2_000, seed=seed))
-    learnt, held_out = (codes(vae, corpus, some, draws=2, seed=seed) for some in rows)
-    torch.manual_seed(seed)
-    prior = prior_of(config, vae.encoder, kind).to(learnt.device)
+    """The model of ``config`` with another prior, fitted to its codes."""
+    prior, learnt, held_out = prior_and_codes(vae, config, kind, corpus, rows=50_000, draws=2, seed=seed)
     for _ in fit_prior(prior, learnt, held_out, pace, seed=seed):
         pass
     return SequenceVAE(vae.encoder, vae.decoder, prior)

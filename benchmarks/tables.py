@@ -38,7 +38,7 @@ def table(name: str) -> str:
 def of_one(rows: Sequence[tuple[str, str, str]], figures: Figures) -> list[str]:
     """A row for each figure."""
     head = ["| figure | value | unit and direction |", "|---|---:|---|"]
-    return head + [f"| {label} | {shown(at(figures, place))} | {unit} |" for place, label, unit in rows]
+    return head + [f"| {label} | {shown(at(figures, place), unit)} | {unit} |" for place, label, unit in rows]
 
 
 def of_models(matrix: Matrix, figures: Figures) -> list[str]:
@@ -69,10 +69,12 @@ def cell(value: float | Figures | None) -> str:
     return "" if value is None else shown(value)
 
 
-def shown(value: float) -> str:
-    """Three significant digits, or all of a whole number or one above a thousand."""
+def shown(value: float, unit: str = "") -> str:
+    """Three significant digits, or all of a whole number or one above a thousand; of a perplexity two decimals."""
+    if unit.startswith("perplexity"):
+        return f"{value:.2f}"
     whole = float(value).is_integer() and abs(value) > 1
-    return f"{value:,.0f}" if whole or abs(value) >= 1_000 else f"{value:.3g}"
+    return f"{value:,.0f}" if whole or abs(value) >= 999.5 else f"{value:.3g}"
 
 
 def main() -> None:

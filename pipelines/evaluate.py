@@ -147,12 +147,12 @@ def _fractions(space: LatentSpace, outcome: list[Row], evaluation: ModuleType) -
 
 def _latent_map(space: LatentSpace, table: Any, chosen: dict[str, np.ndarray], evaluation: ModuleType) -> list[Row]:  # noqa: ANN401 - pyarrow has no types
     """First two principal components of the posterior means."""
-    rows = np.concatenate([chosen[split][: MAP_ROWS // 2] for split in ("train", "valid")])
+    rows = np.concatenate([choose(chosen[split], MAP_ROWS // 2, seed=0) for split in ("train", "valid")])
     records = table.take(rows).to_pylist()
     means = space.encode([record["text"] for record in records]).mean.double().numpy()
     centred = means - means.mean(axis=0)
     _, _, directions = np.linalg.svd(centred, full_matrices=False)
-    places = centred @ directions[:2].T
+    places = np.pad(centred @ directions[:2].T, ((0, 0), (0, max(0, 2 - space.latent))))
     colours = [name for name in evaluation.COLOURS if name in table.column_names]
     return [
         {

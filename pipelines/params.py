@@ -127,13 +127,13 @@ class PriorParams(_Section):
     """Which prior is fitted to the codes of how many rows, afterwards, and how; no ``kind`` keeps that of training."""
 
     seed: int = 0
-    kind: Literal["mixture", "vamp", "flow", "autoregressive", "codes"] | None = "flow"
-    components: Count = 64
+    kind: Literal["mixture", "vamp", "flow", "autoregressive", "codes"] | None = "autoregressive"
+    components: Count = 4
     transforms: Count = 6
-    hidden: Count = 128
+    hidden: Count = 256
     rows: Count = 100_000
     draws: Count = 4
-    steps: Count = 2_000
+    steps: Count = 1_500
     batch_size: Count = 512
     learning_rate: Positive = 2e-3
     look_every: Count = 100

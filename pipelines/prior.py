@@ -4,18 +4,15 @@ import json
 from dataclasses import fields, replace
 from pathlib import Path
 
-import torch
-
 from pipelines.params import PriorParams, load_params
 from pipelines.progress import progress
 from pipelines.stage import run
 from vaeseq import checkpoint
 from vaeseq.checkpoint import Checkpoint
 from vaeseq.config import PriorConfig
-from vaeseq.corpus import Corpus, choose
+from vaeseq.corpus import Corpus
 from vaeseq.device import device_of
-from vaeseq.fitting import FitConfig, codes, cross_entropy, fit_prior
-from vaeseq.model import prior_of
+from vaeseq.fitting import FitConfig, cross_entropy, fit_prior, prior_and_codes
 
 
 def main(domain: str) -> None:
@@ -32,13 +29,11 @@ def main(domain: str) -> None:
 
 
 def _fitted(stored: Checkpoint, corpus: Corpus, params: PriorParams) -> tuple[Checkpoint, dict[str, float]]:
-    device = device_of()
-    vae = stored.vae.to(device)
-    rows = {split: choose(corpus.rows(split), params.rows, seed=params.seed) for split in ("train", "valid")}
-    learnt, held_out = (codes(vae, corpus, of, draws=params.draws, seed=params.seed) for of in rows.values())
-    torch.manual_seed(params.seed)
+    vae = stored.vae.to(device_of())
     kind = PriorConfig(params.kind, params.components, transforms=params.transforms, hidden=params.hidden)
-    prior = prior_of(stored.config, vae.encoder, kind).to(device)
+    prior, learnt, held_out = prior_and_codes(
+        vae, stored.config, kind, corpus, rows=params.rows, draws=params.draws, seed=params.seed
+    )
     config = FitConfig(**{field.name: getattr(params, field.name) for field in fields(FitConfig)})
     figures = {"prior_of_training": cross_entropy(vae.prior, held_out)}
     with progress("fitting the prior", config.steps) as advance:

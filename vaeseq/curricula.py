@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vaeseq.corpus import Corpus
 from vaeseq.model import SequenceVAE
 from vaeseq.state import TrainState
 
@@ -30,32 +31,44 @@ def lags(state: TrainState) -> bool:
     """Whether the encoder is to catch up before each step: until the mutual information no longer rises."""
     if not state.train.inner_steps:
         return False
-    seen = [record.mutual_information for record in state.history if record.mutual_information is not None]
+    young = state.train.pretrain_steps  # looks before this step were at an autoencoder
+    looks = [record for record in state.history if record.split == "valid" and record.step > young]
+    seen = [record.mutual_information for record in looks]
     return all(later > earlier for earlier, later in pairwise(seen))
 
 
-def catch_up(state: TrainState, batches: Sequence[np.ndarray], loss_of: Callable[[np.ndarray, int], Tensor]) -> None:
+def catch_up(
+    state: TrainState, corpus: Corpus, batches: Sequence[np.ndarray], loss_of: Callable[[np.ndarray, int], Tensor]
+) -> None:
     """Train the encoder alone, on random batches, for as long as it gains and at most ``inner_steps``.
+
+    What it gains is seen in the loss of a symbol, as in the authors' code: rows of a batch are of one length, and the
+    loss of a row says how long they were.
 
     Args:
         state: Model and optimiser.
+        corpus: What the rows are of.
         batches: Rows of each batch to choose from.
-        loss_of: From rows and a seed to the loss.
+        loss_of: From rows and a seed to the mean loss of a row.
     """
     random, own, before = np.random.default_rng([state.seed, state.step]), own_weights(state.vae), np.inf
-    for _ in range(0, state.train.inner_steps, LOOK):
-        total = torch.zeros((), device=state.device)
-        for _ in range(LOOK):
-            loss = loss_of(batches[random.integers(len(batches))], int(random.integers(2**62)))
+    for done in range(0, state.train.inner_steps, LOOK):
+        total, symbols = torch.zeros((), device=state.device), 0
+        for _ in range(min(LOOK, state.train.inner_steps - done)):
+            rows = batches[random.integers(len(batches))]
+            loss = loss_of(rows, int(random.integers(2**62)))
             state.optimizer.zero_grad(set_to_none=True)
             loss.backward(inputs=own)
             norm = nn.utils.clip_grad_norm_(own, state.train.clip)
             state.optimizer.found_inf = (~(loss.detach() + norm).isfinite()).float()
             state.optimizer.step()
-            total += loss.detach()
-        if not float(total) < before:
+            state.inner_steps += 1
+            total += loss.detach() * len(rows)
+            symbols += int(corpus.lengths[rows].sum()) - len(rows)  # each but the first is foretold
+        now = float(total) / symbols
+        if not now < before:
             return
-        before = float(total)
+        before = now
 
 
 def start_decoder_anew(state: TrainState) -> None:

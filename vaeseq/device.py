@@ -41,6 +41,11 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     )
 
 
+def differentiable() -> AbstractContextManager[object]:
+    """Where a model in evaluation mode is to have gradients: cuDNN has none of an LSTM outside of training."""
+    return torch.backends.cudnn.flags(enabled=False)
+
+
 def keep_freed_memory() -> None:
     """Have glibc keep up to a gigabyte of what is freed for what is asked for next.
 

@@ -17,9 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vaeseq.corpus import Corpus
+from vaeseq.config import PriorConfig, VAEConfig
+from vaeseq.corpus import Corpus, choose
+from vaeseq.device import differentiable
 from vaeseq.diagnostics import batches
-from vaeseq.model import SequenceVAE
+from vaeseq.errors import InputError
+from vaeseq.model import SequenceVAE, prior_of
 from vaeseq.posteriors import drawn
 
 
@@ -56,6 +59,26 @@ def codes(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, *, draws: int, see
     return torch.cat(found)
 
 
+def prior_and_codes(
+    vae: SequenceVAE, config: VAEConfig, kind: PriorConfig, corpus: Corpus, *, rows: int, draws: int, seed: int
+) -> tuple[nn.Module, Tensor, Tensor]:
+    """What ``fit_prior`` takes: a new prior, and the codes of random training rows and of random held-out rows.
+
+    Args:
+        vae: A model of ``config``; it keeps its own prior.
+        config: What the new prior has to go with.
+        kind: The new prior.
+        corpus: Where the rows are.
+        rows: How many of each, at most.
+        draws: Codes of each row.
+        seed: Of the choice, the codes and the new weights.
+    """
+    chosen = (choose(corpus.rows(split), rows, seed=seed) for split in ("train", "valid"))
+    learnt, held_out = (codes(vae, corpus, some, draws=draws, seed=seed) for some in chosen)
+    torch.manual_seed(seed)
+    return prior_of(config, vae.encoder, kind).to(learnt.device), learnt, held_out
+
+
 def fit_prior(
     prior: nn.Module, learnt: Tensor, held_out: Tensor, config: FitConfig, *, seed: int
 ) -> Iterator[tuple[int, float, float]]:
@@ -69,29 +92,38 @@ def fit_prior(
         held_out: Codes of other rows.
         config: Steps and rates.
         seed: Of the order of the codes.
+
+    Raises:
+        InputError: There are no codes to learn or to hold out.
+        FloatingPointError: A look finds a number that is not finite.
     """
+    if not len(learnt) or not len(held_out):
+        raise InputError(f"a prior needs codes to learn and to hold out, got {len(learnt)} and {len(held_out)}")
+    weights = list(prior.parameters())
     optimizer = torch.optim.Adam(prior.parameters(), lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
     generator = torch.Generator().manual_seed(seed)
     best, kept, total = math.inf, {}, 0.0
     for step in range(1, config.steps + 1):
         chosen = torch.randint(len(learnt), (config.batch_size,), generator=generator)
-        loss = -prior().log_prob(learnt[chosen.to(learnt.device)]).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(prior.parameters(), config.clip)
+        with differentiable():  # pseudo-texts are read by an encoder in evaluation mode, which learns nothing here
+            loss = -prior().log_prob(learnt[chosen.to(learnt.device)]).mean()
+            for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+                weight.grad = gradient
+        nn.utils.clip_grad_norm_(weights, config.clip)
         optimizer.step()
         schedule.step()
         total += loss.detach()
         if step % config.look_every and step != config.steps:
             continue
         nats = cross_entropy(prior, held_out)
+        if not math.isfinite(nats):
+            raise FloatingPointError(f"a fitted prior is not finite after step {step}: {nats} nats")
         if nats < best:
             best, kept = nats, {name: value.detach().clone() for name, value in prior.state_dict().items()}
         yield step, float(total) / ((step - 1) % config.look_every + 1), nats
         total = 0.0
-    if kept:
-        prior.load_state_dict(kept)
+    prior.load_state_dict(kept)
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from zuko.lazy import UnconditionalTransform
 from zuko.nn import MaskedMLP
 from zuko.transforms import MonotonicAffineTransform
 
+from vaeseq.errors import InputError
 from vaeseq.posteriors import GaussianHead
 from vaeseq.priors import NARROWEST
 
@@ -84,6 +85,8 @@ class AutoregressivePrior(nn.Module):
 
     def __init__(self, latent: int, components: int, hidden: int) -> None:
         super().__init__()
+        if latent < 2:
+            raise InputError(f"latent must be at least 2 for an autoregressive prior, got {latent!r}")
         before = torch.ones(latent, latent, dtype=torch.bool).tril(-1)
         self.latent, self.components = latent, components
         self.net = MaskedMLP(before.repeat_interleave(3 * components, dim=0), hidden_features=(hidden, hidden))
@@ -98,7 +101,7 @@ class AutoregressivePrior(nn.Module):
         """``p(z_j | z_<j)`` for all j at once, batch shape ``(..., latent)``."""
         weight, mean, raw = self.net(z).unflatten(-1, (self.latent, 3, self.components)).unbind(-2)
         parts = Normal(mean + self.spread, functional.softplus(raw) + NARROWEST, validate_args=False)
-        return MixtureSameFamily(Categorical(logits=weight), parts, validate_args=False)
+        return MixtureSameFamily(Categorical(logits=weight, validate_args=False), parts, validate_args=False)
 
 
 class AutoregressiveMixture(Distribution):

@@ -84,10 +84,19 @@ class ObjectiveConfig:
             )
         if not 0 <= self.commitment < math.inf:
             raise InputError(f"commitment must be 0 or more, got {self.commitment!r}")
+        if not (0 <= self.beta < math.inf and 0 <= self.free_bits < math.inf):
+            raise InputError(f"beta and free_bits must be 0 or more, got {self.beta!r} and {self.free_bits!r}")
+        if not (0 <= self.word_dropout <= 1 and 0 <= self.code_noise <= 1):
+            raise InputError(
+                f"word_dropout and code_noise must be within 0 and 1, got {self.word_dropout!r}, {self.code_noise!r}"
+            )
         if not 0 < self.language_share <= 1:
             raise InputError(f"language_share must be above 0 and at most 1, got {self.language_share!r}")
-        if self.annealing != "none" and self.annealing_steps < 1:
-            raise InputError(f"annealing_steps must be at least 1 when annealing, got {self.annealing_steps!r}")
+        if self.annealing != "none" and (self.annealing_steps < 1 or self.cycles < 1):
+            raise InputError(
+                "annealing_steps and cycles must be at least 1 when annealing, "
+                f"got {self.annealing_steps!r} and {self.cycles!r}"
+            )
 
 
 def rate_at(config: ObjectiveConfig, done: float) -> float | None:
@@ -223,7 +232,7 @@ def doubly_reparametrised(
     posterior, prior = vae.encoder(batch.tokens, batch.observed), vae.prior()
     if not isinstance(posterior, Independent):
         raise InputError("importance-weighted training must have a Gaussian posterior, got another")
-    fixed = Independent(Normal(posterior.mean.detach(), posterior.stddev.detach()), 1)
+    fixed = Independent(Normal(posterior.mean.detach(), posterior.stddev.detach(), validate_args=False), 1)
     codes = [drawn(posterior, noise)[0] for noise in noises]
     told = [vae.decoder(z).log_prob(batch.tokens, visible) for z in codes]
     log_weights = torch.stack(

@@ -19,7 +19,7 @@ class StandardNormalPrior(nn.Module):
 
     def forward(self) -> Independent:
         """p(z)."""
-        return Independent(Normal(self.mean, torch.ones_like(self.mean)), 1)
+        return Independent(Normal(self.mean, torch.ones_like(self.mean), validate_args=False), 1)
 
 
 class MixturePrior(nn.Module):
@@ -68,4 +68,4 @@ class VampPrior(nn.Module):
 
 def _mixture(weight: Tensor, mean: Tensor, deviation: Tensor) -> MixtureSameFamily:
     parts = Independent(Normal(mean, deviation, validate_args=False), 1)
-    return MixtureSameFamily(Categorical(logits=weight), parts, validate_args=False)
+    return MixtureSameFamily(Categorical(logits=weight, validate_args=False), parts, validate_args=False)

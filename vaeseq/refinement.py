@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import Independent, Normal
 
 from vaeseq.corpus import Batch, Corpus
+from vaeseq.device import differentiable
 from vaeseq.diagnostics import batches
 from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
@@ -49,8 +50,9 @@ def refined(
     optimizer = torch.optim.Adam([shift, stretch], lr=learning_rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 1 / max(1, steps), total_iters=steps)
     for _ in range(steps):
-        loss = -_bound(vae, posterior(), batch.tokens, generator).sum()
-        shift.grad, stretch.grad = torch.autograd.grad(loss, (shift, stretch))
+        with differentiable():
+            loss = -_bound(vae, posterior(), batch.tokens, generator).sum()
+            shift.grad, stretch.grad = torch.autograd.grad(loss, (shift, stretch))
         optimizer.step()
         schedule.step()
     with torch.no_grad():

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vaeseq.device import Precision
+from vaeseq.errors import InputError
 from vaeseq.history import Record
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig, RateController, annealed, rate_at
@@ -51,6 +52,25 @@ class TrainConfig:
     evaluate_every: int = 500
     evaluate_rows: int = 1_000
 
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "evaluate_every", "evaluate_rows"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)!r}")
+        if not 0 <= self.pretrain_steps < self.steps or self.inner_steps < 0:
+            raise InputError(
+                "pretrain_steps must be 0 or more and below steps, inner_steps 0 or more, "
+                f"got {self.pretrain_steps!r} of {self.steps!r}, {self.inner_steps!r}"
+            )
+        if not (0 <= self.average < 1 and 0 <= self.warmup <= 1):
+            raise InputError(
+                f"average must be 0 or more and below 1, warmup within 0 and 1, got {self.average!r}, {self.warmup!r}"
+            )
+        if not (0 <= self.learning_rate < math.inf and self.clip > 0 and 0 <= self.weight_decay < math.inf):
+            raise InputError(
+                "learning_rate and weight_decay must be 0 or more, clip positive, "
+                f"got {self.learning_rate!r}, {self.weight_decay!r}, {self.clip!r}"
+            )
+
 
 class TrainState:
     """Everything that the rest of a run depends on, besides the data.
@@ -60,6 +80,7 @@ class TrainState:
         optimizer: AdamW.
         controller: Sets the weight of the KL; None where the objective names no rate.
         step: Steps done.
+        inner_steps: Steps of the encoder alone that were done between them.
         seconds: Time they took.
         averaged: Running means of the weights by name, if the training has any.
         history: Records so far.
@@ -73,7 +94,7 @@ class TrainState:
             vae.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay, betas=(0.9, 0.98), fused=True
         )
         self.controller = RateController(aim.rate, device=self.device) if aim.rate is not None else None
-        self.step, self.seconds = 0, 0.0
+        self.step, self.inner_steps, self.seconds = 0, 0, 0.0
         self.averaged = {name: w.detach().clone() for name, w in vae.named_parameters()} if train.average else {}
         self.history: list[Record] = []
         self.forget_best()
@@ -121,7 +142,7 @@ class TrainState:
         for i, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{name}": value for name, value in moments.items()}
         scalars = {"step": self.step, "seconds": self.seconds, "history": [asdict(record) for record in self.history]}
-        scalars |= {"best_step": self.best_step, "best_badness": self.best_badness}
+        scalars |= {"best_step": self.best_step, "best_badness": self.best_badness, "inner_steps": self.inner_steps}
         if self.controller:
             scalars |= {"log_beta": float(self.controller.log_beta), "kl": float(self.controller.kl)}
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -149,6 +170,7 @@ class TrainState:
             moments.setdefault(int(i), {})[moment] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
         self.step, self.seconds, self.best_step = scalars["step"], scalars["seconds"], scalars["best_step"]
+        self.inner_steps = scalars["inner_steps"]
         self.history = [Record(**record) for record in scalars["history"]]
         self.best_badness = tuple(scalars["best_badness"])
         if self.controller:

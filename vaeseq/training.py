@@ -57,7 +57,7 @@ def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterato
             start_decoder_anew(state)
         resting = lags(state)
         if resting:
-            catch_up(state, inner, loss_of)
+            catch_up(state, corpus, inner, loss_of)
         window.symbols += int(corpus.lengths[batch_rows].sum())
         _train_step(
             state, learn, corpus.batch(batch_rows, state.device), window, own_weights(state.vae) if resting else []
@@ -81,8 +81,16 @@ def held_out_rows(state: TrainState, corpus: Corpus) -> np.ndarray:
 
 def _check(state: TrainState, corpus: Corpus, team: Team) -> None:
     """What does not go together."""
-    if state.train.inner_steps and team.size > 1:
-        raise InputError(f"inner_steps must be 0 where several processes train, got {state.train.inner_steps}")
+    if state.train.inner_steps and (team.size > 1 or not state.vae.latent):
+        raise InputError(
+            "inner_steps must be 0 where several processes train and for a model without a code, "
+            f"got {state.train.inner_steps}"
+        )
+    if state.train.pretrain_steps and state.aim.samples > 1:
+        raise InputError(
+            "pretrain_steps must be 0 for the importance-weighted bound, whose KL has no weight, "
+            f"got {state.train.pretrain_steps} and samples {state.aim.samples}"
+        )
     if corpus.groups and (team.size > 1 or state.aim.samples > 1):
         raise InputError(
             "rows in groups must be trained on by one process, which takes one sample of each, "
@@ -123,7 +131,8 @@ class _Learner(nn.Module):
 
 def _loss(state: TrainState, learn: nn.Module, batch: Batch, seed: int, team: Team) -> tuple[Tensor, Bound]:
     """The objective of this process's share of a batch; all that is random in it comes from the seed."""
-    torch.manual_seed(seed + team.rank)  # dropout draws from the global generator
+    # Dropout draws from the global generator, of another seed: equal seeds are one stream on a GPU.
+    torch.manual_seed(seed + 1 + team.rank)
     noise = Noise(torch.Generator(state.device).manual_seed(seed), len(batch.row), team)
     state.vae.train()
     for group in state.optimizer.param_groups:

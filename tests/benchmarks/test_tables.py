@@ -51,7 +51,19 @@ def _write(path: Path, figures: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(200, "200"), (1.0, "1"), (0.98765, "0.988"), (-45.67, "-45.7"), (30.0, "30"), (1734.08, "1,734")],
+    [
+        (200, "200"),
+        (1.0, "1"),
+        (0.98765, "0.988"),
+        (-45.67, "-45.7"),
+        (30.0, "30"),
+        (999.7, "1,000"),
+        (1734.08, "1,734"),
+    ],
 )
 def test_three_digits_are_shown(value: float, text: str) -> None:
     assert tables.shown(value) == text
+
+
+def test_perplexities_have_two_decimals() -> None:
+    assert tables.shown(96.864, "perplexity, lower is better") == "96.86"

@@ -2,6 +2,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -52,32 +53,41 @@ def test_the_encoder_catches_up_alone(corpus: Corpus) -> None:
         learn = training._Learner(state.vae, state.aim)
         return training._loss(state, learn, corpus.batch(rows), seed, Team())[0]
 
-    catch_up(state, batches, loss_of)
+    catch_up(state, corpus, batches, loss_of)
     assert _moved(state, before) == {"encoder"}
+    assert state.inner_steps == LOOK
 
 
-@pytest.mark.parametrize(("losses", "steps"), [([3.0, 2.0, 1.0, 0.5], 4 * LOOK), ([3.0, 2.0, 2.0, 1.0], 3 * LOOK)])
-def test_it_stops_where_it_no_longer_gains(losses: list[float], steps: int, corpus: Corpus) -> None:
-    state, asked = _state(inner_steps=4 * LOOK), []
+@pytest.mark.parametrize(
+    ("most", "losses", "steps"),
+    [
+        (4 * LOOK, [3.0, 2.0, 1.0, 0.5], 4 * LOOK),
+        (4 * LOOK, [3.0, 2.0, 2.0, 1.0], 3 * LOOK),
+        (1, [3.0], 1),
+        (LOOK + 5, [3.0, 2.0], LOOK + 5),
+    ],
+)
+def test_it_stops_where_a_symbol_no_longer_gains(most: int, losses: list[float], steps: int, corpus: Corpus) -> None:
+    state, asked = _state(inner_steps=most), []
 
-    def loss_of(rows: object, seed: int) -> Tensor:
+    def loss_of(rows: np.ndarray, seed: int) -> Tensor:
         asked.append(seed)
-        weight = own_weights(state.vae)[0]
-        return losses[(len(asked) - 1) // LOOK] + 0 * weight.sum()
+        of_a_symbol = losses[(len(asked) - 1) // LOOK] + 0 * own_weights(state.vae)[0].sum()
+        return of_a_symbol * float((corpus.lengths[rows] - 1).mean())
 
-    catch_up(state, list(corpus.in_order(corpus.rows("train"), 4)), loss_of)
-    assert len(asked) == len(set(asked)) == steps
+    catch_up(state, corpus, list(corpus.in_order(corpus.rows("train"), 4)), loss_of)
+    assert len(asked) == len(set(asked)) == steps == state.inner_steps
 
 
 def test_a_loss_that_is_not_finite_moves_no_weight(corpus: Corpus) -> None:
     state = _state(inner_steps=LOOK)
     before = _weights(state)
-    catch_up(state, [corpus.rows("train")], lambda rows, seed: math.nan * own_weights(state.vae)[0].sum())
+    catch_up(state, corpus, [corpus.rows("train")], lambda rows, seed: math.nan * own_weights(state.vae)[0].sum())
     assert _moved(state, before) == set()
 
 
-def _look(information: float) -> Record:
-    return Record(0, 0, 0, "valid", 0, 0, 0, mutual_information=information)
+def _look(information: float, step: int = 1) -> Record:
+    return Record(step, 0, 0, "valid", 0, 0, 0, mutual_information=information)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +98,14 @@ def test_the_encoder_lags_until_its_information_no_longer_rises(seen: list[float
     state.history = [_look(information) for information in seen]
     assert lags(state) is still
     assert lags(_state()) is False
+
+
+def test_looks_at_an_autoencoder_say_nothing_of_a_lagging_encoder() -> None:
+    state = _state(inner_steps=LOOK, pretrain_steps=4)
+    state.history = [_look(3.0, step=2), _look(2.0, step=4), _look(0.5, step=6)]
+    assert lags(state)
+    state.history.append(_look(0.4, step=8))
+    assert not lags(state)
 
 
 def test_while_it_lags_a_step_is_of_the_others(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,8 +121,19 @@ def test_while_it_lags_a_step_is_of_the_others(corpus: Corpus, monkeypatch: pyte
 
 def test_several_processes_cannot_wait_for_one_encoder(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Team, "here", classmethod(lambda cls: cls(0, 2)))
-    with pytest.raises(InputError, match="inner_steps must be 0 where several processes train, got 10"):
+    with pytest.raises(InputError, match=r"inner_steps must be 0 where several processes train .*, got 10"):
         next(fit(_state(inner_steps=LOOK), corpus))
+
+
+def test_a_language_model_has_no_encoder_that_lags(corpus: Corpus) -> None:
+    vae = SequenceVAE.build(VAEConfig(VOCABULARY, 0, 6, EncoderConfig(hidden=10), DecoderConfig(hidden=10)))
+    with pytest.raises(InputError, match="inner_steps must be 0"):
+        next(fit(TrainState(vae, replace(TRAIN, inner_steps=LOOK), ObjectiveConfig(), seed=1), corpus))
+
+
+def test_the_importance_weighted_bound_has_no_autoencoder(corpus: Corpus) -> None:
+    with pytest.raises(InputError, match="pretrain_steps must be 0"):
+        next(fit(_state(ObjectiveConfig(samples=2), pretrain_steps=2), corpus))
 
 
 def test_a_new_decoder_forgets_all_but_the_embedding(corpus: Corpus) -> None:

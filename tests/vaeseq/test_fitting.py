@@ -11,6 +11,7 @@ from vaeseq import priors
 from vaeseq.bounds import elbo
 from vaeseq.config import PriorConfig, VAEConfig
 from vaeseq.corpus import Corpus
+from vaeseq.errors import InputError
 from vaeseq.fitting import FitConfig, codes, cross_entropy, fit_prior
 from vaeseq.model import SequenceVAE, prior_of
 
@@ -97,3 +98,22 @@ def test_what_the_prior_gains_the_bound_gains(
     entropy, kl = posterior.entropy(), elbo(vae, batch, noise=noise).kl
     assert_close(gain, fitted.prior().log_prob(z) + entropy + kl)
     assert fitted.as_trained().trained_prior is None
+
+
+def test_a_fit_without_codes_or_without_numbers_is_an_error() -> None:
+    some = _two_heaps(8, 0)
+    for learnt, held_out in ((some[:0], some), (some, some[:0])):
+        with pytest.raises(InputError, match="needs codes"):
+            next(fit_prior(_prior("mixture"), learnt, held_out, SHORT, seed=0))
+    with pytest.raises(FloatingPointError, match="not finite after step 50"):
+        next(fit_prior(_prior("flow"), some * math.nan, some, SHORT, seed=0))
+
+
+def test_pseudo_texts_are_fitted_and_the_encoder_that_reads_them_is_not(build_vae: Callable[..., SequenceVAE]) -> None:
+    vae = build_vae()
+    before = {name: weight.clone() for name, weight in vae.state_dict().items()}
+    kind = PriorConfig("vamp", components=4, length=3)
+    prior = prior_of(VAEConfig(8, vae.latent, 4), vae.encoder, kind)
+    list(fit_prior(prior, torch.randn(64, vae.latent), torch.randn(8, vae.latent), FitConfig(steps=3), seed=0))
+    assert all(value.equal(before[name]) for name, value in vae.state_dict().items())
+    assert all(weight.grad is None for weight in vae.parameters())

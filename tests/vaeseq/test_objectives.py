@@ -246,6 +246,11 @@ def test_an_annealed_weight_is_between_nothing_and_beta(
         {"rate": 3.0, "rate_start": 2.0},
         {"annealing": "linear", "annealing_steps": 0},
         {"annealing": "cyclical", "annealing_steps": -1},
+        {"annealing": "cyclical", "annealing_steps": 10, "cycles": 0},
+        {"beta": -0.1},
+        {"free_bits": -1.0},
+        {"word_dropout": 1.1},
+        {"code_noise": -0.1},
     ],
 )
 def test_settings_out_of_range_are_input_errors(wrong: dict[str, object]) -> None:

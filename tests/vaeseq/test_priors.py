@@ -111,6 +111,11 @@ def test_a_config_builds_each(kind: str) -> None:
     assert vae.latent == LATENT
 
 
+def test_one_dimension_has_no_autoregressive_prior() -> None:
+    with pytest.raises(InputError, match="latent must be at least 2 for an autoregressive prior, got 1"):
+        SequenceVAE.build(VAEConfig(9, 1, 4, EncoderConfig(hidden=5), prior=PriorConfig("autoregressive")))
+
+
 @pytest.mark.parametrize(
     ("encoder", "prior"),
     [

@@ -8,6 +8,7 @@ from torch.testing import assert_close
 from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.corpus import Corpus
 from vaeseq.diagnostics import summarise
+from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig, TrainState
@@ -24,6 +25,26 @@ def _state(**settings: float) -> TrainState:
     vae = SequenceVAE.build(VAEConfig(12, 4, 6, EncoderConfig(hidden=10), DecoderConfig(hidden=10)))
     train = TrainConfig(steps=14, batch_size=4, precision="float32", evaluate_every=5, evaluate_rows=8)
     return TrainState(vae, replace(train, **settings), ObjectiveConfig(), seed=3)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"steps": 0},
+        {"batch_size": 0},
+        {"evaluate_every": 0},
+        {"pretrain_steps": 14, "steps": 14},
+        {"inner_steps": -1},
+        {"average": 1.0},
+        {"warmup": -0.1},
+        {"clip": 0.0},
+        {"learning_rate": -1e-3},
+        {"weight_decay": float("inf")},
+    ],
+)
+def test_settings_without_sense_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=next(iter(settings))):
+        TrainConfig(**settings)
 
 
 def test_the_mean_of_the_weights_is_what_is_looked_at_and_kept(corpus: Corpus) -> None:
