@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -51,3 +52,17 @@ def test_only_a_gaussian_posterior_has_an_amortisation_gap(
     vae = SimpleNamespace(encoder=SimpleNamespace(head=head.__new__(head)))
     found = evaluate._left_behind(vae, None, np.arange(9), EvaluateParams(gap_rows=3))
     assert found == dict(list({"amortisation_gap": 1.0, "amortisation_gap_rows": 3}.items())[:figures])
+
+
+@pytest.mark.parametrize("latent", [1, 2, 5])
+def test_the_map_has_two_coordinates_whatever_the_dimension(latent: int) -> None:
+    table = pa.table({"split": ["train"] * 4 + ["valid"] * 3, "text": list("abcdefg")})
+    means = torch.randn(7, latent, generator=torch.Generator().manual_seed(0))
+    space = SimpleNamespace(latent=latent, encode=lambda texts: SimpleNamespace(mean=means[: len(texts)]))
+    chosen = {"train": np.arange(4), "valid": np.arange(4, 7)}
+    found = evaluate._latent_map(space, table, chosen, SimpleNamespace(COLOURS=(), IDENTITY="text"))
+    assert [row["text"] for row in found] == list("abcdefg")
+    places = torch.tensor([[row["x"], row["y"]] for row in found])
+    assert (places[:, 1] == 0).all() == (latent == 1)
+    if latent == 2:
+        assert torch.pdist(places).allclose(torch.pdist(means), atol=1e-3)
