@@ -15,6 +15,8 @@ ROWS = {
         ("evaluate.test.mutual_information_cap", "its cap, ln of the rows", "nats"),
         ("evaluate.test.active_units", "active latent dimensions", "fraction, higher is better"),
         ("evaluate.test.iwae", "importance-weighted bound", "nats a molecule, higher is better"),
+        ("evaluate.test.iwae_fitted", "the same under the fitted prior", "nats a molecule, higher is better"),
+        ("evaluate.test.amortisation_gap", "amortisation gap", "nats, lower is better"),
         ("evaluate.test.bits_per_heavy_atom", "bits per heavy atom", "lower is better"),
         ("evaluate.train.exact_reconstruction", "exact reconstruction, training rows", "fraction, higher is better"),
         ("evaluate.test.exact_reconstruction", "exact reconstruction, test rows", "fraction, higher is better"),
@@ -51,11 +53,14 @@ ROWS = {
         ("evaluate.test.mutual_information_cap", "its cap, ln of the rows", "nats"),
         ("evaluate.test.active_units", "active latent dimensions", "fraction, higher is better"),
         ("evaluate.test.iwae", "importance-weighted bound", "nats a sentence, higher is better"),
+        ("evaluate.test.iwae_fitted", "the same under the fitted prior", "nats a sentence, higher is better"),
+        ("evaluate.test.amortisation_gap", "amortisation gap", "nats, lower is better"),
         ("evaluate.test.language", "language model alone", "nats a sentence, lower is better"),
         ("evaluate.test.word_perplexity", "perplexity per word", "lower is better"),
         ("evaluate.test.bits_per_character", "bits per character", "lower is better"),
         ("evaluate.test.exact_reconstruction", "exact reconstruction, test rows", "fraction, higher is better"),
         ("evaluate.prior.parse_fraction", "prior samples that parse", "fraction, higher is better"),
+        ("evaluate.prior_fitted.parse_fraction", "the same of the fitted prior", "fraction, higher is better"),
         *(
             (
                 f"interpolate.{kind}.parse_fraction{which}",
