@@ -31,12 +31,6 @@ FIGURES = {
         "higher",
         "A tighter bound than the ELBO, from many draws of z for each row.",
     ),
-    "amortisation_gap": Meaning(
-        "Amortisation gap",
-        "nats",
-        "lower",
-        "What the ELBO would gain if the posterior of each row were refined by itself: what the encoder leaves behind.",
-    ),
     "bits_per_heavy_atom": Meaning(
         "Bits per heavy atom", "bits", "lower", "The same bound spread over the atoms: comparable between notations."
     ),
@@ -51,6 +45,12 @@ FIGURES = {
         "nats",
         "lower",
         "What a row costs without z, by the language model that guides the paths.",
+    ),
+    "amortisation_gap": Meaning(
+        "Amortisation gap",
+        "nats",
+        "lower",
+        "What the ELBO would gain if each row's posterior were refined by itself, the KL at its full weight.",
     ),
     "active_units": Meaning(
         "Active units", "fraction", "higher", "Latent dimensions that say anything; few mean a collapsed latent."
