@@ -132,12 +132,13 @@ def kept(path: Path, made: Callable[[], Row]) -> Row:
 
 
 def figures_of(bench: Bench, vae: SequenceVAE, latent: int) -> Row:
-    """Bounds, collapse, reconstruction and samples, of test rows; nats a text."""
+    """Bounds, collapse and samples of the model as it draws, of test rows, nats a text; and what it gives back."""
+    drawing = vae.as_drawn()
     test = choose(bench.corpus.rows("test"), ROWS, seed=SEED)
-    summary = summarise(vae, bench.corpus, test, seed=SEED)
+    summary = summarise(drawing, bench.corpus, test, seed=SEED)
     valid = bench.corpus.rows("valid")
     weighted = (
-        iwae_by_row(vae, bench.corpus, some, samples=SAMPLES if latent else 1, seed=SEED).mean()
+        iwae_by_row(drawing, bench.corpus, some, samples=SAMPLES if latent else 1, seed=SEED).mean()
         for some in (choose(rows, WEIGHTED_ROWS, seed=SEED) for rows in (test, valid))
     )
     of_test, of_validation = (-float(nats) for nats in weighted)

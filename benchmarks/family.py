@@ -13,7 +13,7 @@ from vaeseq.objectives import ObjectiveConfig
 
 Row = dict[str, Any]
 LATENT = 32
-LOW, HIGH = 10.0, 40.0
+LOW, HIGH, SIGNAL = 10.0, 40.0, 0.7
 ENCODER, DECODER, NORMAL = EncoderConfig(hidden=128), DecoderConfig(hidden=256), PriorConfig()
 FLOW = PriorConfig("flow", transforms=3, hidden=64)
 MIXTURES = PriorConfig("autoregressive", components=10, hidden=128)
@@ -70,6 +70,9 @@ FAMILIES = {
     "dropping": at_rate(LOW, decoder=DROPPING, train=lambda _: {"average": 0.998}),
     "fitted_flow": at_rate(HIGH, fitted=FLOW),
     "fitted_autoregressive": at_rate(HIGH, fitted=MIXTURES),
+    "fitted_blurred": Family(
+        lambda _: ObjectiveConfig(rate=HIGH, code_noise=0.5), fitted=replace(MIXTURES, signal=SIGNAL)
+    ),
     "codes": Family(encoder=CODES, prior=PriorConfig("codes")),
     "codes_on_two_levels": Family(encoder=replace(CODES, levels=2), prior=PriorConfig("codes")),
 }

@@ -58,7 +58,7 @@ def with_prior(
     prior, learnt, held_out = prior_and_codes(vae, config, kind, corpus, rows=50_000, draws=2, seed=seed)
     for _ in fit_prior(prior, learnt, held_out, pace, seed=seed):
         pass
-    return SequenceVAE(vae.encoder, vae.decoder, prior)
+    return SequenceVAE(vae.encoder, vae.decoder, prior, signal=kind.signal)
 
 
 def _say(label: str, state: TrainState) -> None:

@@ -223,6 +223,10 @@ MATRICES = {
         for suffix, under in (("", ""), ("_seeds", "over_seeds"))
     },
     **{
+        f"high_rate_{corpus}": Matrix(f"high_rate_{corpus}", "model", _FAMILY + samples)
+        for corpus, samples in _SAMPLES.items()
+    },
+    **{
         name: Matrix(
             name,
             "groups, content",

@@ -183,7 +183,8 @@ REASONS = {
 def meaning(name: str) -> Meaning:
     """How to show a figure; a plain entry for one that is not known."""
     if name.endswith("_fitted") and (plain := FIGURES.get(name.removesuffix("_fitted"))):
-        return plain._replace(title=f"{plain.title}, fitted prior", text="The same under the prior fitted afterwards.")
+        text = "The same under the prior fitted afterwards, of codes as it draws them."
+        return plain._replace(title=f"{plain.title}, fitted prior", text=text)
     return FIGURES.get(name, Meaning(in_words(name), "", "", ""))
 
 

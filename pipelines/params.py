@@ -127,6 +127,7 @@ class PriorParams(_Section):
     """Which prior is fitted to the codes of how many rows, afterwards, and how; no ``kind`` keeps that of training."""
 
     seed: int = 0
+    signal: Annotated[float, Field(gt=0, le=1)] = 1.0
     kind: Literal["mixture", "vamp", "flow", "autoregressive", "codes"] | None = "autoregressive"
     components: Count = 4
     transforms: Count = 6

@@ -1,6 +1,7 @@
 """Stage: fit a prior to the codes of the trained model of one domain, and write the model as it is used."""
 
 import json
+import math
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -30,19 +31,27 @@ def main(domain: str) -> None:
 
 def _fitted(stored: Checkpoint, corpus: Corpus, params: PriorParams) -> tuple[Checkpoint, dict[str, float]]:
     vae = stored.vae.to(device_of())
-    kind = PriorConfig(params.kind, params.components, transforms=params.transforms, hidden=params.hidden)
+    kind = PriorConfig(
+        params.kind,
+        params.components,
+        transforms=params.transforms,
+        hidden=params.hidden,
+        signal=params.signal,
+    )
     prior, learnt, held_out = prior_and_codes(
         vae, stored.config, kind, corpus, rows=params.rows, draws=params.draws, seed=params.seed
     )
-    config = FitConfig(**{field.name: getattr(params, field.name) for field in fields(FitConfig)})
-    figures = {"prior_of_training": cross_entropy(vae.prior, held_out)}
-    with progress("fitting the prior", config.steps) as advance:
-        for _ in fit_prior(prior, learnt, held_out, config, seed=params.seed):
-            advance(config.look_every)
-    figures |= {"fitted": cross_entropy(prior, held_out), "fitted_on_training_rows": cross_entropy(prior, learnt)}
-    vae.trained_prior, vae.prior = vae.prior, prior
-    fitted = replace(stored.config, prior=kind, trained_prior=stored.config.prior)
-    return replace(stored, vae=vae.cpu(), config=fitted), figures
+    pace = FitConfig(**{field.name: getattr(params, field.name) for field in fields(FitConfig)})
+    shorter = held_out.shape[1] * math.log(params.signal)  # densities are of codes at full length
+    figures = {"prior_of_training": cross_entropy(vae.prior, held_out / params.signal)}
+    with progress("fitting the prior", pace.steps) as advance:
+        for _ in fit_prior(prior, learnt, held_out, pace, seed=params.seed):
+            advance(pace.look_every)
+    fitted = {"fitted": held_out, "fitted_on_training_rows": learnt}
+    figures |= {name: cross_entropy(prior, codes) - shorter for name, codes in fitted.items()}
+    vae.trained_prior, vae.prior, vae.signal = vae.prior, prior, kind.signal
+    config = replace(stored.config, prior=kind, trained_prior=stored.config.prior)
+    return replace(stored, vae=vae.cpu(), config=config), figures
 
 
 def _told(params: PriorParams, figures: dict[str, float]) -> str:

@@ -75,7 +75,8 @@ class MoleculeSpace:
 
     def sample(self, count: int, *, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0) -> list[str]:
         """Canonical SMILES decoded from draws of the prior; empty where the text is no molecule."""
-        return self.decode(self.prior_sample(count, seed=seed), temperature=temperature, top_p=top_p, seed=seed)
+        texts = self.space.sample(count, temperature=temperature, top_p=top_p, seed=seed)
+        return [to_smiles(text, self.notation) for text in texts]
 
     def reconstruct(self, smiles: Sequence[str]) -> list[str]:
         """Posterior mean, one greedy pass."""

@@ -87,6 +87,7 @@ class PriorConfig:
         length: Symbols of a pseudo-text.
         transforms: Coupling steps of ``flow``.
         hidden: Units of a layer of the networks of ``flow``, ``autoregressive`` and ``codes``.
+        signal: Of the codes that it was fitted to afterwards, within (0, 1], see ``vaeseq.blurring``.
     """
 
     kind: Literal["standard_normal", "mixture", "vamp", "flow", "autoregressive", "codes"] = "standard_normal"
@@ -94,9 +95,12 @@ class PriorConfig:
     length: int = 20
     transforms: int = 6
     hidden: int = 128
+    signal: float = 1.0
 
     def __post_init__(self) -> None:
         _check_sizes(self, "components", "length", "transforms", "hidden")
+        if not isinstance(self.signal, int | float) or not 0 < self.signal <= 1:
+            raise InputError(f"signal must be above 0 and at most 1, got {self.signal!r}")
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,8 @@ class VAEConfig:
         if type(self.content) is not int or not 0 <= self.content < max(1, self.latent):
             raise InputError(f"content must be a whole number below latent, {self.latent}, got {self.content!r}")
         prior = self.trained_prior or self.prior
+        if prior.signal != 1 or (self.prior.signal != 1 and self.encoder.posterior != "gaussian"):
+            raise InputError("signal below 1 must be of a prior fitted afterwards to gaussian posteriors, got another")
         if self.content and (self.encoder.posterior, prior.kind) != ("gaussian", "standard_normal"):
             raise InputError(
                 "content must go with a gaussian posterior and a standard_normal prior, "

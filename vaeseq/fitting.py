@@ -67,14 +67,15 @@ def prior_and_codes(
     Args:
         vae: A model of ``config``; it keeps its own prior.
         config: What the new prior has to go with.
-        kind: The new prior.
+        kind: The new prior, and the signal of the codes.
         corpus: Where the rows are.
         rows: How many of each, at most.
         draws: Codes of each row.
         seed: Of the choice, the codes and the new weights.
     """
     chosen = (choose(corpus.rows(split), rows, seed=seed) for split in ("train", "valid"))
-    learnt, held_out = (codes(vae, corpus, some, draws=draws, seed=seed) for some in chosen)
+    read = SequenceVAE(vae.encoder, vae.decoder, vae.prior, signal=kind.signal).as_drawn()
+    learnt, held_out = (codes(read, corpus, some, draws=draws, seed=seed) for some in chosen)
     torch.manual_seed(seed)
     return prior_of(config, vae.encoder, kind).to(learnt.device), learnt, held_out
 

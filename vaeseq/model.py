@@ -15,6 +15,7 @@ import warnings
 from torch import nn
 
 from vaeseq import priors
+from vaeseq.blurring import BlurredEncoder
 from vaeseq.config import DecoderConfig, PriorConfig, VAEConfig
 from vaeseq.decoder import LanguageModel, LSTMDecoder
 from vaeseq.encoder import BiLSTMEncoder, NoEncoder
@@ -33,10 +34,11 @@ class SequenceVAE(nn.Module):
         language: nn.Module | None = None,
         trained_prior: nn.Module | None = None,
         content: int = 0,
+        signal: float = 1.0,
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
-        self.language, self.trained_prior, self.content = language, trained_prior, content
+        self.language, self.trained_prior, self.content, self.signal = language, trained_prior, content, signal
 
     @property
     def latent(self) -> int:
@@ -58,12 +60,20 @@ class SequenceVAE(nn.Module):
         prior = prior_of(config, encoder, config.prior)
         language = LanguageModel(_decoder(config.language, embedding, latent=0)) if config.language else None
         trained = prior_of(config, encoder, config.trained_prior) if config.trained_prior else None
-        return cls(encoder, decoder, prior, language, trained, config.content)
+        return cls(encoder, decoder, prior, language, trained, config.content, config.prior.signal)
 
     def as_trained(self) -> "SequenceVAE":
         """The same modules with the prior that encoder and decoder were trained with."""
         prior = self.trained_prior or self.prior
         return SequenceVAE(self.encoder, self.decoder, prior, self.language, content=self.content)
+
+    def as_drawn(self) -> "SequenceVAE":
+        """The model that draws of the prior are of: its q(z | x) is of codes of the prior's signal."""
+        return SequenceVAE(_blurred(self.encoder, self.signal), self.decoder, self.prior, self.language)
+
+
+def _blurred(encoder: nn.Module, signal: float) -> nn.Module:
+    return encoder if signal == 1 else BlurredEncoder(encoder, signal)
 
 
 def _encoder(config: VAEConfig, embedding: nn.Embedding) -> nn.Module:
@@ -103,7 +113,8 @@ def prior_of(config: VAEConfig, encoder: nn.Module, prior: PriorConfig) -> nn.Mo
         case "vamp":
             if config.encoder.posterior != "gaussian":
                 raise InputError(f"prior 'vamp' must go with a gaussian posterior, got {config.encoder.posterior!r}")
-            return priors.VampPrior(latent, encoder.of_embeddings, prior.components, prior.length, config.embedding)
+            read = _blurred(encoder, prior.signal).of_embeddings
+            return priors.VampPrior(latent, read, prior.components, prior.length, config.embedding)
         case "flow":
             from vaeseq.flows import FlowPrior
 

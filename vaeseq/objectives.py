@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
+from vaeseq.blurring import blurred
 from vaeseq.bounds import Bound, elbo
 from vaeseq.corpus import Batch
 from vaeseq.errors import InputError
@@ -48,7 +49,7 @@ class ObjectiveConfig:
         free_bits: Nats of KL in each latent dimension that cost nothing; of all together where the posterior or the
             prior does not fall apart into dimensions.
         word_dropout: Chance that the decoder does not see a previous symbol.
-        code_noise: Share of the rows whose code is turned towards noise before it is decoded, see ``turned``.
+        code_noise: Share of the rows whose code is blurred before it is decoded, see ``astray``.
         samples: Of each row's posterior: more than one train the importance-weighted bound instead, see
             ``doubly_reparametrised``.
         commitment: Weight of the squared distance of the encoder from its code where codes are discrete (van den Oord
@@ -184,8 +185,8 @@ def objective(
         losses, bound = doubly_reparametrised(vae, batch, noises, visible)
         loss = losses.sum() / count
     else:
-        astray = partial(turned, share=config.code_noise, noise=noise) if config.code_noise > 0 else None
-        bound = elbo(vae, batch, noise=noise.normal(vae.latent, device=device), visible=visible, astray=astray)
+        blur = partial(astray, share=config.code_noise, noise=noise) if config.code_noise > 0 else None
+        bound = elbo(vae, batch, noise=noise.normal(vae.latent, device=device), visible=visible, astray=blur)
         loss = bound.reconstruction.sum() / count + beta * _counted(bound, config.free_bits, count, noise.team)
         if "commitment" in bound.aux:
             loss = loss + config.commitment * bound.aux["commitment"].sum() / count
@@ -248,17 +249,12 @@ def doubly_reparametrised(
     return learnt + (value - learnt.detach()), Bound(-told[0], kl, by_dimension).detach()
 
 
-def turned(z: Tensor, *, share: float, noise: Noise) -> Tensor:
-    """Codes of which a share is turned towards draws of the prior by up to 60 degrees.
+def astray(z: Tensor, *, share: float, noise: Noise) -> Tensor:
+    """Codes ``(batch, latent)``, each with the chance ``share`` of being blurred, see ``vaeseq.blurring``.
 
-    ``cos(a) z + sin(a) e`` with e from N(0, I) and a uniform. Between the codes of two rows the decoder meets what it
-    was never trained on; from these it learns to write a whole row there too (LOG.md).
-
-    Args:
-        z: Codes ``(batch, latent)``.
-        share: Chance of each row to be turned.
-        noise: Source of the noise.
+    The signal is the cosine of an angle that is uniform from 0 to 90 degrees. Between the codes of rows the decoder
+    meets what it was never trained on; from these it learns to write a whole row there too (LOG.md).
     """
     chance, angle = noise.uniform(2, device=z.device).split(1, dim=1)
-    angle = angle * (math.pi / 3) * (chance < share)
-    return torch.cos(angle) * z + torch.sin(angle) * noise.normal(z.shape[1], device=z.device)
+    signal = torch.cos(angle * (math.pi / 2) * (chance < share))
+    return blurred(z, signal, noise.normal(z.shape[1], device=z.device))

@@ -33,7 +33,10 @@ def test_the_bound_is_spread_over_the_rows_that_it_was_taken_of(seed: int, monke
 @pytest.mark.parametrize("fitted", [False, True])
 def test_figures_of_a_fitted_prior_have_its_name(fitted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     trained = SimpleNamespace(kl=3.0)
-    vae = SimpleNamespace(kl=1.0, as_trained=lambda: trained, trained_prior=object() if fitted else None)
+    drawn = SimpleNamespace(kl=1.0)
+    vae = SimpleNamespace(
+        as_trained=lambda: trained, as_drawn=lambda: drawn, trained_prior=object() if fitted else None
+    )
     monkeypatch.setattr(evaluate, "summarise", lambda of, *_, **__: Summary(-of.kl - 2.0, 2.0, of.kl, 1.0, 1.0))
     monkeypatch.setattr(evaluate, "iwae_by_row", lambda of, *_, **__: torch.full((2,), -of.kl))
     domain = SimpleNamespace(likelihood_per_unit=lambda nats, _: {"bits": nats})

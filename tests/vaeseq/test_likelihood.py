@@ -161,14 +161,23 @@ def _cut(ids: list[int]) -> tuple[int, ...]:
     return tuple(ids[: ids.index(EOS) + 1]) if EOS in ids else tuple(ids)
 
 
+@pytest.mark.parametrize("share", [None, 0.3])
 def test_draws_come_as_often_as_their_probability(
-    build_vae: Callable[..., SequenceVAE], all_sequences: Callable[..., list[list[int]]]
+    share: float | None, build_vae: Callable[..., SequenceVAE], all_sequences: Callable[..., list[list[int]]]
 ) -> None:
-    vae, count, z = build_vae(vocabulary=7, sharpness=3.0), 20_000, CODES[1:2]
-    drawn = vae.decoder(z.expand(count, -1)).draw(3, generator=torch.Generator().manual_seed(0))
+    vae, count, z = build_vae(vocabulary=7, sharpness=3.0, language=True), 20_000, CODES[1:2]
+    guided = {"guide": vae.language(count), "share": share} if share else {}
+    drawn = vae.decoder(z.expand(count, -1)).draw(3, generator=torch.Generator().manual_seed(0), **guided)
+
+    def logits(ids: list[int]) -> Tensor:
+        if not share:
+            return _logits(vae, ids, z)
+        alone = _logits(vae.language, ids, torch.zeros(1, 0))
+        return (1 - share) * _logits(vae, ids, z).log_softmax(dim=1) + share * alone.log_softmax(dim=1)
+
     seen = Counter(map(_cut, drawn.tolist()))
     every = all_sequences(7, 2) + [ids[:-1] for ids in all_sequences(7, 3) if len(ids) == 5]
-    steps = [_drawable(_logits(vae, ids, z)).log_softmax(dim=1)[range(len(ids) - 1), ids[1:]] for ids in every]
+    steps = [_drawable(logits(ids)).log_softmax(dim=1)[range(len(ids) - 1), ids[1:]] for ids in every]
     exact = torch.stack([terms.sum() for terms in steps]).exp()
     assert_close(exact.sum(), torch.tensor(1.0))
     assert set(seen) <= set(map(tuple, every))
