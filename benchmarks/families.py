@@ -35,7 +35,7 @@ SECONDS, SHARE_OF_FITTING = 300.0, 0.15
 WEIGHTED_ROWS, SAMPLES = 500, 50
 SEEDS, BEST = (0, 1, 2), 5
 ENGINE = sorted(Path(vaeseq.__file__).parent.glob("*.py"))
-JUDGES = [Path(__file__).with_name(f"{name}.py") for name in ("bench", "families")]
+JUDGES = [Path(__file__).with_name(f"{name}.py") for name in ("bench", "families", "family", "runs")]
 
 
 class Plan(NamedTuple):
@@ -106,7 +106,7 @@ class Comparison:
         vae = state.vae
         if family.fitted:
             pace = FitConfig(steps=plan.fitting, look_every=max(1, plan.fitting // 10))
-            vae = with_prior(vae, plan.config, family.fitted, self.bench.corpus, pace, seed=seed)
+            vae = with_prior(vae, plan.config, family.fitted, self.bench.corpus, pace, seed=seed, signal=family.signal)
         told = {"seconds": seconds, "steps": state.step, "parameters": plan.parameters}
         return figures_of(self.bench, vae, plan.config.latent) | told
 
@@ -132,13 +132,12 @@ def kept(path: Path, made: Callable[[], Row]) -> Row:
 
 
 def figures_of(bench: Bench, vae: SequenceVAE, latent: int) -> Row:
-    """Bounds, collapse and samples of the model as it draws, of test rows, nats a text; and what it gives back."""
-    drawing = vae.as_drawn()
+    """Bounds, collapse, reconstruction and samples, of test rows; nats a text."""
     test = choose(bench.corpus.rows("test"), ROWS, seed=SEED)
-    summary = summarise(drawing, bench.corpus, test, seed=SEED)
+    summary = summarise(vae, bench.corpus, test, seed=SEED)
     valid = bench.corpus.rows("valid")
     weighted = (
-        iwae_by_row(drawing, bench.corpus, some, samples=SAMPLES if latent else 1, seed=SEED).mean()
+        iwae_by_row(vae, bench.corpus, some, samples=SAMPLES if latent else 1, seed=SEED).mean()
         for some in (choose(rows, WEIGHTED_ROWS, seed=SEED) for rows in (test, valid))
     )
     of_test, of_validation = (-float(nats) for nats in weighted)

@@ -32,6 +32,7 @@ class Family:
         decoder: With what it loses in training.
         prior: Learnt with the rest.
         fitted: A prior fitted afterwards, within the same seconds.
+        signal: Of the codes that it is fitted to.
         latent: Dimension of a code.
     """
 
@@ -41,6 +42,7 @@ class Family:
     decoder: DecoderConfig = DECODER
     prior: PriorConfig = NORMAL
     fitted: PriorConfig | None = None
+    signal: float = 1.0
     latent: int = LATENT
 
 
@@ -70,9 +72,7 @@ FAMILIES = {
     "dropping": at_rate(LOW, decoder=DROPPING, train=lambda _: {"average": 0.998}),
     "fitted_flow": at_rate(HIGH, fitted=FLOW),
     "fitted_autoregressive": at_rate(HIGH, fitted=MIXTURES),
-    "fitted_blurred": Family(
-        lambda _: ObjectiveConfig(rate=HIGH, code_noise=0.5), fitted=replace(MIXTURES, signal=SIGNAL)
-    ),
+    "fitted_blurred": Family(lambda _: ObjectiveConfig(rate=HIGH, code_noise=0.5), fitted=MIXTURES, signal=SIGNAL),
     "codes": Family(encoder=CODES, prior=PriorConfig("codes")),
     "codes_on_two_levels": Family(encoder=replace(CODES, levels=2), prior=PriorConfig("codes")),
 }

@@ -52,13 +52,20 @@ def trained(
 
 
 def with_prior(
-    vae: SequenceVAE, config: VAEConfig, kind: PriorConfig, corpus: Corpus, pace: FitConfig, *, seed: int
+    vae: SequenceVAE,
+    config: VAEConfig,
+    kind: PriorConfig,
+    corpus: Corpus,
+    pace: FitConfig,
+    *,
+    seed: int,
+    signal: float = 1.0,
 ) -> SequenceVAE:
-    """The model of ``config`` with another prior, fitted to its codes."""
-    prior, learnt, held_out = prior_and_codes(vae, config, kind, corpus, rows=50_000, draws=2, seed=seed)
+    """The model of ``config`` with another prior, fitted to its codes of a signal."""
+    prior, learnt, held_out = prior_and_codes(vae, config, kind, corpus, rows=50_000, draws=2, seed=seed, signal=signal)
     for _ in fit_prior(prior, learnt, held_out, pace, seed=seed):
         pass
-    return SequenceVAE(vae.encoder, vae.decoder, prior, signal=kind.signal)
+    return SequenceVAE(vae.encoder, vae.decoder, prior, vae.language, vae.prior, signal=signal)
 
 
 def _say(label: str, state: TrainState) -> None:

@@ -53,7 +53,7 @@ ROWS = {
         ("evaluate.test.mutual_information_cap", "its cap, ln of the rows", "nats"),
         ("evaluate.test.active_units", "active latent dimensions", "fraction, higher is better"),
         ("evaluate.test.iwae", "importance-weighted bound", "nats a sentence, higher is better"),
-        ("evaluate.test.iwae_fitted", "the same under the fitted prior", "nats a sentence, higher is better"),
+        ("evaluate.test.iwae_fitted", "the same of codes as drawn", "nats a sentence, higher is better"),
         ("evaluate.test.amortisation_gap", "amortisation gap", "nats, lower is better"),
         ("evaluate.test.language", "language model alone", "nats a sentence, lower is better"),
         ("evaluate.test.word_perplexity", "perplexity per word", "lower is better"),

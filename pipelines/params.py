@@ -124,7 +124,10 @@ class TrainParams(_Section):
 
 
 class PriorParams(_Section):
-    """Which prior is fitted to the codes of how many rows, afterwards, and how; no ``kind`` keeps that of training."""
+    """Which prior is fitted to the codes of how many rows, afterwards, and how; no ``kind`` keeps that of training.
+
+    ``signal`` is how much the codes say, and with them the draws: 1 all, 0 nothing (``vaeseq.blurring``).
+    """
 
     seed: int = 0
     signal: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -176,29 +179,37 @@ class OptimizeParams(_Section):
     max_heavy_atoms: Count = 38
 
 
-class MoleculeParams(_Section):
-    """All of the molecules' parameters."""
+class _DomainParams(_Section):
+    """What both domains have."""
 
     data: DataParams
-    prepare: MoleculePrepareParams
     model: ModelParams
     train: TrainParams
     prior: PriorParams = PriorParams()
     evaluate: EvaluateParams
     interpolate: InterpolateParams
+
+    @model_validator(mode="after")
+    def _draws_can_be_read(self) -> "_DomainParams":
+        prior = self.prior
+        if prior.signal < 1 and not (prior.kind and self.train.code_noise and self.model.posterior == "gaussian"):
+            raise ValueError(
+                "a prior.signal below 1 needs a prior.kind, a train.code_noise above 0 and a gaussian model.posterior"
+            )
+        return self
+
+
+class MoleculeParams(_DomainParams):
+    """All of the molecules' parameters."""
+
+    prepare: MoleculePrepareParams
     optimize: OptimizeParams
 
 
-class SentenceParams(_Section):
+class SentenceParams(_DomainParams):
     """All of the sentences' parameters."""
 
-    data: DataParams
     prepare: SentencePrepareParams
-    model: ModelParams
-    train: TrainParams
-    prior: PriorParams = PriorParams()
-    evaluate: EvaluateParams
-    interpolate: InterpolateParams
 
 
 class Params(_Section):

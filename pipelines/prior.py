@@ -1,7 +1,6 @@
 """Stage: fit a prior to the codes of the trained model of one domain, and write the model as it is used."""
 
 import json
-import math
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -31,34 +30,35 @@ def main(domain: str) -> None:
 
 def _fitted(stored: Checkpoint, corpus: Corpus, params: PriorParams) -> tuple[Checkpoint, dict[str, float]]:
     vae = stored.vae.to(device_of())
-    kind = PriorConfig(
-        params.kind,
-        params.components,
-        transforms=params.transforms,
-        hidden=params.hidden,
+    kind = PriorConfig(params.kind, params.components, transforms=params.transforms, hidden=params.hidden)
+    prior, learnt, held_out = prior_and_codes(
+        vae,
+        stored.config,
+        kind,
+        corpus,
+        rows=params.rows,
+        draws=params.draws,
+        seed=params.seed,
         signal=params.signal,
     )
-    prior, learnt, held_out = prior_and_codes(
-        vae, stored.config, kind, corpus, rows=params.rows, draws=params.draws, seed=params.seed
-    )
     pace = FitConfig(**{field.name: getattr(params, field.name) for field in fields(FitConfig)})
-    shorter = held_out.shape[1] * math.log(params.signal)  # densities are of codes at full length
-    figures = {"prior_of_training": cross_entropy(vae.prior, held_out / params.signal)}
+    # The prior of training knows codes of full signal alone.
+    figures = {"prior_of_training": cross_entropy(vae.prior, held_out)} if params.signal == 1 else {}
     with progress("fitting the prior", pace.steps) as advance:
         for _ in fit_prior(prior, learnt, held_out, pace, seed=params.seed):
             advance(pace.look_every)
-    fitted = {"fitted": held_out, "fitted_on_training_rows": learnt}
-    figures |= {name: cross_entropy(prior, codes) - shorter for name, codes in fitted.items()}
-    vae.trained_prior, vae.prior, vae.signal = vae.prior, prior, kind.signal
-    config = replace(stored.config, prior=kind, trained_prior=stored.config.prior)
+    figures |= {"fitted": cross_entropy(prior, held_out), "fitted_on_training_rows": cross_entropy(prior, learnt)}
+    vae.trained_prior, vae.prior, vae.signal = vae.prior, prior, params.signal
+    config = replace(stored.config, prior=kind, trained_prior=stored.config.prior, signal=params.signal)
     return replace(stored, vae=vae.cpu(), config=config), figures
 
 
 def _told(params: PriorParams, figures: dict[str, float]) -> str:
+    said = f"Afterwards a prior ({params.kind}) was fitted to the codes: `{params.model_dump_json()}`. "
+    if params.signal < 1:
+        return f"{said}Its draws are codes of a signal of {params.signal:g}; texts are encoded at full signal.\n"
     lower = figures["prior_of_training"] - figures["fitted"]
-    return f"""Afterwards a prior ({params.kind}) was fitted to the codes: `{params.model_dump_json()}`. \
-Held-out codes cost {lower:.2f} nats less under it than under the prior of training.
-"""
+    return f"{said}Held-out codes cost {lower:.2f} nats less under it than under the prior of training.\n"
 
 
 if __name__ == "__main__":

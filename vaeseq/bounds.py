@@ -60,7 +60,7 @@ def elbo(
     generator: torch.Generator | None = None,
     noise: Tensor | None = None,
     visible: Tensor | None = None,
-    astray: Callable[[Tensor], Tensor] | None = None,
+    blur: Callable[[Tensor], Tensor] | None = None,
 ) -> Bound:
     """Single-sample evidence lower bound with the reparametrisation trick; the KL in closed form where there is one.
 
@@ -73,13 +73,13 @@ def elbo(
         generator: Source of the posterior noise, on the batch's device.
         noise: Standard normal numbers ``(batch, latent)`` to take instead.
         visible: Symbols that the decoder may read (word dropout), see ``SequenceLikelihood.symbol_log_prob``.
-        astray: From the codes to those that the decoder gets instead, same shape. The reconstruction is then
+        blur: From the codes to those that the decoder gets instead, same shape. The reconstruction is then
             theirs, and the sum no bound on log p(x).
 
     References:
         Kingma and Welling (2014), eq. 7 and appendix B, https://arxiv.org/abs/1312.6114
     """
-    posterior = vae.encoder(batch.tokens, batch.observed)
+    posterior = vae.posterior(batch.tokens, batch.observed)
     noise, part = standard_noise(posterior, generator) if noise is None else noise, None
     if batch.group is not None and vae.content:
         posterior, noise, part = shared(posterior, noise, batch.group, vae.content)
@@ -89,7 +89,7 @@ def elbo(
         by_dimension = part * by_dimension
         kl = by_dimension.sum(dim=1)
     aux = {"commitment": posterior.commitment} if hasattr(posterior, "commitment") else {}
-    return Bound(-vae.decoder(astray(z) if astray else z).log_prob(batch.tokens, visible), kl, by_dimension, aux)
+    return Bound(-vae.decoder(blur(z) if blur else z).log_prob(batch.tokens, visible), kl, by_dimension, aux)
 
 
 @torch.no_grad()
@@ -102,7 +102,7 @@ def iwae(vae: SequenceVAE, batch: Batch, *, samples: int, generator: torch.Gener
     References:
         Burda, Grosse and Salakhutdinov (2016), eq. 8, https://arxiv.org/abs/1509.00519
     """
-    posterior, prior = vae.encoder(batch.tokens, batch.observed), vae.prior()
+    posterior, prior = vae.posterior(batch.tokens, batch.observed), vae.prior()
     log_weights = []
     for _ in range(samples):
         z, log_q = drawn(posterior, standard_noise(posterior, generator))

@@ -87,7 +87,6 @@ class PriorConfig:
         length: Symbols of a pseudo-text.
         transforms: Coupling steps of ``flow``.
         hidden: Units of a layer of the networks of ``flow``, ``autoregressive`` and ``codes``.
-        signal: Of the codes that it was fitted to afterwards, within (0, 1], see ``vaeseq.blurring``.
     """
 
     kind: Literal["standard_normal", "mixture", "vamp", "flow", "autoregressive", "codes"] = "standard_normal"
@@ -95,12 +94,9 @@ class PriorConfig:
     length: int = 20
     transforms: int = 6
     hidden: int = 128
-    signal: float = 1.0
 
     def __post_init__(self) -> None:
         _check_sizes(self, "components", "length", "transforms", "hidden")
-        if not isinstance(self.signal, int | float) or not 0 < self.signal <= 1:
-            raise InputError(f"signal must be above 0 and at most 1, got {self.signal!r}")
 
 
 @dataclass(frozen=True)
@@ -110,6 +106,7 @@ class VAEConfig:
     A ``latent`` of 0 makes a language model of the same decoder; ``language`` is None where there is none beside.
     ``trained_prior`` is the one that encoder and decoder were trained with, where ``prior`` was fitted afterwards.
     ``content`` is how many dimensions of a code, the first ones, the rows of a group share (``vaeseq.groups``).
+    ``signal`` is that of the codes that such a fitted prior is of (``vaeseq.blurring``).
     """
 
     vocabulary: int
@@ -121,14 +118,20 @@ class VAEConfig:
     language: DecoderConfig | None = None
     trained_prior: PriorConfig | None = None
     content: int = 0
+    signal: float = 1.0
 
     def __post_init__(self) -> None:
         _check_sizes(self, "vocabulary", "latent", "embedding")
+        if type(self.signal) not in (int, float) or not 0 < self.signal <= 1:
+            raise InputError(f"signal must be above 0 and at most 1, got {self.signal!r}")
+        if self.signal < 1 and (self.trained_prior is None or self.encoder.posterior != "gaussian"):
+            raise InputError(
+                "signal must be 1 unless a prior is fitted afterwards to gaussian posteriors, "
+                f"got {self.signal!r}, {self.trained_prior!r} as prior of training and {self.encoder.posterior!r}"
+            )
         if type(self.content) is not int or not 0 <= self.content < max(1, self.latent):
             raise InputError(f"content must be a whole number below latent, {self.latent}, got {self.content!r}")
         prior = self.trained_prior or self.prior
-        if prior.signal != 1 or (self.prior.signal != 1 and self.encoder.posterior != "gaussian"):
-            raise InputError("signal below 1 must be of a prior fitted afterwards to gaussian posteriors, got another")
         if self.content and (self.encoder.posterior, prior.kind) != ("gaussian", "standard_normal"):
             raise InputError(
                 "content must go with a gaussian posterior and a standard_normal prior, "

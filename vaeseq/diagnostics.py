@@ -80,7 +80,7 @@ def summarise(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, *, seed: int) 
         summaries.append(vae.encoder.summary(batch.tokens, batch.observed))
         if vae.language:
             losses.append(-vae.language(len(batch.tokens)).log_prob(batch.tokens))
-    posterior = vae.encoder.head(torch.cat(summaries))
+    posterior = vae.posterior_of(torch.cat(summaries))
     mean = posterior.mean
     z, _ = drawn(posterior, torch.randn(mean.shape, generator=generator, device=device))
     bound = Bound.joined(bounds)

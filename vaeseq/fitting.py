@@ -52,7 +52,7 @@ def codes(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, *, draws: int, see
     device = next(vae.parameters()).device
     generator, found = torch.Generator(device).manual_seed(seed), []
     for batch in batches(corpus, rows, device):
-        posterior = vae.encoder(batch.tokens, batch.observed)
+        posterior = vae.posterior(batch.tokens, batch.observed)
         for _ in range(draws):
             noise = torch.randn(posterior.mean.shape, generator=generator, device=device)
             found.append(drawn(posterior, noise)[0])
@@ -60,24 +60,33 @@ def codes(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, *, draws: int, see
 
 
 def prior_and_codes(
-    vae: SequenceVAE, config: VAEConfig, kind: PriorConfig, corpus: Corpus, *, rows: int, draws: int, seed: int
+    vae: SequenceVAE,
+    config: VAEConfig,
+    kind: PriorConfig,
+    corpus: Corpus,
+    *,
+    rows: int,
+    draws: int,
+    seed: int,
+    signal: float = 1.0,
 ) -> tuple[nn.Module, Tensor, Tensor]:
     """What ``fit_prior`` takes: a new prior, and the codes of random training rows and of random held-out rows.
 
     Args:
         vae: A model of ``config``; it keeps its own prior.
         config: What the new prior has to go with.
-        kind: The new prior, and the signal of the codes.
+        kind: The new prior.
         corpus: Where the rows are.
         rows: How many of each, at most.
         draws: Codes of each row.
         seed: Of the choice, the codes and the new weights.
+        signal: Of the codes, see ``vaeseq.blurring``.
     """
     chosen = (choose(corpus.rows(split), rows, seed=seed) for split in ("train", "valid"))
-    read = SequenceVAE(vae.encoder, vae.decoder, vae.prior, signal=kind.signal).as_drawn()
-    learnt, held_out = (codes(read, corpus, some, draws=draws, seed=seed) for some in chosen)
+    saying = SequenceVAE(vae.encoder, vae.decoder, vae.prior, signal=signal)
+    learnt, held_out = (codes(saying, corpus, some, draws=draws, seed=seed) for some in chosen)
     torch.manual_seed(seed)
-    return prior_of(config, vae.encoder, kind).to(learnt.device), learnt, held_out
+    return prior_of(config, vae.encoder, kind, signal=signal).to(learnt.device), learnt, held_out
 
 
 def fit_prior(

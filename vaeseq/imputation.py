@@ -116,7 +116,7 @@ def _weighed(
     """By groups of rows, particles ``(rows, any, length)`` and log-weights ``(rows, any)``, in sum log p(x_o)."""
     _check_counts(samples=samples, particles=particles)
     _check_places(vae, batch)
-    posterior, prior = vae.encoder(batch.tokens, batch.observed), vae.prior()
+    posterior, prior = vae.posterior(batch.tokens, batch.observed), vae.prior()
     codes = [drawn(posterior, standard_noise(posterior, generator)) for _ in range(samples)]
     z = torch.stack([z for z, _ in codes], dim=1)
     ratio = torch.stack([prior.log_prob(z) - log_q for z, log_q in codes], dim=1)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vaeseq import decoding
+from vaeseq.errors import InputError
 from vaeseq.tokenizer import BOS, PAD, UNK
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class SequenceLikelihood:
 
         ``<unk>`` is left out of every choice and ``<eos>`` out of the first: nobody can read either. A greedy sequence
         depends on its code alone, not on the batch. A guide is heard at every step, as in the log-linear interpolation
-        of language models (Klakow 1998, https://doi.org/10.21437/ICSLP.1998-613).
+        of language models (Klakow 1998, https://doi.org/10.21437/ICSLP.1998-623).
 
         Args:
             max_length: Most symbols after ``<bos>``; a row that does not end by then stays without ``<eos>``.
@@ -64,8 +65,10 @@ class SequenceLikelihood:
                 Holtzman et al. 2020, https://arxiv.org/abs/1904.09751).
             generator: Source of randomness, on the device of ``z``; unused at temperature 0.
             guide: Another likelihood of as many rows.
-            share: Of its log-probability in what is drawn from; the rest is this one's.
+            share: Of its log-probability in what is drawn from, within (0, 1); the rest is this one's.
         """
+        if not 0 < share < 1:  # a share of nothing would be nan where a symbol is impossible
+            raise InputError(f"share of a guide must be above 0 and below 1, got {share!r}")
         parts = [(1.0, self.decoder, self.z)]
         if guide is not None:
             parts = [(1 - share, self.decoder, self.z), (share, guide.decoder, guide.z)]

@@ -1,7 +1,7 @@
 """The sequence VAE: modules that return distributions.
 
-``p(x, z) = p(x | z) p(z)`` with ``q(z | x)``: ``encoder(tokens)`` is the posterior, ``decoder(z)`` the likelihood,
-``prior()`` the prior. Everything else (bounds, samples, paths, search) is a function of these three, and of a fourth
+``p(x, z) = p(x | z) p(z)`` with ``q(z | x)``: ``posterior(tokens)``, ``decoder(z)`` is the likelihood, ``prior()`` the
+prior. Everything else (bounds, samples, paths, search) is a function of these three, and of a fourth
 where there is one: ``language(count)``, a language model ``p(x)`` of texts without a code, which paths ask whether
 something is a text at all.
 
@@ -12,10 +12,11 @@ References:
 
 import warnings
 
-from torch import nn
+from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from vaeseq import priors
-from vaeseq.blurring import BlurredEncoder
+from vaeseq.blurring import blurred_posterior
 from vaeseq.config import DecoderConfig, PriorConfig, VAEConfig
 from vaeseq.decoder import LanguageModel, LSTMDecoder
 from vaeseq.encoder import BiLSTMEncoder, NoEncoder
@@ -57,23 +58,23 @@ class SequenceVAE(nn.Module):
         nn.init.normal_(embedding.weight, std=0.3)  # learns faster than at .1 and at 1 (LOG.md)
         encoder = _encoder(config, embedding)
         decoder = _decoder(config.decoder, embedding, config.latent)
-        prior = prior_of(config, encoder, config.prior)
+        prior = prior_of(config, encoder, config.prior, signal=config.signal)
         language = LanguageModel(_decoder(config.language, embedding, latent=0)) if config.language else None
         trained = prior_of(config, encoder, config.trained_prior) if config.trained_prior else None
-        return cls(encoder, decoder, prior, language, trained, config.content, config.prior.signal)
+        return cls(encoder, decoder, prior, language, trained, config.content, config.signal)
+
+    def posterior(self, tokens: Tensor, observed: Tensor | None = None) -> Distribution:
+        """``q(z | x)`` of such codes as the prior draws, see ``BiLSTMEncoder``; the encoder's are of full signal."""
+        return blurred_posterior(self.encoder(tokens, observed), self.signal)
+
+    def posterior_of(self, summary: Tensor) -> Distribution:
+        """The same from what the encoder has read, see ``BiLSTMEncoder.summary``."""
+        return blurred_posterior(self.encoder.head(summary), self.signal)
 
     def as_trained(self) -> "SequenceVAE":
         """The same modules with the prior that encoder and decoder were trained with."""
         prior = self.trained_prior or self.prior
         return SequenceVAE(self.encoder, self.decoder, prior, self.language, content=self.content)
-
-    def as_drawn(self) -> "SequenceVAE":
-        """The model that draws of the prior are of: its q(z | x) is of codes of the prior's signal."""
-        return SequenceVAE(_blurred(self.encoder, self.signal), self.decoder, self.prior, self.language)
-
-
-def _blurred(encoder: nn.Module, signal: float) -> nn.Module:
-    return encoder if signal == 1 else BlurredEncoder(encoder, signal)
 
 
 def _encoder(config: VAEConfig, embedding: nn.Embedding) -> nn.Module:
@@ -96,8 +97,8 @@ def _decoder(config: DecoderConfig, embedding: nn.Embedding, latent: int) -> LST
             raise InputError(f"decoder kind must be 'lstm', got {other!r}")
 
 
-def prior_of(config: VAEConfig, encoder: nn.Module, prior: PriorConfig) -> nn.Module:
-    """A new prior for the codes of an encoder."""
+def prior_of(config: VAEConfig, encoder: nn.Module, prior: PriorConfig, *, signal: float = 1.0) -> nn.Module:
+    """A new prior for the codes of an encoder, of a signal."""
     latent = config.latent
     if latent == 0 and prior.kind != "standard_normal":
         raise InputError(f"prior of a code without dimensions must be 'standard_normal', got {prior.kind!r}")
@@ -113,7 +114,10 @@ def prior_of(config: VAEConfig, encoder: nn.Module, prior: PriorConfig) -> nn.Mo
         case "vamp":
             if config.encoder.posterior != "gaussian":
                 raise InputError(f"prior 'vamp' must go with a gaussian posterior, got {config.encoder.posterior!r}")
-            read = _blurred(encoder, prior.signal).of_embeddings
+
+            def read(rows: Tensor) -> Distribution:
+                return blurred_posterior(encoder.of_embeddings(rows), signal)
+
             return priors.VampPrior(latent, read, prior.components, prior.length, config.embedding)
         case "flow":
             from vaeseq.flows import FlowPrior

@@ -49,7 +49,7 @@ class ObjectiveConfig:
         free_bits: Nats of KL in each latent dimension that cost nothing; of all together where the posterior or the
             prior does not fall apart into dimensions.
         word_dropout: Chance that the decoder does not see a previous symbol.
-        code_noise: Share of the rows whose code is blurred before it is decoded, see ``astray``.
+        code_noise: Share of the rows whose code is blurred before it is decoded, see ``some_blurred``.
         samples: Of each row's posterior: more than one train the importance-weighted bound instead, see
             ``doubly_reparametrised``.
         commitment: Weight of the squared distance of the encoder from its code where codes are discrete (van den Oord
@@ -185,8 +185,8 @@ def objective(
         losses, bound = doubly_reparametrised(vae, batch, noises, visible)
         loss = losses.sum() / count
     else:
-        blur = partial(astray, share=config.code_noise, noise=noise) if config.code_noise > 0 else None
-        bound = elbo(vae, batch, noise=noise.normal(vae.latent, device=device), visible=visible, astray=blur)
+        blur = partial(some_blurred, share=config.code_noise, noise=noise) if config.code_noise > 0 else None
+        bound = elbo(vae, batch, noise=noise.normal(vae.latent, device=device), visible=visible, blur=blur)
         loss = bound.reconstruction.sum() / count + beta * _counted(bound, config.free_bits, count, noise.team)
         if "commitment" in bound.aux:
             loss = loss + config.commitment * bound.aux["commitment"].sum() / count
@@ -230,7 +230,7 @@ def doubly_reparametrised(
         Burda, Grosse and Salakhutdinov (2016), equation 8, https://arxiv.org/abs/1509.00519
         Tucker et al. (2019), Doubly Reparameterized Gradient Estimators, equation 8, https://arxiv.org/abs/1810.04152
     """
-    posterior, prior = vae.encoder(batch.tokens, batch.observed), vae.prior()
+    posterior, prior = vae.posterior(batch.tokens, batch.observed), vae.prior()
     if not isinstance(posterior, Independent):
         raise InputError("importance-weighted training must have a Gaussian posterior, got another")
     fixed = Independent(Normal(posterior.mean.detach(), posterior.stddev.detach(), validate_args=False), 1)
@@ -249,7 +249,7 @@ def doubly_reparametrised(
     return learnt + (value - learnt.detach()), Bound(-told[0], kl, by_dimension).detach()
 
 
-def astray(z: Tensor, *, share: float, noise: Noise) -> Tensor:
+def some_blurred(z: Tensor, *, share: float, noise: Noise) -> Tensor:
     """Codes ``(batch, latent)``, each with the chance ``share`` of being blurred, see ``vaeseq.blurring``.
 
     The signal is the cosine of an angle that is uniform from 0 to 90 degrees. Between the codes of rows the decoder

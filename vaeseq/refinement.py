@@ -38,7 +38,7 @@ def refined(
         InputError: The posterior is no Gaussian.
     """
     with torch.no_grad():
-        start = vae.encoder(batch.tokens, batch.observed)
+        start = vae.posterior(batch.tokens, batch.observed)
     if not isinstance(start, Independent):
         raise InputError(f"a posterior that is refined must be a Gaussian, got {type(start).__name__}")
     mean, stddev = start.mean, start.stddev
@@ -65,7 +65,7 @@ def amortisation_gap(
     """How much the bound of each row rises by ``refined``, nats ``(batch,)``, both ends by the same draws of noise."""
     better = refined(vae, batch, generator=generator, **settings)
     with torch.no_grad():
-        start = vae.encoder(batch.tokens, batch.observed)
+        start = vae.posterior(batch.tokens, batch.observed)
         state, rise = generator.get_state(), torch.zeros(len(batch.tokens), device=batch.tokens.device)
         for posterior, sign in ((better, 1), (start, -1)):
             generator.set_state(state)

@@ -242,16 +242,17 @@ def _drawn(space: TextSpace, codes: Tensor, values: Tensor, count: int, seed: in
     """Codes to choose from, half of them fresh draws of the prior and half around the best texts.
 
     Around the best they are ``sqrt(1 - s^2) parent + s noise`` for steps s of all sizes: unlike a box or added noise,
-    this stays where the prior has its mass, and hence where the decoder was trained.
+    this stays where N(0, I) has its mass, and hence where the decoder was trained.
     """
     generator = torch.Generator().manual_seed(seed)
-    noise = space.prior_sample(count, seed=seed)
     half = count // 2
+    noise = torch.randn(half, codes.shape[1], generator=generator)
     parents = codes[values.argsort(descending=True, stable=True)[:_PARENTS]]
     chosen = parents[torch.randint(len(parents), (half,), generator=generator)]
     low, high = map(math.log, _STEPS)
     steps = torch.exp(low + (high - low) * torch.rand(half, 1, generator=generator))
-    return torch.cat([(1 - steps**2).clamp(min=0).sqrt() * chosen + steps * noise[:half], noise[half:]])
+    near = (1 - steps**2).clamp(min=0).sqrt() * chosen + steps * noise
+    return torch.cat([near, space.prior_sample(count - half, seed=seed)])
 
 
 @torch.no_grad()

@@ -22,6 +22,7 @@ SYMBOLS = 2**20  # decoded at once at most: of each code as many as a text may h
 MAX_LENGTH = 100_000
 MOST_BEAMS = 64
 GUIDE = 3.0  # weight of the language model next to the decoder in a beam search (LOG.md)
+SHARE = 0.5  # of the language model in what is drawn from (LOG.md)
 
 
 class LatentSpace:
@@ -92,8 +93,8 @@ class LatentSpace:
             beams: Above 1, and at temperature 0, the likeliest text that a beam search of that width finds, by
                 ``log p(x | z) + 3 log p(x)`` where the model has a language model: between the codes of two texts the
                 likeliest by the first alone is often no text at all (LOG.md).
-            guided: Whether greedy texts and draws are by the mean of ``log p(x | z)`` and ``log p(x)``, where the model
-                has a language model; beams always ask it.
+            guided: Whether each symbol is by the mean of its ``log p`` given z and without, where the model has a
+                language model; beams always ask it.
 
         Raises:
             InputError: The codes are not of this space, or not finite; or another argument is out of range.
@@ -119,7 +120,12 @@ class LatentSpace:
                     drawn = likelihood.beams(self.max_length, width=beams, guide=guide, weight=GUIDE)[0][:, 0]
                 else:
                     drawn = likelihood.draw(
-                        self.max_length, temperature=temperature, top_p=top_p, generator=generator, guide=guide
+                        self.max_length,
+                        temperature=temperature,
+                        top_p=top_p,
+                        generator=generator,
+                        guide=guide,
+                        share=SHARE,
                     )
                 texts += [self.tokenizer.decode(ids) for ids in drawn.tolist()]
         return texts

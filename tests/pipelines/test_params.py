@@ -52,6 +52,15 @@ def test_a_value_out_of_range_is_named_with_its_place(place: str, value: object,
     assert repr(value) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("place", "value"), [("prior.kind", None), ("train.code_noise", 0.0), ("model.posterior", "flow")]
+)
+def test_a_signal_that_no_draw_could_have_is_refused(place: str, value: object, tmp_path: Path) -> None:
+    assert load_params(ROOT / "params.yaml").sentences.prior.signal < 1
+    with pytest.raises(InputError, match=r"sentences: .*prior\.signal below 1 needs"):
+        load_params(_changed(tmp_path, f"sentences.{place}", value))
+
+
 def test_an_unknown_parameter_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"molecules\.train\.rat is not a parameter"):
         load_params(_changed(tmp_path, "molecules.train.rat", 3))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -61,7 +62,14 @@ def _weights(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((folder / "checkpoints/sentences").glob("*.safetensors"))}
 
 
-def test_train_and_evaluate_write_what_the_report_reads(here: Path) -> None:
+@pytest.mark.parametrize("signal", [1.0, 0.7])
+def test_train_and_evaluate_write_what_the_report_reads(here: Path, signal: float) -> None:
+    params = (here / "params.yaml").read_text(encoding="utf-8")
+    blurred = params.replace("train: {", "train: {code_noise: 0.2, ").replace(
+        "prior: {", f"prior: {{signal: {signal}, "
+    )
+    assert blurred.count("code_noise") == blurred.count("signal") == 2, "in both domains"
+    (here / "params.yaml").write_text(blurred, encoding="utf-8")
     train.main("sentences")
     metrics = json.loads((here / "reports/sentences/train.json").read_text(encoding="utf-8"))
     history = _rows(here / "reports/sentences/train/history.csv")
@@ -70,15 +78,18 @@ def test_train_and_evaluate_write_what_the_report_reads(here: Path) -> None:
     assert not list((here / "work").rglob("state.safetensors")), "a run that is done leaves nothing to resume"
     prior.main("sentences")
     costs = json.loads((here / "reports/sentences/prior.json").read_text(encoding="utf-8"))
-    assert costs["fitted"] < costs["prior_of_training"]
+    assert costs["fitted"] < costs.get("prior_of_training", math.inf)
+    assert ("prior_of_training" in costs) == (signal == 1)
+    assert LatentSpace.load(here / "models/sentences").vae.signal == signal
     evaluate.main("sentences")
     figures = json.loads((here / "reports/sentences/evaluate.json").read_text(encoding="utf-8"))
     assert set(figures) == {"train", "valid", "test", "prior", "prior_fitted"}
     for split in ("train", "valid", "test"):
         assert figures[split]["elbo"] == pytest.approx(-figures[split]["reconstruction"] - figures[split]["kl"])
         assert figures[split]["exact_reconstruction_of"] == figures[split]["rows"]
-        lower = figures[split]["kl"] - figures[split]["kl_fitted"]
-        assert figures[split]["elbo_fitted"] - figures[split]["elbo"] == pytest.approx(lower, abs=1e-3)
+        given_back = figures[split].get("reconstruction_fitted", figures[split]["reconstruction"])
+        assert ("reconstruction_fitted" in figures[split]) == (signal < 1)
+        assert figures[split]["elbo_fitted"] == pytest.approx(-given_back - figures[split]["kl_fitted"], abs=1e-3)
     rows = _rows(here / "reports/sentences/evaluate/reconstructions.csv")
     test = [row for row in rows if row["split"] == "test"]
     exact = sum(row["original"] == row["reconstruction"] for row in test) / len(test)

@@ -1,4 +1,4 @@
-"""A blurred code is the best guess of the code, and the model that reads it is a VAE."""
+"""A blurred code is the best guess of the code, and the model of such codes is a VAE."""
 
 import math
 from collections.abc import Callable
@@ -8,18 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Independent, Normal, kl_divergence
+from torch.distributions import Independent, Normal
 from torch.testing import assert_close
 
 from vaeseq import checkpoint
-from vaeseq.blurring import Blur, BlurredEncoder, blurred
-from vaeseq.bounds import iwae
+from vaeseq.blurring import blurred, blurred_posterior
+from vaeseq.bounds import elbo, iwae
 from vaeseq.checkpoint import Checkpoint
 from vaeseq.config import EncoderConfig, PriorConfig, VAEConfig
 from vaeseq.corpus import Corpus, batch_of, pad
-from vaeseq.diagnostics import summarise
 from vaeseq.errors import InputError
-from vaeseq.fitting import prior_and_codes
+from vaeseq.fitting import FitConfig, codes, fit_prior, prior_and_codes
 from vaeseq.model import SequenceVAE
 from vaeseq.space import LatentSpace
 from vaeseq.tokenizer import BOS, EOS, Tokenizer
@@ -49,51 +48,53 @@ def test_the_ends_are_the_code_and_nothing() -> None:
 def test_the_posterior_is_that_of_blurred_draws() -> None:
     posterior = Independent(Normal(torch.tensor([[1.5, -0.5]]), torch.tensor([[0.3, 0.8]])), 1)
     draws = posterior.mean + posterior.stddev * _random(100_000, 2)
-    found, expected = blurred(draws, torch.tensor(0.6), _random(100_000, 2, seed=1)), Blur(0.6)(posterior)
+    found, expected = blurred(draws, torch.tensor(0.6), _random(100_000, 2, seed=1)), blurred_posterior(posterior, 0.6)
     assert_close(found.mean(dim=0), expected.mean[0], rtol=0, atol=0.01)
     assert_close(found.std(dim=0), expected.stddev[0], rtol=0.01, atol=0)
+    assert blurred_posterior(posterior, 1.0) is posterior
 
 
-def test_less_signal_carries_fewer_nats() -> None:
-    posterior = Independent(Normal(torch.tensor([1.5, -0.5]), torch.tensor([0.1, 0.2])), 1)
-    signals = (1.0, 0.9, 0.6, 0.2, 0.01)
-    nats = [float(kl_divergence(Blur(t)(posterior).base_dist, Normal(torch.zeros(2), t)).sum()) for t in signals]
-    assert nats == sorted(nats, reverse=True)
-    assert nats[-1] < 1e-3
+class _Shorter(torch.nn.Module):
+    """N(0, t^2), what blurring makes of N(0, 1)."""
+
+    latent = 1
+
+    def forward(self) -> Independent:
+        return Independent(Normal(torch.zeros(1), torch.tensor([0.6])), 1)
 
 
 @torch.no_grad()
-def test_the_model_of_blurred_codes_is_a_vae(
+def test_the_bounds_are_of_the_codes_that_the_prior_draws(
     one_dimensional: SequenceVAE, expectation: Callable[..., tuple[Tensor, Tensor]]
 ) -> None:
-    signal, ids = 0.6, ROWS[0]
-    prior = lambda: Independent(Normal(torch.zeros(1), torch.tensor([signal])), 1)  # noqa: E731
-    drawn = SequenceVAE(one_dimensional.encoder, one_dimensional.decoder, prior, signal=signal).as_drawn()
+    vae, count = SequenceVAE(one_dimensional.encoder, one_dimensional.decoder, _Shorter(), signal=0.6), 4_000
 
-    def log_likelihood(z: Tensor) -> Tensor:
-        return drawn.decoder(z).log_prob(pad([ids] * len(z)))
+    def log_joint(z: Tensor) -> Tensor:
+        return vae.decoder(z).log_prob(pad(ROWS[:1] * len(z)))
 
-    exact = expectation(log_likelihood, torch.tensor(0.0), torch.tensor(signal), 100)[1]
-    bounds = iwae(drawn, batch_of([ids] * 500), samples=200, generator=torch.Generator().manual_seed(0))
-    assert bounds.mean() == pytest.approx(float(exact), abs=0.01)
+    # The posterior of full codes is N(.9, 1.2^2); the KL between two Gaussians in closed form.
+    mean, variance, prior = 0.36 * 0.9, 0.36 * (0.36 * 1.2**2 + 0.64), 0.36
+    given_back = expectation(log_joint, torch.tensor(mean), torch.tensor(variance**0.5), 100)[0]
+    kl = 0.5 * ((variance + mean**2) / prior - 1 + math.log(prior / variance))
+    batch, generator = batch_of(ROWS[:1] * count), torch.Generator().manual_seed(0)
+    found = elbo(vae, batch, generator=generator)
+    assert_close(found.kl, torch.full((count,), kl))
+    assert found.elbo.mean() == pytest.approx(float(given_back) - kl, abs=0.05)
+    exact = expectation(log_joint, torch.tensor(0.0), torch.tensor(0.6), 100)[1]
+    assert iwae(vae, batch_of(ROWS[:1] * 500), samples=200, generator=generator).mean() == pytest.approx(
+        float(exact), abs=0.01
+    )
 
 
 @torch.no_grad()
-def test_every_way_to_the_posterior_is_the_same(
-    build_vae: Callable[..., SequenceVAE], build_corpus: Callable[..., Corpus]
-) -> None:
-    vae, corpus = build_vae(vocabulary=12), build_corpus(train=20, valid=3, vocabulary=12)
-    drawn = BlurredEncoder(vae.encoder, 0.5)
-    tokens = pad(ROWS)
-    expected = Blur(0.5)(vae.encoder(tokens))
-    for found in (drawn(tokens), drawn.head(drawn.summary(tokens))):
+def test_every_way_to_the_posterior_is_the_same(build_vae: Callable[..., SequenceVAE]) -> None:
+    whole = build_vae()
+    vae, tokens = SequenceVAE(whole.encoder, whole.decoder, whole.prior, signal=0.5), pad(ROWS)
+    expected = blurred_posterior(whole.encoder(tokens), 0.5)
+    for found in (vae.posterior(tokens), vae.posterior_of(vae.encoder.summary(tokens))):
         assert_close(found.mean, expected.mean)
         assert_close(found.stddev, expected.stddev)
-    assert drawn.of_embeddings(_random(2, 4, 4)).mean.shape == expected.mean.shape
-    whole = SequenceVAE(vae.encoder, vae.decoder, vae.prior).as_drawn()
-    assert summarise(whole, corpus, corpus.rows("train"), seed=0) == summarise(
-        vae, corpus, corpus.rows("train"), seed=0
-    )
+    assert whole.posterior(tokens).mean.equal(whole.encoder(tokens).mean)
 
 
 @pytest.mark.parametrize("kind", ["mixture", "vamp", "autoregressive"])
@@ -101,45 +102,47 @@ def test_a_prior_is_fitted_to_codes_of_its_signal(
     kind: str, build_vae: Callable[..., SequenceVAE], build_corpus: Callable[..., Corpus]
 ) -> None:
     vae, corpus = build_vae(vocabulary=12), build_corpus(train=200, valid=20, vocabulary=12)
-    config = VAEConfig(12, vae.latent, 4)
-    codes = []
-    for signal in (1.0, 0.1):
-        prior, learnt, held_out = prior_and_codes(
-            vae, config, PriorConfig(kind, 3, 4, signal=signal), corpus, rows=200, draws=2, seed=0
-        )
-        assert (len(learnt), len(held_out)) == (400, 40)
-        codes.append(learnt)
-        if kind == "vamp":
-            assert prior().component_distribution.mean.detach().abs().max() < 10 * signal**2
-    # t^2 (t^2 var z + 1 - t^2)
-    assert_close(codes[1].var(dim=0), 1e-2 * (1e-2 * codes[0].var(dim=0) + 0.99), rtol=0.2, atol=0)
+    prior, learnt, held_out = prior_and_codes(
+        vae, VAEConfig(12, 2, 4), PriorConfig(kind, 3, 4), corpus, rows=200, draws=2, seed=0, signal=0.5
+    )
+    assert (len(learnt), len(held_out)) == (400, 40)
+    full = codes(vae, corpus, corpus.rows("train"), draws=2, seed=0)
+    expected = 0.5 * (0.25 * full.var(dim=0) + 0.75).sqrt()
+    assert_close(learnt.std(dim=0), expected, rtol=0.1, atol=0)
+    for _ in fit_prior(prior, learnt, held_out, FitConfig(steps=300, batch_size=64, learning_rate=3e-2), seed=0):
+        pass
+    torch.manual_seed(0)
+    with torch.no_grad():
+        assert_close(prior().sample((4_000,)).std(dim=0), expected, rtol=0.3, atol=0)
 
 
-def test_a_checkpoint_keeps_the_signal(tmp_path: Path) -> None:
+@torch.no_grad()
+def test_a_model_that_is_loaded_draws_by_its_signal_and_encodes_without(tmp_path: Path) -> None:
+    torch.manual_seed(0)
     tokenizer = Tokenizer.of_symbols("CN", ".")
-    prior = PriorConfig("mixture", 3, signal=0.7)
-    config = VAEConfig(tokenizer.size, 2, 4, prior=prior, trained_prior=PriorConfig())
+    config = VAEConfig(tokenizer.size, 2, 4, prior=PriorConfig("mixture", 3), trained_prior=PriorConfig(), signal=0.7)
     checkpoint.save(tmp_path, Checkpoint(SequenceVAE.build(config), config, tokenizer, {}), card="")
-    vae = checkpoint.load(tmp_path).vae
-    assert (vae.signal, vae.as_trained().signal) == (0.7, 1.0)
-    assert isinstance(vae.as_drawn().encoder, BlurredEncoder)
-    assert isinstance(LatentSpace.load(tmp_path).vae.as_trained().encoder, type(vae.encoder))
+    space = LatentSpace.load(tmp_path, "cpu")
+    tokens = pad([tokenizer.encode("CNC")])
+    assert (space.vae.signal, space.vae.as_trained().signal) == (0.7, 1.0)
+    assert_close(space.encode(["CNC"]).mean, space.vae.encoder(tokens).mean)
+    assert_close(space.vae.posterior(tokens).mean, 0.49 * space.vae.encoder(tokens).mean)
 
 
-@pytest.mark.parametrize("signal", [0, -0.5, 1.5, math.nan, "0.5"])
+@pytest.mark.parametrize("signal", [0, -0.5, 1.5, math.nan, "0.5", True])
 def test_a_signal_out_of_range_is_refused(signal: object) -> None:
     with pytest.raises(InputError, match="signal must be above 0 and at most 1"):
-        PriorConfig(signal=signal)
+        VAEConfig(8, 2, signal=signal, trained_prior=PriorConfig())
 
 
 def test_a_signal_is_of_a_prior_fitted_to_gaussian_posteriors() -> None:
-    less = PriorConfig("mixture", signal=0.5)
-    good = VAEConfig(8, 2, prior=less, trained_prior=PriorConfig())
-    for wrong in ({"trained_prior": None}, {"trained_prior": less}, {"encoder": EncoderConfig(posterior="flow")}):
-        with pytest.raises(InputError, match="signal below 1 must be"):
+    good = VAEConfig(8, 2, prior=PriorConfig("mixture"), trained_prior=PriorConfig(), signal=0.5)
+    for wrong in ({"trained_prior": None}, {"encoder": EncoderConfig(posterior="flow")}):
+        with pytest.raises(InputError, match="signal must be 1 unless"):
             replace(good, **wrong)
 
 
 def test_a_flow_is_not_blurred(build_vae: Callable[..., SequenceVAE]) -> None:
+    vae = build_vae(posterior="flow")
     with pytest.raises(InputError, match="gaussian posterior"):
-        BlurredEncoder(build_vae(posterior="flow").encoder, 0.5)(pad(ROWS))
+        SequenceVAE(vae.encoder, vae.decoder, vae.prior, signal=0.5).posterior(pad(ROWS))

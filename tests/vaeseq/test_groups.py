@@ -69,7 +69,7 @@ def test_a_product_of_gaussians_is_what_a_grid_normalises(
 
 def test_a_group_has_one_content_and_each_row_its_style(build_vae: Callable[..., SequenceVAE]) -> None:
     codes: list[Tensor] = []
-    elbo(_table(build_vae), _batch(), generator=_seeded(), astray=lambda z: codes.append(z) or z)
+    elbo(_table(build_vae), _batch(), generator=_seeded(), blur=lambda z: codes.append(z) or z)
     content, style = codes[0][:, :CONTENT], codes[0][:, CONTENT:]
     for i in range(len(ROWS)):
         for j in range(len(ROWS)):

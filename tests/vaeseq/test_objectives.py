@@ -14,7 +14,7 @@ from vaeseq.bounds import elbo
 from vaeseq.corpus import Batch, batch_of
 from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
-from vaeseq.objectives import ObjectiveConfig, annealed, astray, objective
+from vaeseq.objectives import ObjectiveConfig, annealed, objective, some_blurred
 from vaeseq.priors import StandardNormalPrior
 from vaeseq.team import Noise
 from vaeseq.tokenizer import BOS, EOS
@@ -258,9 +258,9 @@ def test_settings_out_of_range_are_input_errors(wrong: dict[str, object]) -> Non
         ObjectiveConfig(**wrong)
 
 
-def test_a_share_of_the_codes_goes_astray_by_angles_up_to_a_right_one() -> None:
+def test_a_share_of_the_codes_is_blurred_by_angles_up_to_a_right_one() -> None:
     z = torch.randn(4_000, 64, generator=torch.Generator().manual_seed(0))
-    found = astray(z, share=0.25, noise=Noise(_seeded(1), len(z)))
+    found = some_blurred(z, share=0.25, noise=Noise(_seeded(1), len(z)))
     moved = (found != z).any(dim=1)
     assert moved.float().mean() == pytest.approx(0.25, abs=0.02)
     # The mean of cos(a) over a quarter of a circle is 2 / pi, that of its square one half.
