@@ -92,7 +92,8 @@ def tables(found: dict[str, object]) -> list[Chapter]:
 def figure_table(caption: str, columns: dict[str, dict[str, object]]) -> Chapter:
     """Figures in rows, each with what it means, and one column for each of ``columns``."""
     found = {name for column in columns.values() for name, figure in column.items() if _is_figure(name, figure, column)}
-    order = [name for name in FIGURES if name in found] + sorted(found - set(FIGURES))
+    known = {name: place for place, name in enumerate(FIGURES)}
+    order = sorted(found, key=lambda name: (known.get(name.removesuffix("_fitted"), len(known)), name))
     return {
         "caption": caption,
         "columns": [(in_words(name), column.get("rows")) for name, column in columns.items()],
