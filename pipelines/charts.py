@@ -179,7 +179,7 @@ def _thin(series: Series) -> Series:
 def _span(values: Iterable[float], room: float = 0.0) -> tuple[float, float]:
     values = list(values)
     low, high = min(values), max(values)
-    if low == high:
+    if high - low <= 1e-3 * max(abs(low), abs(high)):  # level: what wavers is the last digits
         return low - 1, high + 1
     return low - room * (high - low), high + room * (high - low)
 

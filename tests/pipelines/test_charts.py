@@ -22,3 +22,8 @@ def test_every_finite_series_can_be_drawn(y):
     assert "nan" not in lines("<a>", series, x_label="<b>", reference=("r", 0.0)).svg
     assert "<b>" not in lines("<a>", series, x_label="<b>").svg
     assert "nan" not in scatter("a", series).svg
+
+
+def test_a_curve_that_wavers_in_its_last_digits_is_level():
+    svg = lines("a", [Series("s", [0, 1], [6.907752, 6.907758], "c0")], x_label="x").svg
+    assert {"6", "6.5", "7", "7.5"} <= set(re.findall(r">([\d.]+)</text>", svg))
