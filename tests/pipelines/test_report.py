@@ -199,6 +199,13 @@ def test_words_that_differ_are_marked(page):
     assert "The <mark>young</mark> <mark>teacher</mark> did not sell the house." in page.decode()
 
 
+def test_figures_of_a_fitted_prior_stand_under_their_own() -> None:
+    column = {"kl_fitted": 1.0, "elbo": -3.0, "unknown": 2.0, "kl": 4.0, "elbo_fitted": -2.0}
+    rows = chapters.figure_table("", {"test": column})["rows"]
+    titles = [row["meaning"].title for row in rows]
+    assert titles == ["ELBO", "ELBO, fitted prior", "KL", "KL, fitted prior", "Unknown"]
+
+
 def test_a_bound_under_a_fitted_prior_tells_its_draws_and_rows_too() -> None:
     column = {"iwae": -30.0, "iwae_fitted": -28.0, "iwae_samples": 20, "iwae_rows": 300}
     cells = {row["meaning"].title: row["cells"] for row in chapters.figure_table("", {"test": column})["rows"]}

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from vaeseq.corpus import pad
+from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import BOS, EOS, MASK, PAD, UNK
 
@@ -182,6 +183,13 @@ def test_draws_come_as_often_as_their_probability(
     assert_close(exact.sum(), torch.tensor(1.0))
     assert set(seen) <= set(map(tuple, every))
     _assert_frequencies(torch.tensor([seen[tuple(ids)] / count for ids in every]), exact, count)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.5, math.nan])
+def test_a_guide_must_have_a_part_of_the_say(share: float, build_vae: Callable[..., SequenceVAE]) -> None:
+    vae = build_vae(language=True)
+    with pytest.raises(InputError, match="share of a guide must be above 0 and below 1"):
+        vae.decoder(CODES).draw(3, guide=vae.language(len(CODES)), share=share)
 
 
 def _assert_frequencies(frequency: Tensor, exact: Tensor, count: int) -> None:

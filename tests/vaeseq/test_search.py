@@ -11,7 +11,7 @@ from torch.distributions import Independent, Normal
 
 from vaeseq.calls import Run, resumed
 from vaeseq.errors import InputError
-from vaeseq.search import Call, SearchConfig, search
+from vaeseq.search import Call, SearchConfig, _drawn, search
 
 LATENT = 4
 GOAL = torch.tensor([1.2, -0.8, 0.5, -1.0])
@@ -97,6 +97,17 @@ def test_a_search_that_stops_anywhere_goes_on_as_if_it_had_not(start):
     rest = made(oracle=fewer, calls=whole[:start])
     assert [call[:1] for call in (*whole[:start], *rest)] == [call[:1] for call in whole]
     assert all(call.seconds >= whole[start - 1].seconds for call in rest if start)
+
+
+def test_steps_around_the_best_are_of_full_codes_whatever_the_prior_draws():
+    class Short(Rounded):
+        def prior_sample(self, count, *, seed=0):
+            return 0.3 * super().prior_sample(count, seed=seed)
+
+    codes = torch.randn(20, LATENT, generator=torch.Generator().manual_seed(1))
+    whole, short = (_drawn(space, codes, codes[:, 0], 100, 0) for space in (Rounded(), Short()))
+    assert short[:50].equal(whole[:50])
+    torch.testing.assert_close(short[50:], 0.3 * whole[50:])
 
 
 def test_texts_without_a_value_are_paid_for_but_are_no_best():
