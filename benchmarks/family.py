@@ -13,10 +13,11 @@ from vaeseq.objectives import ObjectiveConfig
 
 Row = dict[str, Any]
 LATENT = 32
-LOW, HIGH, SIGNAL = 10.0, 40.0, 0.7
+LOW, HIGH, MOST, SIGNAL = 10.0, 40.0, 90.0, 0.5
 ENCODER, DECODER, NORMAL = EncoderConfig(hidden=128), DecoderConfig(hidden=256), PriorConfig()
 FLOW = PriorConfig("flow", transforms=3, hidden=64)
 MIXTURES = PriorConfig("autoregressive", components=10, hidden=128)
+SMALL, BLURRED = DecoderConfig(hidden=160), 0.4
 CODES = replace(ENCODER, posterior="codes", slots=8, codebook=64)
 DROPPING = replace(DECODER, dropout=0.2, input_dropout=0.1, weight_drop=0.2)
 
@@ -31,6 +32,7 @@ class Family:
         encoder: With its posterior.
         decoder: With what it loses in training.
         prior: Learnt with the rest.
+        language: A language model that the decoder corrects.
         fitted: A prior fitted afterwards, within the same seconds.
         signal: Of the codes that it is fitted to.
         latent: Dimension of a code.
@@ -41,14 +43,15 @@ class Family:
     encoder: EncoderConfig = ENCODER
     decoder: DecoderConfig = DECODER
     prior: PriorConfig = NORMAL
+    language: DecoderConfig | None = None
     fitted: PriorConfig | None = None
     signal: float = 1.0
     latent: int = LATENT
 
 
-def at_rate(rate: float, **settings: Any) -> Family:  # noqa: ANN401 - fields of Family
-    """A family that is asked for nats."""
-    return Family(aim=lambda _: ObjectiveConfig(rate=rate), **settings)
+def at_rate(rate: float, *, code_noise: float = 0.0, **settings: Any) -> Family:  # noqa: ANN401 - fields of Family
+    """A family that is asked for nats; all rows teach its language model, where there is one."""
+    return Family(aim=lambda _: ObjectiveConfig(rate=rate, code_noise=code_noise, language_share=1.0), **settings)
 
 
 FAMILIES = {
@@ -72,7 +75,8 @@ FAMILIES = {
     "dropping": at_rate(LOW, decoder=DROPPING, train=lambda _: {"average": 0.998}),
     "fitted_flow": at_rate(HIGH, fitted=FLOW),
     "fitted_autoregressive": at_rate(HIGH, fitted=MIXTURES),
-    "fitted_blurred": Family(lambda _: ObjectiveConfig(rate=HIGH, code_noise=0.5), fitted=MIXTURES, signal=SIGNAL),
+    "correcting": at_rate(LOW, language=SMALL),
+    "fitted_blurred": at_rate(MOST, code_noise=BLURRED, language=SMALL, fitted=MIXTURES, signal=SIGNAL),
     "codes": Family(encoder=CODES, prior=PriorConfig("codes")),
     "codes_on_two_levels": Family(encoder=replace(CODES, levels=2), prior=PriorConfig("codes")),
 }
@@ -84,7 +88,7 @@ def sized(family: Family, vocabulary: int, parameters: int | None = None) -> tup
 
     def counted(hidden: int) -> tuple[VAEConfig, int]:
         decoder = replace(family.decoder, hidden=hidden)
-        config = VAEConfig(vocabulary, family.latent, embedding, family.encoder, decoder, family.prior)
+        config = VAEConfig(vocabulary, family.latent, embedding, family.encoder, decoder, family.prior, family.language)
         torch.manual_seed(SEED)
         vae = SequenceVAE.build(config)
         later = prior_of(config, vae.encoder, family.fitted) if family.fitted else torch.nn.Identity()

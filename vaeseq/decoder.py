@@ -1,5 +1,7 @@
 """From z, or from nothing, to p(x | z)."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,6 +13,26 @@ from vaeseq.likelihood import SequenceLikelihood
 from vaeseq.tokenizer import BOS, MASK, PAD
 
 State = tuple[Tensor, Tensor]  # of an LSTM
+
+
+class Weights(NamedTuple):
+    """Of a decoder's LSTM, by gate (input, forget, cell, output), and of its output.
+
+    Attributes:
+        inputs: Of a symbol's embedding and the code ``(4, hidden, embedding + latent)``.
+        recurrent: ``(4, hidden, hidden)``.
+        bias: ``(4, hidden)``.
+        head: From state and code to what is looked for ``(embedding, hidden + latent)``.
+        head_bias: ``(embedding,)``.
+        symbol_bias: Of each symbol's logit, minus infinity where it is impossible ``(vocabulary,)``.
+    """
+
+    inputs: Tensor
+    recurrent: Tensor
+    bias: Tensor
+    head: Tensor
+    head_bias: Tensor
+    symbol_bias: Tensor
 
 
 class LSTMDecoder(nn.Module):
@@ -54,21 +76,89 @@ class LSTMDecoder(nn.Module):
 
     def logits(self, symbols: Tensor, z: Tensor, state: State) -> tuple[Tensor, State]:
         """Logits ``(batch, length, vocabulary)`` of what follows each of ``symbols``, and the state after the last."""
-        expected, state = self._expected(symbols, z, state)
-        return functional.linear(expected, self.embedding.weight, self.bias + self.impossible).float(), state
+        expected, state = self.expected(symbols, z, state)
+        return functional.linear(expected, self.embedding.weight, self.symbol_bias).float(), state
 
     def losses(self, symbols: Tensor, targets: Tensor, z: Tensor, state: State) -> Tensor:
         """``-log p`` of the target that follows each of ``symbols``, nats, ``(batch, length)``."""
-        expected, _ = self._expected(symbols, z, state)
-        bias = self.bias + self.impossible
-        losses = linear_cross_entropy(expected.flatten(0, 1), self.embedding.weight, bias, targets.flatten())
-        return losses.view_as(targets)
+        expected, _ = self.expected(symbols, z, state)
+        flat = expected.flatten(0, 1)
+        return linear_cross_entropy(flat, self.embedding.weight, self.symbol_bias, targets.flatten()).view_as(targets)
 
-    def _expected(self, symbols: Tensor, z: Tensor, state: State) -> tuple[Tensor, State]:
+    @property
+    def symbol_bias(self) -> Tensor:
+        """Of the logits, ``(vocabulary,)``."""
+        return self.bias + self.impossible
+
+    def weights(self) -> Weights:
+        """What single steps are made of, see ``vaeseq.decoding``."""
+        lstm, hidden = self.lstm, self.lstm.hidden_size
+        inputs, recurrent = lstm.weight_ih_l0.view(4, hidden, -1), lstm.weight_hh_l0.view(4, hidden, hidden)
+        bias = (lstm.bias_ih_l0 + lstm.bias_hh_l0).view(4, hidden)
+        return Weights(inputs, recurrent, bias, self.head.weight, self.head.bias, self.symbol_bias)
+
+    def expected(self, symbols: Tensor, z: Tensor, state: State) -> tuple[Tensor, State]:
         """What is looked for among the embeddings after each symbol, ``(batch, length, embedding)``."""
         everywhere = z.unsqueeze(1).expand(-1, symbols.shape[1], -1)
         states, state = self.lstm(torch.cat([self.input_dropout(self.embedding(symbols)), everywhere], dim=2), state)
         return self.head(torch.cat([self.dropout(states), everywhere.to(states.dtype)], dim=2)), state
+
+
+class CorrectingDecoder(LSTMDecoder):
+    """A decoder that corrects a language model: after each symbol it looks for the sum of what either would.
+
+    The language model learns p(x) by itself and is not moved by the corrections, so the decoder's units are for what
+    the code says, and where the code says nothing there is a whole language model still (LOG.md). States hold those
+    of the decoder, then those of the language model.
+
+    References:
+        Stahlberg, Cross and Stoyanov (2018), Simple Fusion: Return of the Language Model (of a fixed model, by its
+        probabilities), https://arxiv.org/abs/1809.00125
+    """
+
+    def __init__(self, config: DecoderConfig, embedding: nn.Embedding, latent: int, language: LSTMDecoder) -> None:
+        super().__init__(config, embedding, latent)
+        self._language = (language,)  # within a tuple it is no part of this module: it is a part of the model
+
+    @property
+    def language(self) -> LSTMDecoder:
+        """What is corrected."""
+        return self._language[0]
+
+    def first_state(self, z: Tensor) -> State:
+        """As ``LSTMDecoder.first_state``, of the units of both."""
+        own, given = super().first_state(z), self.language.first_state(z[:, :0])
+        return torch.cat([own[0], given[0]], dim=2), torch.cat([own[1], given[1]], dim=2)
+
+    def expected(self, symbols: Tensor, z: Tensor, state: State) -> tuple[Tensor, State]:
+        """As ``LSTMDecoder.expected``."""
+        sizes = [self.lstm.hidden_size, self.language.lstm.hidden_size]
+        (own_hidden, given_hidden), (own_cell, given_cell) = (part.split(sizes, dim=2) for part in state)
+        own, own_state = super().expected(symbols, z, (own_hidden.contiguous(), own_cell.contiguous()))
+        with torch.no_grad():
+            begun = given_hidden.contiguous(), given_cell.contiguous()
+            given, given_state = self.language.expected(symbols, z[:, :0], begun)
+        hidden, cell = (torch.cat(parts, dim=2) for parts in zip(own_state, given_state, strict=True))
+        return own + given, (hidden, cell)
+
+    @property
+    def symbol_bias(self) -> Tensor:
+        """Of the logits, ``(vocabulary,)``."""
+        return super().symbol_bias + self.language.bias.detach()
+
+    def weights(self) -> Weights:
+        """Of one LSTM whose units do not see those of the other."""
+        own, given = super().weights(), self.language.weights()
+        hidden, latent = own.bias.shape[1], own.inputs.shape[2] - given.inputs.shape[2]
+        by_state, by_code = own.head.split([hidden, latent], dim=1)
+        return Weights(
+            torch.cat([own.inputs, functional.pad(given.inputs, (0, latent))], dim=1),
+            torch.stack([torch.block_diag(*gate) for gate in zip(own.recurrent, given.recurrent, strict=True)]),
+            torch.cat([own.bias, given.bias], dim=1),
+            torch.cat([by_state, given.head, by_code], dim=1),
+            own.head_bias + given.head_bias,
+            self.symbol_bias,
+        )
 
 
 class LanguageModel(nn.Module):

@@ -38,16 +38,16 @@ class Steps:
     """A decoder, its weights made ready for single steps, in the precision of ``torch.autocast`` where it is on."""
 
     def __init__(self, decoder: "LSTMDecoder") -> None:
-        lstm, embedding = decoder.lstm, decoder.embedding.weight
+        weights, embedding = decoder.weights(), decoder.embedding.weight
         kind = embedding.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else embedding.dtype
-        hidden, width = lstm.hidden_size, embedding.shape[1]
+        hidden, width = weights.bias.shape[1], embedding.shape[1]
         # From torch's order of the gates, i f g o, to one where the sigmoids lie together.
-        order = torch.arange(4 * hidden, device=embedding.device).view(4, hidden)[[0, 1, 3, 2]].flatten()
-        inputs, bias = lstm.weight_ih_l0[order], (lstm.bias_ih_l0 + lstm.bias_hh_l0)[order]
+        inputs, recurrent = (part[[0, 1, 3, 2]].flatten(0, 1) for part in (weights.inputs, weights.recurrent))
+        bias = weights.bias[[0, 1, 3, 2]].flatten()
         self.first_state, self.by_code = decoder.first_state, inputs[:, width:].t()
-        self.by_state = lstm.weight_hh_l0[order].to(dtype).t()
-        head, self.output_bias, self.bias = decoder.head.weight, decoder.head.bias, decoder.bias + decoder.impossible
+        self.by_state = recurrent.to(dtype).t()
+        head, self.output_bias, self.bias = weights.head, weights.head_bias, weights.symbol_bias
         self.embedding: Tensor | None = embedding
         with torch.autocast(kind, enabled=False):
             self.by_symbol = torch.addmm(bias, embedding, inputs[:, :width].t()).to(dtype)
@@ -78,31 +78,28 @@ class Steps:
             return logits, Rows(rows.gates, rows.output, hidden, cell)
 
 
-# Decoders that are heard together: the weight of the log-probability of each, and its codes.
-Parts = Sequence[tuple[float, "LSTMDecoder", Tensor]]
-
-
 @torch.no_grad()
 def draw(
-    parts: Parts,
+    decoder: "LSTMDecoder",
+    z: Tensor,
     max_length: int,
     *,
     temperature: float = 1.0,
     top_p: float = 1.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """As ``SequenceLikelihood.draw``, by the weighed sum of several decoders, each with codes of its own.
+    """As ``SequenceLikelihood.draw``.
 
     Texts are decoded in the places of one tile; where one has ended the next begins.
     """
-    count, device = len(parts[0][2]), parts[0][2].device
-    width, models = TILE[device.type], [(share, Steps(decoder)) for share, decoder, _ in parts]
-    begun = [_rows_by_tiles(steps, z, width) for (_, steps), (_, _, z) in zip(models, parts, strict=True)]
+    count, device = len(z), z.device
+    width, steps = TILE[device.type], Steps(decoder)
+    begun = _rows_by_tiles(steps, z, width)
     drawn = torch.full((count + 1, max_length + 1), PAD, device=device)  # the last is of places without a text
     drawn[:count, 0] = BOS
     chances = torch.rand(count + 1, max_length, generator=generator, device=device) if temperature > 0 else None
     text, length, symbols = torch.tensor([[count], [0], [BOS]], device=device).repeat(1, width)
-    rows = [Rows(*(part.new_zeros(width, part.shape[1]) for part in each)) for each in begun]
+    rows = Rows(*(part.new_zeros(width, part.shape[1]) for part in begun))
     taken = step = 0
     while True:
         if step % LOOK[device.type] == 0:
@@ -111,12 +108,11 @@ def draw(
                 free, more = free[: count - taken], torch.arange(taken, min(taken + len(free), count), device=device)
                 taken += len(more)
                 text[free], length[free], symbols[free] = more, 0, BOS
-                for each, sources in zip(rows, begun, strict=True):
-                    for part, source in zip(each, sources, strict=True):
-                        part[free] = source[more]
+                for part, source in zip(rows, begun, strict=True):
+                    part[free] = source[more]
             elif len(free) == width:
                 break
-        logits, rows = _heard(models, symbols, rows)
+        logits, rows = steps.step(symbols, rows)
         logits[:, UNK] = -torch.inf
         logits[:, EOS].masked_fill_(length == 0, -torch.inf)
         symbols = pick(logits, temperature, top_p, chances[text, length] if chances is not None else None)
@@ -126,15 +122,6 @@ def draw(
         length, step = length.where(text != count, 0), step + 1
     longest = int((drawn[:count] != PAD).sum(dim=1).max()) if count else 1
     return drawn[:count, :longest]
-
-
-def _heard(models: Sequence[tuple[float, Steps]], symbols: Tensor, rows: Sequence[Rows]) -> tuple[Tensor, list[Rows]]:
-    """Logits of what follows by all models, and their rows after it; those of one alone are as they are."""
-    told = [steps.step(symbols, each) for (_, steps), each in zip(models, rows, strict=True)]
-    after = [each for _, each in told]
-    if len(models) == 1:
-        return told[0][0], after
-    return sum(share * logits.log_softmax(dim=1) for (share, _), (logits, _) in zip(models, told, strict=True)), after
 
 
 def _rows_by_tiles(steps: Steps, z: Tensor, width: int) -> Rows:
@@ -157,7 +144,7 @@ def pick(logits: Tensor, temperature: float, top_p: float, chance: Tensor | None
 
 
 @torch.no_grad()
-def beams(parts: Parts, max_length: int, width: int) -> tuple[Tensor, Tensor]:
+def beams(parts: Sequence[tuple[float, "LSTMDecoder", Tensor]], max_length: int, width: int) -> tuple[Tensor, Tensor]:
     """As ``SequenceLikelihood.beams``, for the weighed sum of several decoders, each with codes of its own.
 
     A text whose beams have all ended leaves the batch.
@@ -174,10 +161,10 @@ def beams(parts: Parts, max_length: int, width: int) -> tuple[Tensor, Tensor]:
     for place in range(max_length):
         if not len(text):
             break
-        last = drawn[:, :, -1].flatten()
-        chances, rows = _heard(models, last, rows)
-        if len(models) == 1:
-            chances = chances.log_softmax(dim=1)
+        last, chances = drawn[:, :, -1].flatten(), torch.zeros((), device=device)
+        for k, (share, steps) in enumerate(models):
+            logits, rows[k] = steps.step(last, rows[k])
+            chances = chances + share * logits.log_softmax(dim=1)
         chances[:, [UNK] if place else [UNK, EOS]] = -torch.inf
         done = (last == EOS) | (last == PAD)
         chances[done] = -torch.inf

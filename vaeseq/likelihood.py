@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from vaeseq import decoding
-from vaeseq.errors import InputError
 from vaeseq.tokenizer import BOS, PAD, UNK
 
 if TYPE_CHECKING:
@@ -49,14 +48,11 @@ class SequenceLikelihood:
         temperature: float = 1.0,
         top_p: float = 1.0,
         generator: torch.Generator | None = None,
-        guide: "SequenceLikelihood | None" = None,
-        share: float = 0.5,
     ) -> Tensor:
         """One sequence a code, ``(batch, length)``, padded after ``<eos>``.
 
         ``<unk>`` is left out of every choice and ``<eos>`` out of the first: nobody can read either. A greedy sequence
-        depends on its code alone, not on the batch. A guide is heard at every step, as in the log-linear interpolation
-        of language models (Klakow 1998, https://doi.org/10.21437/ICSLP.1998-623).
+        depends on its code alone, not on the batch.
 
         Args:
             max_length: Most symbols after ``<bos>``; a row that does not end by then stays without ``<eos>``.
@@ -64,15 +60,10 @@ class SequenceLikelihood:
             top_p: Draws from the likeliest symbols that together have at least this probability (nucleus sampling,
                 Holtzman et al. 2020, https://arxiv.org/abs/1904.09751).
             generator: Source of randomness, on the device of ``z``; unused at temperature 0.
-            guide: Another likelihood of as many rows.
-            share: Of its log-probability in what is drawn from, within (0, 1); the rest is this one's.
         """
-        if not 0 < share < 1:  # a share of nothing would be nan where a symbol is impossible
-            raise InputError(f"share of a guide must be above 0 and below 1, got {share!r}")
-        parts = [(1.0, self.decoder, self.z)]
-        if guide is not None:
-            parts = [(1 - share, self.decoder, self.z), (share, guide.decoder, guide.z)]
-        return decoding.draw(parts, max_length, temperature=temperature, top_p=top_p, generator=generator)
+        return decoding.draw(
+            self.decoder, self.z, max_length, temperature=temperature, top_p=top_p, generator=generator
+        )
 
     def beams(
         self, max_length: int, *, width: int, guide: "SequenceLikelihood | None" = None, weight: float = 1.0

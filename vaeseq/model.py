@@ -18,7 +18,7 @@ from torch.distributions import Distribution
 from vaeseq import priors
 from vaeseq.blurring import blurred_posterior
 from vaeseq.config import DecoderConfig, PriorConfig, VAEConfig
-from vaeseq.decoder import LanguageModel, LSTMDecoder
+from vaeseq.decoder import CorrectingDecoder, LanguageModel, LSTMDecoder
 from vaeseq.encoder import BiLSTMEncoder, NoEncoder
 from vaeseq.errors import InputError
 from vaeseq.tokenizer import PAD
@@ -57,9 +57,9 @@ class SequenceVAE(nn.Module):
         embedding = nn.Embedding(config.vocabulary, config.embedding, padding_idx=PAD)
         nn.init.normal_(embedding.weight, std=0.3)  # learns faster than at .1 and at 1 (LOG.md)
         encoder = _encoder(config, embedding)
-        decoder = _decoder(config.decoder, embedding, config.latent)
-        prior = prior_of(config, encoder, config.prior, signal=config.signal)
         language = LanguageModel(_decoder(config.language, embedding, latent=0)) if config.language else None
+        decoder = _decoder(config.decoder, embedding, config.latent, language)
+        prior = prior_of(config, encoder, config.prior, signal=config.signal)
         trained = prior_of(config, encoder, config.trained_prior) if config.trained_prior else None
         return cls(encoder, decoder, prior, language, trained, config.content, config.signal)
 
@@ -87,11 +87,15 @@ def _encoder(config: VAEConfig, embedding: nn.Embedding) -> nn.Module:
             raise InputError(f"encoder kind must be 'bilstm', got {other!r}")
 
 
-def _decoder(config: DecoderConfig, embedding: nn.Embedding, latent: int) -> LSTMDecoder:
+def _decoder(
+    config: DecoderConfig, embedding: nn.Embedding, latent: int, language: LanguageModel | None = None
+) -> LSTMDecoder:
     match config.kind:
         case "lstm":
             with warnings.catch_warnings():  # layers that read a code of no dimensions are meant
                 warnings.filterwarnings("ignore", "Initializing zero-element tensors")
+                if language:
+                    return CorrectingDecoder(config, embedding, latent, language.decoder)
                 return LSTMDecoder(config, embedding, latent)
         case other:
             raise InputError(f"decoder kind must be 'lstm', got {other!r}")

@@ -21,8 +21,7 @@ BATCH = 256  # texts encoded at once, and beams
 SYMBOLS = 2**20  # decoded at once at most: of each code as many as a text may have
 MAX_LENGTH = 100_000
 MOST_BEAMS = 64
-GUIDE = 3.0  # weight of the language model next to the decoder in a beam search (LOG.md)
-SHARE = 0.5  # of the language model in what is drawn from (LOG.md)
+GUIDE = 3.0  # weight of the language model next to the decoder (LOG.md)
 
 
 class LatentSpace:
@@ -74,14 +73,7 @@ class LatentSpace:
 
     @torch.no_grad()
     def decode(
-        self,
-        z: Tensor,
-        *,
-        temperature: float = 0.0,
-        top_p: float = 1.0,
-        seed: int = 0,
-        beams: int = 1,
-        guided: bool = False,
+        self, z: Tensor, *, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0, beams: int = 1
     ) -> list[str]:
         """The text of each code ``(codes, latent)``.
 
@@ -93,8 +85,6 @@ class LatentSpace:
             beams: Above 1, and at temperature 0, the likeliest text that a beam search of that width finds, by
                 ``log p(x | z) + 3 log p(x)`` where the model has a language model: between the codes of two texts the
                 likeliest by the first alone is often no text at all (LOG.md).
-            guided: Whether each symbol is by the mean of its ``log p`` given z and without, where the model has a
-                language model; beams always ask it.
 
         Raises:
             InputError: The codes are not of this space, or not finite; or another argument is out of range.
@@ -115,18 +105,11 @@ class LatentSpace:
         with autocast(self.device, "auto"):
             for codes in z.to(self.device).split(max(1, SYMBOLS // self.max_length if beams == 1 else BATCH // beams)):
                 likelihood = self.vae.decoder(codes)
-                guide = self.vae.language(len(codes)) if self.vae.language and (guided or beams > 1) else None
                 if beams > 1:
+                    guide = self.vae.language(len(codes)) if self.vae.language else None
                     drawn = likelihood.beams(self.max_length, width=beams, guide=guide, weight=GUIDE)[0][:, 0]
                 else:
-                    drawn = likelihood.draw(
-                        self.max_length,
-                        temperature=temperature,
-                        top_p=top_p,
-                        generator=generator,
-                        guide=guide,
-                        share=SHARE,
-                    )
+                    drawn = likelihood.draw(self.max_length, temperature=temperature, top_p=top_p, generator=generator)
                 texts += [self.tokenizer.decode(ids) for ids in drawn.tolist()]
         return texts
 
@@ -138,9 +121,8 @@ class LatentSpace:
             return self.vae.prior().sample((count,)).cpu()
 
     def sample(self, count: int, *, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0) -> list[str]:
-        """Texts drawn from draws of the prior, guided by the language model where there is one (LOG.md)."""
-        codes = self.prior_sample(count, seed=seed)
-        return self.decode(codes, temperature=temperature, top_p=top_p, seed=seed, guided=True)
+        """Texts decoded from draws of the prior."""
+        return self.decode(self.prior_sample(count, seed=seed), temperature=temperature, top_p=top_p, seed=seed)
 
     def reconstruct(self, texts: Sequence[str]) -> list[str]:
         """Posterior mean, one greedy pass."""

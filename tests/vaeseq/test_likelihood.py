@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from vaeseq.corpus import pad
-from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import BOS, EOS, MASK, PAD, UNK
 
@@ -47,11 +46,16 @@ def _drawable(logits: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("sharpness", [1.0, 3.0, 5.0])
 @pytest.mark.parametrize("z", CODES, ids=["origin", "near", "far"])
+@pytest.mark.parametrize("language", [False, True], ids=["alone", "correcting"])
 @torch.no_grad()
 def test_the_probabilities_of_all_sequences_sum_to_one(
-    z: Tensor, sharpness: float, build_vae: Callable[..., SequenceVAE], all_sequences: Callable[..., list[list[int]]]
+    language: bool,
+    z: Tensor,
+    sharpness: float,
+    build_vae: Callable[..., SequenceVAE],
+    all_sequences: Callable[..., list[list[int]]],
 ) -> None:
-    vae, longest = build_vae(vocabulary=VOCABULARY, sharpness=sharpness), 5
+    vae, longest = build_vae(vocabulary=VOCABULARY, sharpness=sharpness, language=language), 5
     ended = all_sequences(VOCABULARY, longest)
     # Sequences of more symbols are told apart by their first symbols: a prefix has no <eos>.
     cut_off = [ids[:-1] for ids in all_sequences(VOCABULARY, longest + 1) if len(ids) == longest + 3]
@@ -162,34 +166,18 @@ def _cut(ids: list[int]) -> tuple[int, ...]:
     return tuple(ids[: ids.index(EOS) + 1]) if EOS in ids else tuple(ids)
 
 
-@pytest.mark.parametrize("share", [None, 0.3])
 def test_draws_come_as_often_as_their_probability(
-    share: float | None, build_vae: Callable[..., SequenceVAE], all_sequences: Callable[..., list[list[int]]]
+    build_vae: Callable[..., SequenceVAE], all_sequences: Callable[..., list[list[int]]]
 ) -> None:
-    vae, count, z = build_vae(vocabulary=7, sharpness=3.0, language=True), 20_000, CODES[1:2]
-    guided = {"guide": vae.language(count), "share": share} if share else {}
-    drawn = vae.decoder(z.expand(count, -1)).draw(3, generator=torch.Generator().manual_seed(0), **guided)
-
-    def logits(ids: list[int]) -> Tensor:
-        if not share:
-            return _logits(vae, ids, z)
-        alone = _logits(vae.language, ids, torch.zeros(1, 0))
-        return (1 - share) * _logits(vae, ids, z).log_softmax(dim=1) + share * alone.log_softmax(dim=1)
-
+    vae, count, z = build_vae(vocabulary=7, sharpness=3.0), 20_000, CODES[1:2]
+    drawn = vae.decoder(z.expand(count, -1)).draw(3, generator=torch.Generator().manual_seed(0))
     seen = Counter(map(_cut, drawn.tolist()))
     every = all_sequences(7, 2) + [ids[:-1] for ids in all_sequences(7, 3) if len(ids) == 5]
-    steps = [_drawable(logits(ids)).log_softmax(dim=1)[range(len(ids) - 1), ids[1:]] for ids in every]
+    steps = [_drawable(_logits(vae, ids, z)).log_softmax(dim=1)[range(len(ids) - 1), ids[1:]] for ids in every]
     exact = torch.stack([terms.sum() for terms in steps]).exp()
     assert_close(exact.sum(), torch.tensor(1.0))
     assert set(seen) <= set(map(tuple, every))
     _assert_frequencies(torch.tensor([seen[tuple(ids)] / count for ids in every]), exact, count)
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0, -0.5, math.nan])
-def test_a_guide_must_have_a_part_of_the_say(share: float, build_vae: Callable[..., SequenceVAE]) -> None:
-    vae = build_vae(language=True)
-    with pytest.raises(InputError, match="share of a guide must be above 0 and below 1"):
-        vae.decoder(CODES).draw(3, guide=vae.language(len(CODES)), share=share)
 
 
 def _assert_frequencies(frequency: Tensor, exact: Tensor, count: int) -> None:

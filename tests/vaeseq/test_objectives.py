@@ -171,7 +171,7 @@ def test_the_language_model_learns_beside_the_rest_and_leaves_it_alone(
     assert any(math.isclose(own, sum(some) / len(some), rel_tol=1e-4) for some in chosen)
     loss.backward()
     alone = build_vae(language=True)
-    alone.language = None
+    alone.language = None  # the decoder corrects it still
     objective(alone, batch, config, beta=1.0, noise=_noise())[0].backward()
     for name, parameter in alone.named_parameters():
         if name != "encoder.embedding.weight":  # the one that all parts share

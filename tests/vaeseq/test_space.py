@@ -187,20 +187,6 @@ def test_several_beams_take_the_likeliest_text_that_they_find(language: DecoderC
     assert space.decode(z, beams=3) == [TOKENIZER.decode(ids) for ids in found[:, 0].tolist()]
 
 
-@pytest.mark.parametrize("language", [None, DecoderConfig("lstm", 6)])
-@torch.no_grad()
-def test_samples_are_guided_by_the_language_model_where_there_is_one(language: DecoderConfig | None) -> None:
-    space = _space(language=language)
-    codes = space.prior_sample(200, seed=3)
-    alone, guided = (space.decode(codes, temperature=1.0, seed=3, guided=guided) for guided in (False, True))
-    assert space.sample(200, seed=3) == guided
-    assert (alone == guided) == (language is None)
-    # The greedy text of one code does not depend on the others.
-    greedy = space.decode(codes, guided=True)
-    assert greedy[::-1] == space.decode(codes.flip(0), guided=True)
-    assert greedy[:3] == space.decode(codes[:3], guided=True)
-
-
 @pytest.mark.parametrize(("beams", "temperature"), [(0, 0.0), (65, 0.0), (2, 0.5)])
 def test_beams_out_of_range_are_refused(beams: int, temperature: float) -> None:
     with pytest.raises(InputError, match="beams must be 1 to 64"):
