@@ -44,7 +44,7 @@ FIGURES = {
         "Language model alone",
         "nats",
         "lower",
-        "What a row costs without z, by the language model that guides draws and paths.",
+        "What a row costs without z, by the language model that the decoder corrects and that guides paths.",
     ),
     "amortisation_gap": Meaning(
         "Amortisation gap",

@@ -195,10 +195,10 @@ def _card(
     digest = hashlib.sha256((prepared / "tokens.safetensors").read_bytes()).hexdigest()
     figures = "\n".join(f"| {name} | {value} |" for name, value in metrics.items())
     posterior, prior = params.model.posterior, params.model.prior.replace("_", " ")
-    beside = ", and a language model beside them" if params.model.language_hidden else ""
+    corrected = " that corrects a language model" if params.model.language_hidden else ""
     return f"""# A sequence VAE of {domain}
 
-Bidirectional LSTM encoder, posterior {posterior}, prior {prior}, autoregressive LSTM decoder{beside}, by latentpath.
+Bidirectional LSTM encoder, posterior {posterior}, prior {prior}, autoregressive LSTM decoder{corrected}, by latentpath.
 
 - Data: `{summary["source"]}` ({summary["licence"]}), {summary["split"]["train"]:,} training rows, \
 sha256 of the token file `{digest}`.
