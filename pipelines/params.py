@@ -56,7 +56,7 @@ class SentencePrepareParams(_Section):
 
 
 class ModelParams(_Section):
-    """Sizes of the model; null ``language_hidden`` means no language model.
+    """Sizes of the model; null ``language_hidden`` means no language model, else the decoder corrects one.
 
     ``latent`` is the dimension of z, ``content`` how much of it the rows of a group share; ``slots``, ``codebook`` and
     ``levels`` are of discrete codes, see ``vaeseq.quantised``.

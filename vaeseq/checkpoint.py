@@ -13,7 +13,7 @@ from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 _PARTS = {"encoder": EncoderConfig, "decoder": DecoderConfig, "prior": PriorConfig}
 _OPTIONAL = {"language": DecoderConfig, "trained_prior": PriorConfig}
 

@@ -103,7 +103,8 @@ class PriorConfig:
 class VAEConfig:
     """All that determines the modules and their sizes.
 
-    A ``latent`` of 0 makes a language model of the same decoder; ``language`` is None where there is none beside.
+    A ``latent`` of 0 makes a language model of the same decoder. ``language``, unless it is None, is a language model
+    beside the rest, which the decoder corrects.
     ``trained_prior`` is the one that encoder and decoder were trained with, where ``prior`` was fitted afterwards.
     ``content`` is how many dimensions of a code, the first ones, the rows of a group share (``vaeseq.groups``).
     ``signal`` is that of the codes that such a fitted prior is of (``vaeseq.blurring``).

@@ -2,8 +2,8 @@
 
 ``p(x, z) = p(x | z) p(z)`` with ``q(z | x)``: ``posterior(tokens)`` is the posterior, ``decoder(z)`` the likelihood,
 ``prior()`` the prior. Everything else (bounds, samples, paths, search) is a function of these three, and of a fourth
-where there is one: ``language(count)``, a language model ``p(x)`` of texts without a code, which samples and paths ask
-whether something is a text at all.
+where there is one: ``language(count)``, a language model ``p(x)`` of texts without a code, which the decoder corrects
+and paths ask whether something is a text at all.
 
 References:
     Kingma and Welling (2014), Auto-Encoding Variational Bayes, https://arxiv.org/abs/1312.6114
