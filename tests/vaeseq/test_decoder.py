@@ -14,8 +14,11 @@ TOKENS = pad([[BOS, 5, 6, 7, EOS], [BOS, 7, UNK, 7, 7, 5, EOS], [BOS, 6, EOS]])
 
 @pytest.fixture
 def vae(build_vae: Callable[..., SequenceVAE]) -> SequenceVAE:
-    """One whose decoder corrects a language model."""
-    return build_vae(language=True)
+    """One whose decoder corrects a language model; both lean to some symbols."""
+    vae = build_vae(language=True)
+    for decoder in (vae.decoder, vae.language.decoder):
+        torch.nn.init.normal_(decoder.bias)
+    return vae
 
 
 @torch.no_grad()

@@ -79,6 +79,8 @@ def test_every_step_has_one_shape_and_within_it_a_row_has_the_same_bits_at_every
 @torch.no_grad()
 def test_a_step_is_a_step_of_the_decoder(language: bool, build_vae: Callable[..., SequenceVAE]) -> None:
     vae = build_vae(language=True)
+    for each in (vae.decoder, vae.language.decoder):
+        torch.nn.init.normal_(each.bias)
     decoder = vae.language.decoder if language else vae.decoder
     z = torch.empty(5, 0) if language else torch.randn(5, 2, generator=torch.Generator().manual_seed(0))
     steps, state, symbols = Steps(decoder), decoder.first_state(z), torch.full((5,), BOS)
