@@ -19,7 +19,7 @@ from vaeseq.state import TrainConfig
 
 SEED, LATENT, ROWS = 0, 32, 1_000
 RATES = (5.0, 10.0, 20.0, 40.0)
-TRAIN = TrainConfig(steps=4_000, batch_size=128, learning_rate=4e-3, evaluate_every=1_000, evaluate_rows=ROWS)
+TRAIN = TrainConfig(steps=2_500, batch_size=128, learning_rate=4e-3, evaluate_every=500, evaluate_rows=ROWS)
 SETS = {
     "tatoeba": ("sentences", DataParams(source="tatoeba"), SentencePrepareParams(vocabulary=8_000)),
     "zinc": ("molecules", DataParams(source="zinc250k", rows=50_000), MoleculePrepareParams()),

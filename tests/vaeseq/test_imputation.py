@@ -59,8 +59,7 @@ def _completions(ids: list[int], blanks: list[int]) -> list[list[int]]:
 def codeless(build_vae: Callable[..., SequenceVAE]) -> SequenceVAE:
     """A language model, so that nothing but the particles is random.
 
-    A symbol says much about the next: the weights of a few steps are uneven enough for particles to be resampled:
-    few seeds make such a model.
+    By its seed weights of a few steps are uneven enough for particles to be resampled, as few seeds would have it.
     """
     decoder = build_vae(seed=30, language=True).language.decoder
     with torch.no_grad():
