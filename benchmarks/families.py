@@ -1,32 +1,30 @@
 """Every family of this house, measured alike: equal data, equal seconds, equal parameters, one table a corpus.
 
 Run as ``python -m benchmarks.families``, or with names of corpora and families; killed, it goes on where it was, and
-what was measured is not measured again. How many steps each makes in the seconds is measured first, when nothing else
-may run on the machine (``python -m benchmarks.families pace`` does no more); after that nothing depends on the clock.
+what was measured is not measured again (``benchmarks.parts``). How many steps each makes in the seconds is measured
+first, when nothing else may run on the machine (``python -m benchmarks.families pace`` does no more); after that
+nothing depends on the clock, and the rest may be measured on another machine.
 The size of the decoder makes up for what a family brings in parameters.
 """
 
-import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-import vaeseq
 from benchmarks.bench import DRAWS, ROWS, SEED, SETS, Bench
 from benchmarks.family import FAMILIES, LATENT, Row, sized
 from benchmarks.pace import BATCH, Paces, paces
-from benchmarks.record import write
+from benchmarks.parts import Parts
 from benchmarks.runs import trained, with_prior
-from pipelines.resume import work_folder
 from vaeseq.config import VAEConfig
 from vaeseq.corpus import choose
 from vaeseq.device import device_of
 from vaeseq.diagnostics import iwae_by_row, summarise
 from vaeseq.fitting import FitConfig
-from vaeseq.linear import LARGEST, factor_analysis, ppca
+from vaeseq.linear import LARGEST, LinearGaussian, factor_analysis, ppca
 from vaeseq.model import SequenceVAE
 from vaeseq.space import LatentSpace
 from vaeseq.state import TrainConfig, TrainState
@@ -34,8 +32,6 @@ from vaeseq.state import TrainConfig, TrainState
 SECONDS, SHARE_OF_FITTING = 300.0, 0.15
 WEIGHTED_ROWS, SAMPLES = 500, 50
 SEEDS, BEST = (0, 1, 2), 5
-ENGINE = sorted(Path(vaeseq.__file__).parent.glob("*.py"))
-JUDGES = [Path(__file__).with_name(f"{name}.py") for name in ("bench", "families", "family", "runs")]
 
 
 class Plan(NamedTuple):
@@ -60,6 +56,7 @@ class Comparison:
     Attributes:
         bench: The corpus.
         plans: By family.
+        parts: What was measured.
         pace: Steps a second, see ``benchmarks.pace``.
     """
 
@@ -69,14 +66,22 @@ class Comparison:
         _, parameters = sized(FAMILIES["vae"], size)
         models = {name: sized(family, size, parameters) for name, family in FAMILIES.items()}
         configs = {name: model for name, (model, _) in models.items()}
-        measuring = work_folder(f"pace-{corpus}", f"{configs}", *ENGINE) / "pace.json"
-        self.pace: Paces = kept(measuring, lambda: paces(corpus, configs))
-        self.folder = work_folder(f"families-{corpus}", f"{SECONDS} {models} {self.pace}", *ENGINE, *JUDGES)
+        self.parts = Parts(
+            f"families_{corpus}",
+            command="python -m benchmarks.families",
+            data={"name": corpus, "rows": len(self.bench.corpus)},
+            seed=SEED,
+            budget={"seconds": SECONDS, "seeds": len(SEEDS), "samples": SAMPLES, "draws": DRAWS},
+        )
+        self.pace: Paces = self.parts.take("pace", f"{configs}", lambda: paces(corpus, configs))
         self.plans = {name: Plan(*model, *self._steps(name)) for name, model in models.items()}
 
     def figures(self, name: str, seed: int = SEED) -> Row:
         """All figures of one family, from one model."""
-        return kept(self.folder / f"{name}-{seed}.json", lambda: self._figures(name, seed))
+        label = name if seed == SEED else f"{name}_of_seed_{seed}"
+        plan, family = self.plans[name], FAMILIES[name]
+        learning = f"{family.aim(plan.steps)} {family.train(plan.steps)} {family.fitted} {family.signal}"
+        return self.parts.take(label, f"{SECONDS} {plan} {learning} {seed}", lambda: self._figures(name, seed))
 
     def spread(self) -> dict[str, Row]:
         """Of the families of the best bounds on validation rows, each figure over several seeds: mean and ends."""
@@ -123,14 +128,6 @@ class Comparison:
         return state.step / self.pace[name] + state.inner_steps / self.pace["inner"]
 
 
-def kept(path: Path, made: Callable[[], Row]) -> Row:
-    """Figures from a file, made where there is none."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(made()), encoding="utf-8")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def figures_of(bench: Bench, vae: SequenceVAE, latent: int) -> Row:
     """Bounds, collapse, reconstruction and samples, of test rows; nats a text."""
     test = choose(bench.corpus.rows("test"), ROWS, seed=SEED)
@@ -161,20 +158,21 @@ def figures_of(bench: Bench, vae: SequenceVAE, latent: int) -> Row:
     return figures
 
 
-def linear(bench: Bench) -> dict[str, Row]:
+def linear(bench: Bench) -> dict[str, Callable[[], Row]]:
     """The linear models of counts: they have no likelihood over texts, and what they have is exact."""
-    learnt = bench.counts("train", len(bench.corpus) if bench.tokenizer.size <= LARGEST else LARGEST)
-    latent = min(LATENT, int((learnt.min(axis=0) < learnt.max(axis=0)).sum()) // 2)
-    models = {"probabilistic_pca": ppca(learnt, latent), "factor_analysis": factor_analysis(learnt, latent)}
-    return {
-        name: {
+
+    def made(fitted: Callable[[np.ndarray, int], LinearGaussian]) -> Row:
+        learnt = bench.counts("train", len(bench.corpus) if bench.tokenizer.size <= LARGEST else LARGEST)
+        latent = min(LATENT, int((learnt.min(axis=0) < learnt.max(axis=0)).sum()) // 2)
+        model = fitted(learnt, latent)
+        return {
             "latent": latent,
             "rows": len(learnt),
             "mutual_information": model.mutual_information,
             "counts_explained": bench.counts_explained(model.reconstruct(bench.counts("test", ROWS))),
         }
-        for name, model in models.items()
-    }
+
+    return {"probabilistic_pca": partial(made, ppca), "factor_analysis": partial(made, factor_analysis)}
 
 
 def main() -> None:
@@ -185,25 +183,16 @@ def main() -> None:
         comparison = Comparison(corpus)
         if "pace" in names:
             continue
-        figures: Row = {name: comparison.figures(name) for name in families}
+        for name in families:
+            comparison.figures(name)
         if families == list(FAMILIES):
-            bench = comparison.bench
-            figures |= linear(bench) | {"rows_of_the_data": bench.of_data()}
-            figures |= {"over_seeds": comparison.spread(), "mutual_information_cap": float(np.log(ROWS))}
-            write(
-                f"families_{corpus}",
-                command="python -m benchmarks.families",
-                data={"name": corpus, "rows": len(bench.corpus)},
-                seed=SEED,
-                budget={
-                    "seconds": SECONDS,
-                    "seeds": len(SEEDS),
-                    "samples": SAMPLES,
-                    "draws": DRAWS,
-                    "pace": comparison.pace,
-                },
-                figures=figures,
-            )
+            bench, take = comparison.bench, comparison.parts.take
+            for name, made in linear(bench).items():
+                take(name, f"{LATENT} {LARGEST}", made)
+            take("rows_of_the_data", f"{DRAWS}", bench.of_data)
+            take("mutual_information_cap", f"{ROWS}", lambda: float(np.log(ROWS)))
+            spread = comparison.spread()
+            take("over_seeds", f"{spread}", lambda spread=spread: spread)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The families that are compared: what each has that the plain VAE has not."""
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -96,4 +97,7 @@ def sized(family: Family, vocabulary: int, parameters: int | None = None) -> tup
 
     if parameters is None:
         return counted(family.decoder.hidden)
-    return min((counted(hidden) for hidden in range(64, 513, 8)), key=lambda found: abs(found[1] - parameters))
+    sizes = range(64, 513, 8)
+    above = bisect_left(sizes, parameters, hi=len(sizes) - 1, key=lambda hidden: counted(hidden)[1])
+    around = map(counted, sizes[max(0, above - 1) : above + 1])
+    return min(around, key=lambda found: abs(found[1] - parameters))

@@ -10,6 +10,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ import pyarrow.parquet as pq
 import torch
 
 from benchmarks.corpora import prepared
-from benchmarks.record import write
+from benchmarks.parts import Parts
 from benchmarks.runs import trained
 from pipelines.params import DataParams, MoleculePrepareParams, SentencePrepareParams
 from vaemol import metrics
@@ -30,7 +32,7 @@ from vaeseq.groups import Groups, swapped
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.space import LatentSpace
 from vaeseq.state import TrainConfig
-from vaeseq.tokenizer import UNK
+from vaeseq.tokenizer import UNK, Tokenizer
 from vaetext import everyday
 from vaetext.evaluation import same_label
 from vaetext.space import SentenceSpace
@@ -160,35 +162,45 @@ def figures_of(setting: Setting, texts: LatentSpace, corpus: Corpus, table: list
     return figures
 
 
-def measured(domain: str, setting: Setting) -> Row:
-    """What true and shuffled groups lead to."""
-    corpus, tokenizer, folder = prepared(domain, setting.data, setting.prepare)
+def measured(domain: str, label: str, groups: Groups, corpus: Corpus, tokenizer: Tokenizer, folder: Path) -> Row:
+    """What a model of such groups does with them."""
+    setting = SETTINGS[domain]
     table = pq.read_table(folder / "rows.parquet").to_pylist()
-    true = Groups.named([row[setting.group] for row in table], GROUP_SIZE)
     metadata = {"name": domain, "max_length": int(corpus.lengths.max() * 1.25) + 1, **setting.prepare.model_dump()}
-    train, config = true.of[corpus.rows("train")], setting.config(tokenizer.size)
-    sizes = np.array(list(Counter(train.tolist()).values()))
-    figures: Row = {"groups": len(sizes), "training_rows_in_a_group_of_two": float(sizes[sizes > 1].sum() / len(train))}
-    for name, groups in (("true", true), ("shuffled", shuffled(true, corpus.split))):
-        corpus.groups = groups
-        state = trained(f"groups-{domain}-{name}", config, setting.train, setting.aim, corpus, seed=SEED)
-        space = LatentSpace(state.vae, tokenizer, metadata, latent=config.latent, device=state.device)
-        figures[name] = figures_of(setting, space, corpus, table) | {"seconds": round(state.seconds, 1)}
-    return figures
+    config = setting.config(tokenizer.size)
+    corpus.groups = groups
+    state = trained(f"groups-{domain}-{label}", config, setting.train, setting.aim, corpus, seed=SEED)
+    space = LatentSpace(state.vae, tokenizer, metadata, latent=config.latent, device=state.device)
+    return figures_of(setting, space, corpus, table) | {"seconds": round(state.seconds, 1)}
 
 
 def main() -> None:
     """Write ``benchmarks/results/groups_<domain>.json``."""
     for domain in sys.argv[1:] or SETTINGS:
         setting = SETTINGS[domain]
-        write(
+        corpus, tokenizer, folder = prepared(domain, setting.data, setting.prepare)
+        labels = pq.read_table(folder / "rows.parquet", columns=[setting.group])[setting.group].to_pylist()
+        true = Groups.named(labels, GROUP_SIZE)
+        parts = Parts(
             f"groups_{domain}",
             command="python -m benchmarks.groups",
             data={"name": setting.data.source, "rows": setting.data.rows},
             seed=SEED,
             budget={"steps": setting.train.steps, "batch": setting.train.batch_size, "group_size": GROUP_SIZE},
-            figures=measured(domain, setting),
         )
+        asked = (
+            f"{setting.data} {setting.prepare} {setting.config(tokenizer.size)} {setting.aim} {setting.train} {SWAPS}"
+        )
+        parts.several("groups", asked, lambda true=true, corpus=corpus: told(true.of[corpus.rows("train")]))
+        for name, groups in (("true", true), ("shuffled", shuffled(true, corpus.split))):
+            run = partial(measured, domain, name, groups, corpus, tokenizer, folder)
+            parts.take(name, f"{asked} {name}", run)
+
+
+def told(train: np.ndarray) -> Row:
+    """How many groups there are among training rows, and the share of rows that are not alone."""
+    sizes = np.array(list(Counter(train.tolist()).values()))
+    return {"groups": len(sizes), "training_rows_in_a_group_of_two": float(sizes[sizes > 1].sum() / len(train))}
 
 
 if __name__ == "__main__":

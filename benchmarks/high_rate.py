@@ -7,20 +7,18 @@ names of corpora; killed, it goes on where it was.
 """
 
 import sys
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 
-import torch
-
-from benchmarks.bench import SEED, SETS, Bench, Row
-from benchmarks.families import ENGINE, JUDGES, figures_of, kept
+from benchmarks.bench import DRAWS, ROWS, SEED, SETS, Bench, Row
+from benchmarks.families import figures_of
 from benchmarks.family import BLURRED, DECODER, FAMILIES, LATENT, MIXTURES, MOST, SIGNAL, at_rate, sized
-from benchmarks.record import write
+from benchmarks.parts import Parts
 from benchmarks.runs import trained, with_prior
-from pipelines.resume import work_folder
 from vaeseq.config import VAEConfig
 from vaeseq.fitting import FitConfig
-from vaeseq.model import SequenceVAE
-from vaeseq.state import TrainConfig
+from vaeseq.objectives import ObjectiveConfig
+from vaeseq.state import TrainConfig, TrainState
 
 TRAIN = TrainConfig(steps=4_000, batch_size=128, learning_rate=4e-3, evaluate_every=1_000)
 PACE = FitConfig(steps=1_500, look_every=250)
@@ -38,28 +36,55 @@ def main() -> None:
         bench = Bench.of(name)
         models = {label: sized(family, bench.tokenizer.size) for label, (family, _) in MODELS.items()}
         aims = {label: family.aim(TRAIN.steps) for label, (family, _) in MODELS.items()}
-        folder = work_folder(f"high-{name}", f"{models} {TRAIN} {aims} {PACE} {MIXTURES}", *ENGINE, *JUDGES)
-        figures: Row = {}
-        for label, (config, parameters) in models.items():
-            state = trained(f"high-{name}-{label}", config, TRAIN, aims[label], bench.corpus, seed=SEED)
-            told = {"seconds": state.seconds, "parameters": parameters}
-            figures[label] = kept(folder / f"{label}.json", partial(figures_of, bench, state.vae, LATENT)) | told
-            for signal in MODELS[label][1]:
-                own = f"{label}_fitted" + (f"_to_{100 * signal:.0f}_percent" if signal < 1 else "")
-                figures[own] = kept(folder / f"{own}.json", partial(_fitted, bench, state.vae, config, signal))
-        write(
+        parts = Parts(
             f"high_rate_{name}",
             command="python -m benchmarks.high_rate",
             data={"name": name, "rows": len(bench.corpus)},
             seed=SEED,
-            budget={"steps": TRAIN.steps, "batch": TRAIN.batch_size, "threads": torch.get_num_threads()},
-            figures=figures | {"rows_of_the_data": bench.of_data()},
+            budget={"steps": TRAIN.steps, "batch": TRAIN.batch_size},
         )
+        for label, (config, parameters) in models.items():
+            run = Run(bench, f"high-{name}-{label}", config, aims[label], parameters)
+            settings = f"{config} {TRAIN} {aims[label]} {DRAWS} {ROWS}"
+            parts.take(label, settings, run.own)
+            for signal in MODELS[label][1]:
+                fitted = f"{label}_fitted" + (f"_to_{100 * signal:.0f}_percent" if signal < 1 else "")
+                parts.take(fitted, f"{settings} {PACE} {MIXTURES} {signal}", partial(run.fitted, signal))
+        parts.take("rows_of_the_data", f"{DRAWS}", bench.of_data)
 
 
-def _fitted(bench: Bench, vae: SequenceVAE, config: VAEConfig, signal: float) -> Row:
-    drawing = with_prior(vae, config, MIXTURES, bench.corpus, PACE, seed=SEED, signal=signal)
-    return figures_of(bench, drawing, LATENT)
+@dataclass(frozen=True)
+class Run:
+    """One model.
+
+    Attributes:
+        bench: What it learns, and is judged by.
+        label: Of its training.
+        config: Its modules.
+        aim: What it minimises.
+        parameters: As many as it has.
+    """
+
+    bench: Bench
+    label: str
+    config: VAEConfig
+    aim: ObjectiveConfig
+    parameters: int
+
+    @cached_property
+    def state(self) -> TrainState:
+        """Trained."""
+        return trained(self.label, self.config, TRAIN, self.aim, self.bench.corpus, seed=SEED)
+
+    def own(self) -> Row:
+        """Figures with the prior of training."""
+        told = {"seconds": self.state.seconds, "parameters": self.parameters}
+        return figures_of(self.bench, self.state.vae, LATENT) | told
+
+    def fitted(self, signal: float) -> Row:
+        """Figures with a prior fitted to codes of a signal."""
+        drawing = with_prior(self.state.vae, self.config, MIXTURES, self.bench.corpus, PACE, seed=SEED, signal=signal)
+        return figures_of(self.bench, drawing, LATENT)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,20 @@
 """Does the latent carry what was asked for? Trainings at several rates, all else alike and nothing tuned.
 
-Run as ``python -m benchmarks.rates``; killed, it goes on where it was.
+Run as ``python -m benchmarks.rates``, or with the name of one corpus; killed, it goes on where it was.
 """
 
 import math
+import sys
+from functools import partial
 
-import torch
+import numpy as np
 
 from benchmarks.corpora import prepared
-from benchmarks.record import write
+from benchmarks.parts import Parts, Row
 from benchmarks.runs import trained
 from pipelines.params import DataParams, MoleculePrepareParams, SentencePrepareParams
 from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
-from vaeseq.corpus import choose
+from vaeseq.corpus import Corpus, choose
 from vaeseq.diagnostics import summarise
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig
@@ -26,33 +28,39 @@ SETS = {
 }
 
 
+def measured(label: str, config: VAEConfig, rate: float, corpus: Corpus, test: np.ndarray) -> Row:
+    """Figures of the model that was asked for one rate."""
+    state = trained(label, config, TRAIN, ObjectiveConfig(rate=rate), corpus, seed=SEED)
+    summary = summarise(state.vae, corpus, test, seed=SEED)
+    figures = {
+        "kl": summary.kl,
+        "mutual_information": summary.mutual_information,
+        "active_units_fraction": summary.active_units,
+        "reconstruction": summary.reconstruction,
+        "elbo": summary.elbo,
+        "seconds": round(state.seconds),
+    }
+    return {f"{name}_{rate:g}": value for name, value in figures.items()}
+
+
 def main() -> None:
     """Write ``benchmarks/results/rate_tatoeba.json`` and ``rate_zinc.json``."""
-    for name, (domain, data, settings) in SETS.items():
+    for name in sys.argv[1:] or SETS:
+        domain, data, settings = SETS[name]
         corpus, tokenizer, _ = prepared(domain, data, settings)
         config = VAEConfig(tokenizer.size, LATENT, 128, EncoderConfig(hidden=128), DecoderConfig(hidden=256))
         test = choose(corpus.rows("test"), ROWS, seed=SEED)
-        figures: dict[str, float] = {"mutual_information_cap": math.log(len(test))}
-        seconds = 0.0
-        for rate in RATES:
-            state = trained(f"rate-{name}-{rate:g}", config, TRAIN, ObjectiveConfig(rate=rate), corpus, seed=SEED)
-            summary = summarise(state.vae, corpus, test, seed=SEED)
-            seconds += state.seconds
-            figures |= {
-                f"kl_{rate:g}": summary.kl,
-                f"mutual_information_{rate:g}": summary.mutual_information,
-                f"active_units_fraction_{rate:g}": summary.active_units,
-                f"reconstruction_{rate:g}": summary.reconstruction,
-                f"elbo_{rate:g}": summary.elbo,
-            }
-        write(
+        parts = Parts(
             f"rate_{name}",
             command="python -m benchmarks.rates",
             data={"name": data.source, "rows": len(corpus)},
             seed=SEED,
-            budget={"steps": TRAIN.steps, "seconds": seconds, "threads": torch.get_num_threads()},
-            figures=figures,
+            budget={"steps": TRAIN.steps, "batch": TRAIN.batch_size},
         )
+        parts.take("mutual_information_cap", f"{len(test)}", partial(math.log, len(test)))
+        for rate in RATES:
+            run = partial(measured, f"rate-{name}-{rate:g}", config, rate, corpus, test)
+            parts.several(f"{rate:g}", f"{data} {settings} {config} {TRAIN} {rate} {SEED} {ROWS}", run)
 
 
 if __name__ == "__main__":

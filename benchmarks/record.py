@@ -37,23 +37,32 @@ def main() -> None:
         )
 
 
-def write(name: str, *, command: str, data: Any, seed: int, budget: dict[str, Any], figures: dict[str, Any]) -> None:  # noqa: ANN401 - any JSON
-    """Write one result file with all that is needed to rerun it."""
-    result = {
-        "name": name,
-        "command": command,
-        "commit": _git("rev-parse", "HEAD")
-        + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{RESULTS}") else ""),
+def write(
+    name: str,
+    *,
+    command: str,
+    data: Any,  # noqa: ANN401 - any JSON
+    seed: int,
+    budget: dict[str, Any],
+    figures: dict[str, Any],
+    parts: dict[str, Any] | None = None,
+) -> None:
+    """Write one result file with all that is needed to rerun it; ``parts`` as ``benchmarks.parts`` has them."""
+    result = {"name": name, "command": command, **circumstances(), "data": data, "seed": seed, "budget": budget}
+    result |= {"figures": figures} | ({"parts": parts} if parts else {})
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def circumstances() -> dict[str, Any]:
+    """By what, when and where a figure is measured now."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{RESULTS}")
+    return {
+        "commit": _git("rev-parse", "HEAD") + ("-dirty" if changed else ""),
         "date": datetime.date.today().isoformat(),
         "machine": machine(),
         "versions": {package: importlib.metadata.version(package) for package in VERSIONS},
-        "data": data,
-        "seed": seed,
-        "budget": budget,
-        "figures": figures,
     }
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from benchmarks.shown import MATRICES, ROWS, Matrix
 Figures = dict[str, Any]
 RESULTS = Path("benchmarks/results")
 PAGES = (Path("README.md"), Path("benchmarks/README.md"))
+NO_MODEL = re.compile("pace|over_seeds|.*_of_seed_")
 _PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -44,7 +45,7 @@ def of_one(rows: Sequence[tuple[str, str, str]], figures: Figures) -> list[str]:
 def of_models(matrix: Matrix, figures: Figures) -> list[str]:
     """A row for each model, a column for each figure; what a model does not have is left empty."""
     figures = at(figures, matrix.under) if matrix.under else figures
-    rows = matrix.rows or [name for name, found in figures.items() if isinstance(found, dict) and name != "over_seeds"]
+    rows = matrix.rows or [name for name in figures if not NO_MODEL.match(name) and isinstance(figures[name], dict)]
     names = "".join(f" {label}, {unit} |" for _, label, unit in matrix.columns)
     lines = [f"| {matrix.heading} |{names}", "|---|" + "---:|" * len(matrix.columns)]
     for row in rows:
