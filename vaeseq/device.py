@@ -30,11 +30,22 @@ def _cpu_has_bfloat16() -> bool:
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
+def runs_bfloat16(device: torch.device) -> bool:
+    """Whether an LSTM runs in bfloat16 there at all: on x86 oneDNN has one for AVX-512 alone."""
+    capabilities = torch.cpu.get_capabilities()
+    return device.type != "cpu" or capabilities.get("architecture") != "x86_64" or capabilities.get("avx512_bw", False)
+
+
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
     """Matrix products in bfloat16 where asked for, or with ``auto`` where the hardware has units for it.
 
     Weights stay in float32. On a CPU without such units bfloat16 is emulated and slower than float32.
+
+    Raises:
+        InputError: bfloat16 is asked for where there is no LSTM in it.
     """
+    if precision == "bfloat16" and not runs_bfloat16(device):
+        raise InputError("precision must be 'auto' or 'float32' on a processor without AVX-512, got 'bfloat16'")
     fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bfloat16()
     return torch.autocast(
         device.type, torch.bfloat16, enabled=precision == "bfloat16" or (precision == "auto" and fast)

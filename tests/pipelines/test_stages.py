@@ -145,7 +145,8 @@ def test_a_killed_stage_goes_on_to_the_same_weights(
     whole = _weights(here)
     shutil.rmtree(here / "checkpoints")
     environment = os.environ | {"LATENTPATH_WORK": str(tmp_path / "work"), "PYTHONPATH": str(ROOT)}
-    script = "from pipelines import train; train.SAVE_SECONDS = 0; train.main('sentences')"
+    one_thread = "import torch; torch.set_num_threads(1)"  # as here: more would add in another order
+    script = f"{one_thread}; from pipelines import train; train.SAVE_SECONDS = 0; train.main('sentences')"
     stage = subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not list((tmp_path / "work").rglob("state.safetensors")) and time.monotonic() < deadline:

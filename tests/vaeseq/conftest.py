@@ -12,6 +12,7 @@ from torch.distributions import Independent, Normal
 
 from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
 from vaeseq.corpus import Corpus, pad, write_tokens
+from vaeseq.device import runs_bfloat16
 from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import BOS, EOS, RESERVED
 
@@ -135,3 +136,10 @@ def build_corpus(tmp_path: Path) -> Callable[..., Corpus]:
         return Corpus.load(tmp_path)
 
     return build
+
+
+@pytest.fixture
+def bfloat16() -> None:
+    """Skips where an LSTM does not run in it."""
+    if not runs_bfloat16(torch.device("cpu")):
+        pytest.skip("no LSTM in bfloat16 on this processor")

@@ -4,8 +4,9 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
-from vaeseq.device import device_of, keep_freed_memory
+from vaeseq.device import autocast, device_of, keep_freed_memory
 from vaeseq.errors import InputError
 
 
@@ -13,6 +14,19 @@ def test_a_device_that_torch_does_not_know_is_an_input_error() -> None:
     assert device_of("cpu").type == "cpu"
     with pytest.raises(InputError, match="'gpu'"):
         device_of("gpu")
+
+
+def test_bfloat16_is_refused_where_no_lstm_runs_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    capabilities = {"architecture": "x86_64", "avx512_bw": False}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    with pytest.raises(InputError, match="'auto' or 'float32' on a processor without AVX-512, got 'bfloat16'"):
+        autocast(torch.device("cpu"), "bfloat16")
+    with autocast(torch.device("cpu"), "auto"):
+        assert not torch.is_autocast_enabled("cpu")
+    for more in ({"avx512_bw": True}, {"architecture": "aarch64"}):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda more=more: capabilities | more)
+        with autocast(torch.device("cpu"), "bfloat16"):
+            assert torch.is_autocast_enabled("cpu")
 
 
 _COUNT = """

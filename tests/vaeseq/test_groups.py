@@ -93,8 +93,10 @@ def test_the_order_of_the_rows_and_the_names_of_the_groups_change_nothing(
 
 @pytest.mark.parametrize("autocast", [False, True])
 def test_a_group_of_one_is_the_ordinary_model_to_the_last_bit(
-    autocast: bool, build_vae: Callable[..., SequenceVAE]
+    autocast: bool, build_vae: Callable[..., SequenceVAE], request: pytest.FixtureRequest
 ) -> None:
+    if autocast:
+        request.getfixturevalue("bfloat16")
     vae = build_vae(latent=LATENT)
     vae.content = CONTENT
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):

@@ -144,13 +144,11 @@ def test_a_seed_builds_the_same_weights() -> None:
     assert all(value.equal(built[1][name]) for name, value in built[0].items())
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16])
+@pytest.mark.usefixtures("bfloat16")
 @torch.no_grad()
-def test_distributions_stay_in_single_precision_under_autocast(
-    dtype: torch.dtype, build_vae: Callable[..., SequenceVAE]
-) -> None:
+def test_distributions_stay_in_single_precision_under_autocast(build_vae: Callable[..., SequenceVAE]) -> None:
     vae, tokens = build_vae(), pad(ROWS)
-    with torch.autocast("cpu", dtype=dtype):
+    with torch.autocast("cpu", torch.bfloat16):
         posterior = vae.encoder(tokens)
         scored = vae.decoder(posterior.mean).log_prob(tokens)
     assert posterior.mean.dtype == scored.dtype == torch.float32
