@@ -44,6 +44,11 @@ class FitConfig:
     look_every: int = 100
     clip: float = 5.0
 
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "look_every"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)!r}")
+
 
 @torch.no_grad()
 def codes(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, *, draws: int, seed: int) -> Tensor:

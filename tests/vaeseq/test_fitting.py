@@ -109,6 +109,12 @@ def test_a_fit_without_codes_or_without_numbers_is_an_error() -> None:
         next(fit_prior(_prior("flow"), some * math.nan, some, SHORT, seed=0))
 
 
+@pytest.mark.parametrize("name", ["steps", "batch_size", "look_every"])
+def test_there_is_at_least_one_of_each(name: str) -> None:
+    with pytest.raises(InputError, match=f"{name} must be at least 1, got 0"):
+        FitConfig(**{name: 0})
+
+
 def test_pseudo_texts_are_fitted_and_the_encoder_that_reads_them_is_not(build_vae: Callable[..., SequenceVAE]) -> None:
     vae = build_vae()
     before = {name: weight.clone() for name, weight in vae.state_dict().items()}
