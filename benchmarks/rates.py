@@ -20,7 +20,7 @@ from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig
 
 SEED, LATENT = 0, 32
-ROWS = 2_500  # all test rows of ZINC; mutual information is estimated too low of few, and near the cap of many (LOG.md)
+ROWS = 2_500  # about all test rows of ZINC; mutual information is too low of few rows and near the cap (LOG.md)
 RATES = (5.0, 10.0, 20.0, 40.0)
 TRAIN = TrainConfig(steps=2_500, batch_size=128, learning_rate=4e-3, evaluate_every=500, evaluate_rows=1_000)
 SETS = {

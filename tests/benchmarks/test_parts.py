@@ -1,7 +1,6 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,8 +14,8 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "thing.json"
 
 
-def _parts(**changed: Any) -> Parts:
-    return Parts("thing", **{"command": "make it", "data": {"name": "set"}, "seed": 0, "budget": {}} | changed)
+def _parts() -> Parts:
+    return Parts("thing", command="make it", data={"name": "set"}, seed=0, budget={})
 
 
 def _never() -> float:

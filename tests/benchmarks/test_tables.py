@@ -27,17 +27,19 @@ def test_a_matrix_has_a_row_for_each_model_and_empty_cells(tmp_path: Path, monke
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
     columns = (("{}.nats", "bound", "nats"), ("{}.kl", "KL", "nats"))
     found = {"first_one": {"nats": 3.0, "kl": 0.5}, "linear": {"kl": 1.25}, "cap": 7.0}
+    found |= {"pace": {"first_one": 2.0}, "first_one_of_seed_1": {"nats": 4.0}}
     seeds = {"first_one": {"nats": {"mean": 3.0, "least": 2.5, "most": 4.0}}}
     matrices = {"all": tables.Matrix("file", "model", columns)}
     matrices |= {"seeds": tables.Matrix("file", "model", columns, under="over_seeds")}
     matrices |= {"rates": tables.Matrix("file", "rate", (("kl_{}", "KL", "nats"),), rows=("5",))}
     monkeypatch.setattr(tables, "MATRICES", matrices)
     _write(tmp_path / "file.json", found | {"over_seeds": seeds, "kl_5": 4.9})
-    assert tables.table("all").splitlines()[:4] == [
+    assert tables.table("all").splitlines()[:5] == [
         "| model | bound, nats | KL, nats |",
         "|---|---:|---:|",
         "| first one | 3 | 0.5 |",
         "| linear |  | 1.25 |",
+        "",
     ]
     assert tables.table("seeds").splitlines()[2] == "| first one | 3 (2.5 to 4) |  |"
     assert tables.table("rates").splitlines()[2] == "| 5 | 4.9 |"
