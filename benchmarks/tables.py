@@ -16,6 +16,7 @@ from benchmarks.shown import MATRICES, ROWS, Matrix
 Figures = dict[str, Any]
 RESULTS = Path("benchmarks/results")
 PAGES = (Path("README.md"), Path("benchmarks/README.md"))
+MISSING = "Not yet measured.\n"
 NO_MODEL = re.compile("pace|over_seeds|.*_of_seed_")
 _PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -24,10 +25,12 @@ def table(name: str) -> str:
     """The rows of one result file as Markdown, with how they came about."""
     path = RESULTS / f"{MATRICES[name].file if name in MATRICES else name}.json"
     if not path.exists():
-        return "Not yet measured.\n"
+        return MISSING
     result = json.loads(path.read_text(encoding="utf-8"))
     figures = result["figures"]
     lines = of_models(MATRICES[name], figures) if name in MATRICES else of_one(ROWS[name], figures)
+    if not lines:
+        return MISSING
     machine = result["machine"]
     where = machine["gpu"] or f"{machine['cores']} CPU cores, {machine['processor']}"
     lines.append(
@@ -43,9 +46,11 @@ def of_one(rows: Sequence[tuple[str, str, str]], figures: Figures) -> list[str]:
 
 
 def of_models(matrix: Matrix, figures: Figures) -> list[str]:
-    """A row for each model, a column for each figure; what a model does not have is left empty."""
-    figures = at(figures, matrix.under) if matrix.under else figures
+    """A row for each model, a column for each figure; what a model does not have is left empty; nothing of none."""
+    figures = at(figures, matrix.under) or {} if matrix.under else figures
     rows = matrix.rows or [name for name in figures if not NO_MODEL.match(name) and isinstance(figures[name], dict)]
+    if not rows:
+        return []
     names = "".join(f" {label}, {unit} |" for _, label, unit in matrix.columns)
     lines = [f"| {matrix.heading} |{names}", "|---|" + "---:|" * len(matrix.columns)]
     for row in rows:

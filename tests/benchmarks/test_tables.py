@@ -43,6 +43,8 @@ def test_a_matrix_has_a_row_for_each_model_and_empty_cells(tmp_path: Path, monke
     ]
     assert tables.table("seeds").splitlines()[2] == "| first one | 3 (2.5 to 4) |  |"
     assert tables.table("rates").splitlines()[2] == "| 5 | 4.9 |"
+    _write(tmp_path / "file.json", {"pace": {"first_one": 2.0}})
+    assert tables.table("all") == tables.table("seeds") == "Not yet measured.\n"
 
 
 def _write(path: Path, figures: dict[str, object]) -> None:
