@@ -148,6 +148,21 @@ ROWS = {
         ("parameters", "parameters, VAE", "count"),
         ("twin_parameters", "parameters, language model", "count"),
     ),
+    "moses_training_row": tuple(
+        (name, f"{label} (published: {published})", direction)
+        for name, label, published, direction in (
+            ("fcd_test", "FCD, test", ".008", "lower is better"),
+            ("fcd_scaffolds", "FCD, scaffold test", ".476", "lower is better"),
+            ("snn_test", "similarity to the nearest, test", ".642", "fraction, higher is better"),
+            ("snn_scaffolds", "similarity to the nearest, scaffold test", ".586", "fraction, higher is better"),
+            ("frag_test", "fragments, test", "1", "cosine, higher is better"),
+            ("scaf_test", "scaffolds, test", ".991", "cosine, higher is better"),
+            ("scaf_scaffolds", "scaffolds, scaffold test", "0", "cosine, higher is better"),
+            ("internal_diversity_1", "internal diversity", ".857", "fraction, higher is better"),
+            ("internal_diversity_2", "internal diversity, p = 2", ".851", "fraction, higher is better"),
+            ("filters", "filters", "1", "fraction, higher is better"),
+        )
+    ),
     "growth_cpu": tuple(
         (f"{work}_{by}.power", f"{text}, against {axis}", "power")
         for work, by, text, axis in (

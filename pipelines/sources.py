@@ -54,7 +54,10 @@ class Table(_Strict):
 
 
 class Source(_Strict):
-    """One data set; a set without files is made by the program itself."""
+    """One data set; a set without files is made by the program itself.
+
+    ``reference`` are files that hold no rows, see ``pipelines.reference``.
+    """
 
     domain: Domain
     title: str
@@ -64,6 +67,7 @@ class Source(_Strict):
     keep_duplicates: bool = False
     files: tuple[SourceFile, ...] = ()
     tables: tuple[Table, ...] = ()
+    reference: tuple[SourceFile, ...] = ()
 
 
 class RawFile(_Strict):

@@ -1,8 +1,8 @@
 """The command line ``vaemol``: molecules in, molecules out.
 
 Each command is a thin face of a function: ``vaemol.space.MoleculeSpace`` for the first four, ``vaemol.interpolation``,
-``vaemol.optimization`` and ``vaemol.scoring`` for the others. Libraries that take a second to load are imported inside
-the commands.
+``vaemol.optimization``, ``vaemol.scoring`` and ``vaemol.judge`` for the others. Libraries that take a second to load
+are imported inside the commands.
 """
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -41,10 +41,11 @@ def _parser() -> ArgumentParser:
         _interpolate: partial(_add_with_image, _add_interpolate),
         _optimize: partial(_add_with_image, _add_optimize),
         _score: _add_score,
+        _judge: _add_judge,
     }
-    formats = {verb: ("sdf",) for verb in verbs if verb is not _encode}
+    formats = {verb: ("sdf",) for verb in verbs if verb not in (_encode, _judge)}
     about = "Walk in a latent space of molecules, all given as SMILES."
-    models = {verb: Path("models/molecules") for verb in verbs if verb is not _score}
+    models = {verb: Path("models/molecules") for verb in verbs if verb not in (_score, _judge)}
     return options.parser_of("vaemol", about, verbs, models=models, formats=formats)
 
 
@@ -82,6 +83,16 @@ def _add_score(command: ArgumentParser) -> None:
         help="penalised_log_p, similarity:SMILES or the name of a property; repeatable; default: every property",
     )
     _add_max_heavy_atoms(command)
+
+
+def _add_judge(command: ArgumentParser) -> None:
+    command.add_argument("samples", nargs="?", default="-", metavar="FILE", help="a SMILES a line; default: -")
+    command.add_argument(
+        "--reference",
+        type=Path,
+        default=Path("data/reference/moses"),
+        help="real molecules, as `python -m pipelines.reference` makes them; default: %(default)s",
+    )
 
 
 def _add_max_heavy_atoms(command: ArgumentParser) -> None:
@@ -165,6 +176,18 @@ def _score(arguments: Namespace) -> int:
     lines = console.given(arguments.smiles, "molecules")
     rows = console.chunks(scored(lines, names, max_heavy_atoms=arguments.max_heavy_atoms))
     return console.emit(rows, ["smiles", *names, "error"], arguments, {"sdf": _as_sdf})
+
+
+def _judge(arguments: Namespace) -> int:
+    """Judge samples of any model, in the order in which they were drawn, by the measures of MOSES and GuacaMol."""
+    from vaemol.judge import judged
+    from vaemol.reference import Reference
+
+    reference = Reference.load(arguments.reference)
+    samples = [line.text for line in console.given_file(arguments.samples, "samples")]
+    figures = judged(samples, reference).items()
+    rows = [{"figure": name, "value": value, "of": of} for name, (value, of) in figures]
+    return console.emit([rows], ["figure", "value", "of"], arguments)
 
 
 def _space(arguments: Namespace) -> "MoleculeSpace":

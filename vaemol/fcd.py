@@ -21,9 +21,7 @@ References:
     Polykovskiy et al., 2020, https://github.com/molecularsets/moses/blob/master/moses/metrics/metrics.py
 """
 
-import zipfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -109,31 +107,6 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
     shared = np.linalg.norm(_root(a.covariance) @ _root(b.covariance), "nuc")
     apart = np.sum((a.mean - b.mean) ** 2)
     return float(max(0.0, apart + np.trace(a.covariance) + np.trace(b.covariance) - 2 * shared))
-
-
-def save_statistics(path: Path, found: Statistics) -> None:
-    """Keep statistics in an ``.npz`` file; the folder must be there."""
-    with Path(path).open("wb") as stream:
-        np.savez(stream, **found._asdict())
-
-
-def load_statistics(path: Path) -> Statistics:
-    """Statistics as ``save_statistics`` has kept them.
-
-    Raises:
-        InputError: The file is missing or holds something else.
-    """
-    try:
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            found = Statistics(arrays["mean"], arrays["covariance"], int(arrays["of"]))
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{str(path)!r} must be a file of `save_statistics`, got {error}; make it again") from error
-    if found.mean.shape != (FEATURES,) or found.covariance.shape != (FEATURES, FEATURES):
-        raise InputError(
-            f"{str(path)!r} must hold a mean of {FEATURES} and a covariance of {FEATURES} x {FEATURES} numbers, "
-            f"got {found.mean.shape} and {found.covariance.shape}; make it again"
-        )
-    return found
 
 
 def _features(smiles: list[str], device: str | None, batch_size: int) -> Iterator[np.ndarray]:

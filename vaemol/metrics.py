@@ -8,16 +8,16 @@ References:
     https://github.com/molecularsets/moses/blob/master/moses/metrics/metrics.py
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
-from rdkit import DataStructs
-from rdkit.Chem import Mol
 
-from vaemol.molecule import fingerprint, parse, scaffold
+from vaemol.molecule import packed_fingerprint, parse, scaffold
 from vaemol.notation import to_smiles
 
+BYTES = 128  # of a packed fingerprint
 _BLOCK = 2048  # rows of the similarity matrix that are in memory at a time
 
 
@@ -60,12 +60,40 @@ def internal_diversity(smiles: Sequence[str], *, p: int = 1) -> Fraction:
         smiles: Generated texts; a molecule counts as often as it comes.
         p: 1, or 2 to weigh similar pairs more.
     """
-    valid = _valid(smiles)
-    if not valid:
+    packed = np.frombuffer(b"".join(packed_fingerprint(parse(text)) for text in _valid(smiles)), np.uint8)
+    return diversity_of(packed.reshape(-1, BYTES), p=p)
+
+
+def diversity_of(fingerprints: np.ndarray, *, p: int = 1) -> Fraction:
+    """``internal_diversity`` of molecules whose packed fingerprints are known, uint8 ``(molecules, 128)``."""
+    bits = _unpacked(fingerprints)
+    if not len(bits):
         return Fraction(0.0, 0)
-    bits = np.stack([_bits(parse(text)) for text in valid])
     means = [(_tanimoto(bits[i : i + _BLOCK], bits) ** p).mean(axis=1) for i in range(0, len(bits), _BLOCK)]
     return Fraction(float(1.0 - (np.concatenate(means) ** (1 / p)).mean()), len(bits))
+
+
+def nearest_similarity(fingerprints: np.ndarray, reference: np.ndarray) -> Fraction:
+    """SNN: the Tanimoto similarity of a molecule to the one that is nearest to it in the reference, in the mean.
+
+    Args:
+        fingerprints: Packed, uint8 ``(molecules, 128)``.
+        reference: The same of real molecules, at least one.
+    """
+    nearest = np.zeros(len(fingerprints))
+    for j in range(0, len(reference), _BLOCK):
+        real = _unpacked(reference[j : j + _BLOCK])
+        for i in range(0, len(fingerprints), _BLOCK):
+            here = slice(i, i + _BLOCK)
+            nearest[here] = np.maximum(nearest[here], _tanimoto(_unpacked(fingerprints[here]), real).max(axis=1))
+    return Fraction(float(nearest.mean()) if len(nearest) else 0.0, len(nearest))
+
+
+def cosine(counts: Mapping[str, int], reference: Mapping[str, int]) -> float:
+    """Frag and Scaf: the cosine between how often each fragment or scaffold is here and there; 0 if there are none."""
+    shared = sum(count * reference.get(name, 0) for name, count in counts.items())
+    squares = [sum(count**2 for count in some.values()) for some in (counts, reference)]
+    return shared / sqrt(squares[0] * squares[1]) if shared else 0.0
 
 
 def same_scaffold(smiles: Sequence[str], others: Sequence[str]) -> Fraction:
@@ -82,10 +110,9 @@ def _valid(smiles: Sequence[str]) -> list[str]:
     return [canonical for text in smiles if (canonical := to_smiles(text, "smiles"))]
 
 
-def _bits(mol: Mol) -> np.ndarray:
-    """The fingerprint as zeros and ones, shape (bits,)."""
-    packed = np.frombuffer(DataStructs.BitVectToBinaryText(fingerprint(mol)), dtype=np.uint8)
-    return np.unpackbits(packed).astype(np.float32)
+def _unpacked(fingerprints: np.ndarray) -> np.ndarray:
+    """Zeros and ones ``(molecules, 1024)`` of bytes."""
+    return np.unpackbits(fingerprints, axis=1).astype(np.float32)
 
 
 def _tanimoto(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -164,6 +164,11 @@ def fingerprint(mol: Mol) -> ExplicitBitVect:
     return _MORGAN.GetFingerprint(mol)
 
 
+def packed_fingerprint(mol: Mol) -> bytes:
+    """``fingerprint``, eight bits in a byte, the first the lowest."""
+    return DataStructs.BitVectToBinaryText(fingerprint(mol))
+
+
 def tanimoto(smiles_a: str, smiles_b: str) -> float:
     """Shared over all bits of the two fingerprints, in [0, 1]; nan where either is no molecule."""
     a, b = parse(smiles_a), parse(smiles_b)

@@ -10,7 +10,7 @@ from scipy.linalg import sqrtm
 
 from vaemol import fcd as module
 from vaemol.builtin import builtin_molecules
-from vaemol.fcd import Distance, Statistics, fcd, frechet_distance, load_statistics, save_statistics, statistics
+from vaemol.fcd import Distance, Statistics, fcd, frechet_distance, statistics
 from vaeseq.errors import InputError
 
 # The molecules and the figure of MOSES' own test: https://github.com/molecularsets/moses/blob/master/tests/test_metrics.py
@@ -98,37 +98,6 @@ def test_singular_covariances_are_no_trouble(seed, rank):
     assert 0 <= frechet_distance(a, a) < 1e-9
     moved = a._replace(mean=a.mean + 1)
     assert frechet_distance(a, moved) == pytest.approx(6)
-
-
-def test_statistics_come_back_from_their_file(tmp_path, real):
-    save_statistics(tmp_path / "real", real)
-    found = load_statistics(tmp_path / "real")
-    assert found.of == 2
-    assert (found.mean == real.mean).all()
-    assert (found.covariance == real.covariance).all()
-
-
-def test_files_of_something_else_are_refused(tmp_path, real):
-    path = tmp_path / "real.npz"
-    with pytest.raises(InputError, match=r"real\.npz' must be a file of `save_statistics`"):
-        load_statistics(path)
-    for content in (b"no archive", b"PK\x03\x04 cut off"):
-        path.write_bytes(content)
-        with pytest.raises(InputError, match="make it again"):
-            load_statistics(path)
-    for arrays in ({"mu": real.mean}, {**real._asdict(), "mean": np.array([None])}):  # the latter is a pickle
-        np.savez(path, **arrays)
-        with pytest.raises(InputError, match="make it again"):
-            load_statistics(path)
-    np.save(tmp_path / "real.npy", real.mean)
-    with pytest.raises(InputError, match="make it again"):
-        load_statistics(tmp_path / "real.npy")
-    save_statistics(path, _gaussian(0))
-    with pytest.raises(InputError, match=r"512 x 512 numbers, got \(6,\) and \(6, 6\)"):
-        load_statistics(path)
-    save_statistics(path, real._replace(covariance=real.covariance[:6]))
-    with pytest.raises(InputError, match=r"got \(512,\) and \(6, 512\)"):
-        load_statistics(path)
 
 
 @pytest.mark.parametrize("smiles", [[], ["CCO"], ["C1CC", "", "CCO"]])

@@ -1,13 +1,23 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rdkit.DataStructs import TanimotoSimilarity
 
 from vaemol import metrics
-from vaemol.metrics import Fraction, internal_diversity, novelty, same_scaffold, uniqueness, validity
-from vaemol.molecule import fingerprint, parse
+from vaemol.metrics import (
+    Fraction,
+    cosine,
+    internal_diversity,
+    nearest_similarity,
+    novelty,
+    same_scaffold,
+    uniqueness,
+    validity,
+)
+from vaemol.molecule import fingerprint, packed_fingerprint, parse
 
 # Ethanol twice, in two spellings; one text that is no molecule, one that is empty.
 SAMPLES = ["CCO", "OCC", "c1ccccc1", "C1CC", "", "CCN"]
@@ -49,6 +59,26 @@ def test_internal_diversity_is_that_of_pair_by_pair(p, monkeypatch):
     slow = 1 - sum(row ** (1 / p) for row in rows) / len(rows)
     monkeypatch.setattr(metrics, "_BLOCK", 4)  # two blocks, the last one short
     assert internal_diversity(smiles, p=p) == pytest.approx((slow, 6), abs=1e-6)
+
+
+def test_similarity_to_the_nearest_is_that_of_pair_by_pair(monkeypatch):
+    smiles = ["CCO", "c1ccccc1", "CC(=O)Oc1ccccc1C(=O)O", "CCN", "OCC"]
+    real = ["CCCO", "Cc1ccccc1", "CC(N)C(=O)O", "OC(=O)c1ccccc1O", "CC"]
+    prints, others = ([fingerprint(parse(text)) for text in some] for some in (smiles, real))
+    slow = sum(max(TanimotoSimilarity(a, b) for b in others) for a in prints) / len(prints)
+    packed = [
+        np.stack([np.frombuffer(packed_fingerprint(parse(s)), np.uint8) for s in some]) for some in (smiles, real)
+    ]
+    monkeypatch.setattr(metrics, "_BLOCK", 2)  # of both, the last block short
+    assert nearest_similarity(*packed) == pytest.approx((slow, 5), abs=1e-6)
+    assert nearest_similarity(packed[0], packed[0]) == pytest.approx((1, 5))
+    assert nearest_similarity(packed[0][:0], packed[1]) == Fraction(0.0, 0)
+
+
+def test_cosine_by_hand():
+    assert cosine({"a": 3, "b": 4}, {"a": 1, "c": 1}) == pytest.approx(3 / 5 / math.sqrt(2))
+    assert cosine({"a": 1}, {"a": 7}) == pytest.approx(1)
+    assert cosine({"a": 1}, {"b": 1}) == cosine({}, {"a": 1}) == cosine({}, {}) == 0
 
 
 def test_one_molecule_over_and_over_has_no_diversity():

@@ -1,0 +1,62 @@
+"""The medicinal chemistry filters of MOSES, by which its molecules were chosen and samples are judged.
+
+References:
+    Polykovskiy et al., 2020, https://arxiv.org/abs/1811.12823;
+    https://github.com/molecularsets/moses/blob/master/moses/metrics/utils.py (``mol_passes_filters``)
+"""
+
+import csv
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+from rdkit import Chem, DataStructs
+from rdkit.Chem import Mol
+from rdkit.DataStructs import ExplicitBitVect
+
+from vaeseq.errors import InputError
+
+LARGEST_RING = 7  # atoms
+_FOREIGN = Chem.MolFromSmarts("[!#1!#6!#7!#8!#9!#16!#17!#35,!+0]")  # or charged
+
+
+def passes(mol: Mol, patterns: tuple[str, ...]) -> bool:
+    """No pattern, no charged atom, none but H, C, N, O, F, S, Cl and Br, and no ring of more than seven atoms.
+
+    Args:
+        mol: Any molecule.
+        patterns: SMARTS of what it must not hold, its hydrogens taken as atoms.
+
+    Raises:
+        InputError: A pattern is no SMARTS.
+    """
+    if any(len(ring) > LARGEST_RING for ring in mol.GetRingInfo().AtomRings()) or mol.HasSubstructMatch(_FOREIGN):
+        return False
+    whole = Chem.AddHs(mol)
+    bits = Chem.PatternFingerprint(whole)
+    held = (pattern for pattern, needed in _screened(patterns) if DataStructs.AllProbeBitsMatch(needed, bits))
+    return not any(map(whole.HasSubstructMatch, held))
+
+
+def patterns_of(path: Path, column: str | None = None) -> Iterator[str]:
+    """The SMARTS in a CSV file, of a named column, or of the first where there is no header.
+
+    Raises:
+        InputError: There is no such column.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = filter(None, csv.reader(file))
+        names = next(rows) if column else [None]
+        if column not in names:
+            raise InputError(f"{str(path)!r} must have a column {column!r}, got {names}")
+        yield from (row[names.index(column)].strip() for row in rows)
+
+
+@functools.cache
+def _screened(patterns: tuple[str, ...]) -> list[tuple[Mol, ExplicitBitVect]]:
+    """Each pattern, and the bits of what holds it: one look at them spares three of four searches."""
+    found = [(smarts, Chem.MolFromSmarts(smarts)) for smarts in patterns]
+    for smarts, pattern in found:
+        if pattern is None:
+            raise InputError(f"patterns must be SMARTS, got {smarts!r}")
+    return [(pattern, Chem.PatternFingerprint(pattern)) for _, pattern in found]

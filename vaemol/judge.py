@@ -1,0 +1,73 @@
+"""What samples of a model are worth beside real molecules: the measures of MOSES and the scores of GuacaMol."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from vaemol import fcd, guacamol, metrics
+from vaemol.fcd import Distance
+from vaemol.filters import passes
+from vaemol.metrics import Fraction
+from vaemol.molecule import parse
+from vaemol.notation import to_smiles
+from vaemol.portrait import portrait
+from vaemol.reference import Reference
+from vaeseq.errors import Rejected
+from vaeseq.parallel import ordered_map
+
+Figures = dict[str, Fraction | Distance]
+
+
+def judged(
+    samples: Sequence[str], reference: Reference, *, workers: int | None = None, device: str | None = None
+) -> Figures:
+    """Every figure of samples in the order in which they were drawn; MOSES takes 30,000.
+
+    ``validity`` is of all samples, all others are of the valid ones; ``_test`` and ``_scaffolds`` are against the two
+    test sets. ``fcd_`` is a distance, lower is better; the rest is in [0, 1], higher is better, but for ``snn_``, which
+    is that of real molecules at best, and for ``novelty``, of which no amount is right.
+
+    Args:
+        samples: Texts.
+        reference: Real molecules.
+        workers: Processes, see ``vaeseq.parallel.ordered_map``.
+        device: Of ChemNet; by default CUDA where it is, else the CPU.
+
+    Raises:
+        InputError: Fewer than two samples are molecules.
+    """
+    texts = [smiles for _, smiles in ordered_map(_canonical, samples, workers=workers, preload=("vaemol.judge",))]
+    valid = [smiles for smiles in texts if not isinstance(smiles, Rejected)]
+    own = portrait(valid, workers=workers, device=device)
+    figures: Figures = {
+        "validity": Fraction(len(valid) / len(texts), len(texts)),
+        "unique_1k": metrics.uniqueness(valid, at=1_000),
+        "unique_10k": metrics.uniqueness(valid, at=10_000),
+        "novelty": metrics.novelty(valid, reference.training),
+    }
+    for name, real in (("test", reference.test), ("scaffolds", reference.scaffolds)):
+        figures |= {
+            f"fcd_{name}": Distance(fcd.frechet_distance(own.chemnet, real.chemnet), own.chemnet.of),
+            f"snn_{name}": metrics.nearest_similarity(own.fingerprints, real.fingerprints),
+            f"frag_{name}": Fraction(metrics.cosine(own.fragments, real.fragments), len(valid)),
+            f"scaf_{name}": Fraction(metrics.cosine(own.scaffolds, real.scaffolds), len(valid)),
+        }
+    sketch = guacamol.sketch(valid, workers=workers, device=device)
+    kept = ordered_map(partial(_passes, patterns=reference.patterns), valid, workers=workers, preload=("vaemol.judge",))
+    return figures | {
+        "internal_diversity_1": metrics.diversity_of(own.fingerprints, p=1),
+        "internal_diversity_2": metrics.diversity_of(own.fingerprints, p=2),
+        "filters": Fraction(sum(passed is True for _, passed in kept) / len(valid), len(valid)),
+        "guacamol_kl": Fraction(guacamol.kl_score(sketch, reference.training.sketch), sketch.chemnet.of),
+        "guacamol_fcd": Fraction(guacamol.fcd_score(sketch, reference.training.sketch), sketch.chemnet.of),
+    }
+
+
+def _canonical(text: str) -> str:
+    if not (smiles := to_smiles(text, "smiles")):
+        raise Rejected("unparsable")
+    return smiles
+
+
+def _passes(smiles: str, patterns: tuple[str, ...]) -> bool:
+    mol = parse(smiles)
+    return mol is not None and passes(mol, patterns)
