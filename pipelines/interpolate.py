@@ -83,8 +83,8 @@ def _pairs(space: TextSpace, module: ModuleType, texts: Sequence[str], params: I
     named = [(_identity(module, space, start), _identity(module, space, end)) for start, end in params.named]
     between = list(zip(texts[::2], texts[1::2], strict=False))[: params.pairs]
     for origin, ends in (("named", [pair for pair in named if all(pair)]), ("held_out", between)):
-        for start, end in ends:
-            yield Pair(origin, start, end, ends_of(space, start, end))
+        for (start, end), codes in zip(ends, ends_of(space, ends), strict=True):
+            yield Pair(origin, start, end, codes)
     for codes in prior_ends(space, params.random, seed=params.seed):
         yield Pair("random", "", "", codes)
 

@@ -69,7 +69,7 @@ class PathMeasures(NamedTuple):
 def interpolate(
     space: MoleculeSpace, start: str, end: str, *, steps: int = 9, kind: PathKind = "slerp", beams: int = 1
 ) -> list[PathPoint]:
-    """The way between two molecules: posterior means at the ends, one greedy pass at each step.
+    """The way between two molecules, from and to the codes that decode to them, one greedy pass at each step.
 
     Args:
         space: A trained model.
@@ -82,7 +82,8 @@ def interpolate(
     Raises:
         InputError: A molecule cannot be read by this model, or there are fewer than two steps.
     """
-    return described(walk(space, ends_of(space, start, end), steps=steps, kind=kind, beams=beams), start, end)
+    (ends,) = ends_of(space, [(start, end)])
+    return described(walk(space, ends, steps=steps, kind=kind, beams=beams), start, end)
 
 
 def described(points: Sequence[tuple[float, str]], start: str, end: str) -> list[PathPoint]:

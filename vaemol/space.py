@@ -10,6 +10,7 @@ from vaemol.molecule import Limits
 from vaemol.notation import to_smiles
 from vaemol.record import molecule_record
 from vaeseq.errors import InputError, Rejected
+from vaeseq.inversion import Inverted
 from vaeseq.space import LatentSpace
 from vaeseq.tokenizer import UNK
 
@@ -61,6 +62,10 @@ class MoleculeSpace:
     def encode(self, smiles: Sequence[str]) -> Independent:
         """q(z | x) of each molecule; batch shape ``(molecules,)``, event shape ``(latent,)``."""
         return self.space.encode(self.texts(smiles))
+
+    def pinned(self, smiles: Sequence[str]) -> Inverted:
+        """Codes whose greedy text is the molecule, near its posterior mean, as far as there are any."""
+        return self.space.pinned(self.texts(smiles))
 
     def decode(
         self, z: Tensor, *, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0, beams: int = 1

@@ -14,10 +14,12 @@ from vaeseq import checkpoint
 from vaeseq.corpus import batch_of
 from vaeseq.device import autocast, device_of
 from vaeseq.errors import InputError
+from vaeseq.inversion import Inverted, inverted
 from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
 
 BATCH = 256  # texts encoded at once, and beams
+LOGITS = 2**24  # of texts whose codes are sought, at once at most
 SYMBOLS = 2**20  # decoded at once at most: of each code as many as a text may have
 MAX_LENGTH = 100_000
 MOST_BEAMS = 64
@@ -70,6 +72,27 @@ class LatentSpace:
             summaries.append(self.vae.encoder.summary(batch.tokens.to(self.device)).cpu())
         place = torch.as_tensor(by_length).argsort()
         return self._head(torch.cat(summaries)[place])
+
+    def pinned(self, texts: Sequence[str]) -> Inverted:
+        """Codes whose greedy text is the text given, near its posterior mean, as far as there are any; on the CPU.
+
+        A text that holds an unknown symbol has none.
+        """
+        sequences, codes = self.tokenizer.encode_batch(texts), self.encode(texts).mean
+        exact = torch.tensor([text == again for text, again in zip(texts, self.decode(codes), strict=True)])
+        left = sorted((~exact.bool()).nonzero().flatten().tolist(), key=lambda i: len(sequences[i]))
+        longest = max((len(sequences[i]) for i in left), default=1)
+        at_once = max(1, LOGITS // (longest * self.tokenizer.size))
+        for start in range(0, len(left), at_once):
+            rows = left[start : start + at_once]
+            tokens = batch_of([sequences[i] for i in rows]).tokens
+            with autocast(self.device, "auto"):
+                found = inverted(self.vae, tokens.to(self.device), codes[rows].to(self.device)).codes.cpu()
+            again = self.decode(found)
+            for i, code, text in zip(rows, found, again, strict=True):
+                if text == texts[i]:
+                    codes[i], exact[i] = code, True
+        return Inverted(codes, exact)
 
     @torch.no_grad()
     def decode(

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import Independent
 
 from vaeseq.errors import InputError
+from vaeseq.inversion import Inverted
 from vaeseq.paths import PathKind, path
 from vaeseq.posteriors import drawn
 
@@ -25,6 +26,9 @@ class TextSpace(Protocol):
 
     def encode(self, texts: Sequence[str]) -> Independent:
         """q(z | x) of each text."""
+
+    def pinned(self, texts: Sequence[str]) -> Inverted:
+        """Codes whose greedy text is the text, as far as there are any."""
 
     def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
         """The text of each code; empty where there is none."""
@@ -57,10 +61,13 @@ class Neighbourhood(NamedTuple):
     samples: list[str]
 
 
-def ends_of(space: TextSpace, start: str, end: str) -> tuple[Tensor, Tensor]:
-    """The posterior means of two texts, each ``(latent,)``."""
-    codes = space.encode([start, end]).mean
-    return codes[0], codes[1]
+def ends_of(space: TextSpace, pairs: Sequence[tuple[str, str]]) -> list[tuple[Tensor, Tensor]]:
+    """For each two texts their codes, each ``(latent,)``: a walk between these begins and ends at the texts.
+
+    Where a text has no such code (``TextSpace.pinned``) it is the mean of its posterior.
+    """
+    codes = space.pinned([text for pair in pairs for text in pair]).codes
+    return list(zip(codes[::2], codes[1::2], strict=True))
 
 
 def prior_ends(space: TextSpace, count: int, *, seed: int = 0) -> list[tuple[Tensor, Tensor]]:

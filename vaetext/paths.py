@@ -65,7 +65,7 @@ class Labelled(NamedTuple):
 def homotopy(
     space: SentenceSpace, start: str, end: str, *, steps: int = 9, kind: PathKind = "slerp", beams: int = BEAMS
 ) -> list[PathPoint]:
-    """The way between two sentences: reconstructions at the ends, and between them sentences that are likely there.
+    """The way between two sentences: from and to the codes that decode to them, by sentences that are likely there.
 
     Args:
         space: A trained model.
@@ -78,7 +78,8 @@ def homotopy(
     Raises:
         InputError: A sentence cannot be read, or there are fewer than two steps.
     """
-    return [PathPoint(*point) for point in walk(space, ends_of(space, start, end), steps=steps, kind=kind, beams=beams)]
+    (ends,) = ends_of(space, [(start, end)])
+    return [PathPoint(*point) for point in walk(space, ends, steps=steps, kind=kind, beams=beams)]
 
 
 def measures(sentences: Sequence[str], start: str, end: str) -> PathMeasures:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.distributions import Independent
 
 from vaeseq.errors import InputError, Rejected
+from vaeseq.inversion import Inverted
 from vaeseq.space import LatentSpace
 from vaetext.sentence import sentence_record
 
@@ -56,6 +57,10 @@ class SentenceSpace:
     def encode(self, sentences: Sequence[str]) -> Independent:
         """q(z | x) of each sentence; batch shape ``(sentences,)``, event shape ``(latent,)``."""
         return self.space.encode(self.texts(sentences))
+
+    def pinned(self, sentences: Sequence[str]) -> Inverted:
+        """Codes whose greedy text is the sentence, near its posterior mean, as far as there are any."""
+        return self.space.pinned(self.texts(sentences))
 
     def decode(
         self, z: Tensor, *, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0, beams: int = 1

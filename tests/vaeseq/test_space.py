@@ -200,3 +200,23 @@ def test_a_language_model_writes_texts_without_codes() -> None:
     assert space.encode(TEXTS).mean.shape == (len(TEXTS), 0)
     assert len(set(space.sample(20, seed=0))) > 10
     assert len(set(space.reconstruct(TEXTS))) == 1
+
+
+def test_pinned_codes_decode_to_their_texts():
+    written = [
+        text for text in SPACE.decode(torch.randn(40, LATENT, generator=torch.Generator().manual_seed(3))) if text
+    ]
+    codes, exact = SPACE.pinned(written)
+    assert [a == b for a, b in zip(SPACE.decode(codes), written, strict=True)] == exact.tolist()
+    before = [a == b for a, b in zip(SPACE.reconstruct(written), written, strict=True)]
+    assert sum(before) < int(exact.sum())
+    means = SPACE.encode(written).mean
+    kept = torch.tensor(before) | ~exact
+    assert_close(codes[kept], means[kept], rtol=0, atol=0)
+
+
+def test_nothing_and_unknown_texts_are_pinned_to_their_means():
+    codes, exact = SPACE.pinned(["NPQ"])
+    assert not exact.any()
+    assert_close(codes, SPACE.encode(["NPQ"]).mean)
+    assert SPACE.pinned([]).codes.shape == (0, LATENT)

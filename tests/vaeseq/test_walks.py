@@ -3,6 +3,7 @@ import torch
 from torch.distributions import Independent, Normal
 
 from vaeseq.errors import InputError
+from vaeseq.inversion import Inverted
 from vaeseq.walks import ends_of, neighbourhoods, prior_ends, walk
 
 
@@ -15,6 +16,9 @@ class Plain:
         mean = torch.tensor([[float(cell) for cell in text.split()] for text in texts])
         return Independent(Normal(mean, torch.full_like(mean, 1e-3)), 1)
 
+    def pinned(self, texts):
+        return Inverted(self.encode(texts).mean, torch.ones(len(texts), dtype=torch.bool))
+
     def decode(self, z, *, temperature=0.0, seed=0, beams=1):
         return [f"{a:.2f} {b:.2f}" for a, b in z.tolist()]
 
@@ -22,9 +26,19 @@ class Plain:
         return torch.randn(count, 2, generator=torch.Generator().manual_seed(seed))
 
 
+def _ends(start, end):
+    return ends_of(Plain(), [(start, end)])[0]
+
+
+def test_ends_are_pinned_pair_by_pair():
+    pairs = [("1.00 2.00", "3.00 4.00"), ("5.00 6.00", "7.00 8.00")]
+    assert [tuple(Plain().decode(torch.stack(ends))) for ends in ends_of(Plain(), pairs)] == pairs
+    assert ends_of(Plain(), []) == []
+
+
 @pytest.mark.parametrize("kind", ["slerp", "lerp"])
 def test_a_walk_has_its_ends_and_its_places(kind):
-    points = walk(Plain(), ends_of(Plain(), "1.00 0.00", "0.00 2.00"), steps=5, kind=kind)
+    points = walk(Plain(), _ends("1.00 0.00", "0.00 2.00"), steps=5, kind=kind)
     assert [t for t, _ in points] == [0, 0.25, 0.5, 0.75, 1]
     assert (points[0][1], points[-1][1]) == ("1.00 0.00", "0.00 2.00")
     assert points[2][1] == {"slerp": "1.06 1.06", "lerp": "0.50 1.00"}[kind]
@@ -39,15 +53,15 @@ class Widened(Plain):
 
 @pytest.mark.parametrize(("from_texts", "widths"), [(True, ["1", "8", "8", "1"]), (False, ["8", "8", "8", "8"])])
 def test_ends_that_are_texts_are_decoded_as_reconstructions(from_texts, widths):
-    ends = ends_of(Plain(), "1 0", "0 1")
+    ends = _ends("1 0", "0 1")
     assert [text for _, text in walk(Widened(), ends, steps=4, beams=8, from_texts=from_texts)] == widths
 
 
 def test_a_walk_that_cannot_be_is_refused():
     with pytest.raises(InputError, match="antipodes"):
-        walk(Plain(), ends_of(Plain(), "1 0", "-1 0"), steps=5)
+        walk(Plain(), _ends("1 0", "-1 0"), steps=5)
     with pytest.raises(InputError, match="steps must be at least 2"):
-        walk(Plain(), ends_of(Plain(), "1 0", "0 1"), steps=1)
+        walk(Plain(), _ends("1 0", "0 1"), steps=1)
 
 
 def test_ends_from_the_prior_are_its_draws():
