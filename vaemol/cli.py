@@ -86,7 +86,7 @@ def _add_score(command: ArgumentParser) -> None:
 
 
 def _add_judge(command: ArgumentParser) -> None:
-    command.add_argument("samples", nargs="?", default="-", metavar="FILE", help="a SMILES a line; default: -")
+    command.add_argument("samples", nargs="?", default="-", metavar="FILE", help="a SMILES a line, or -")
     command.add_argument(
         "--reference",
         type=Path,
@@ -184,7 +184,10 @@ def _judge(arguments: Namespace) -> int:
     from vaemol.reference import Reference
 
     reference = Reference.load(arguments.reference)
-    samples = [line.text for line in console.given_file(arguments.samples, "samples")]
+    # A name may follow the SMILES; a blank line is a sample that is no molecule, as `sample` writes it.
+    samples = [(line.text.split() or [""])[0] for line in console.given_file(arguments.samples, "samples")]
+    if samples[0].lower() == "smiles":
+        del samples[0]
     figures = judged(samples, reference).items()
     rows = [{"figure": name, "value": value, "of": of} for name, (value, of) in figures]
     return console.emit([rows], ["figure", "value", "of"], arguments)

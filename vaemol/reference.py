@@ -8,6 +8,7 @@ import hashlib
 import zipfile
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,8 @@ from vaeseq.errors import InputError, Rejected
 from vaeseq.parallel import ordered_map
 
 
-class Training(NamedTuple):
+@dataclass(frozen=True)
+class Training:
     """Training molecules: which they are, and what GuacaMol looks at of some of them.
 
     Attributes:

@@ -49,17 +49,17 @@ def inverted(
     found, exact = codes.clone(), torch.zeros(len(codes), dtype=torch.bool, device=codes.device)
     z = codes.clone().requires_grad_()
     optimizer = torch.optim.Adam([z], lr=learning_rate)
-    for step in range(steps + 1):
+    for _ in range(steps + 1):
         left = (~exact).nonzero().squeeze(1)
         with differentiable():
             lacks = _lacks(vae, tokens[left], z[left])
             right = left[(lacks == 0).all(dim=1)]
             found[right], exact[right] = z[right].detach(), True
-            if step == steps or len(right) == len(left):
-                return Inverted(found, exact)
+            if len(right) == len(left):
+                break
             (z.grad,) = torch.autograd.grad(lacks.sum(), z)
         optimizer.step()
-    raise AssertionError("the loop returns")
+    return Inverted(found, exact)
 
 
 def _lacks(vae: SequenceVAE, tokens: Tensor, z: Tensor) -> Tensor:

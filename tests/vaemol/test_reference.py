@@ -133,8 +133,8 @@ def test_samples_without_a_molecule_are_refused(folder):
 
 
 def test_the_command_writes_what_the_function_says(folder, some, tmp_path, capsys):
-    samples = [*some[40:100], "nonsense"]
-    (tmp_path / "samples.smi").write_text("\n".join(samples) + "\n")
+    samples = [*some[40:100], "nonsense", ""]
+    (tmp_path / "samples.smi").write_text("\n".join(["smiles", f"{samples[0]} name", *samples[1:]]) + "\n")
     command = ["judge", str(tmp_path / "samples.smi"), "--reference", str(folder), "--format", "json"]
     assert main(command) == 0
     rows = json.loads(capsys.readouterr().out)
