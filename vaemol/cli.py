@@ -149,7 +149,8 @@ def _path(space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line)
     try:
         if pair.error or len(ends) != 2:
             raise InputError(pair.error or f"a path needs two molecules, got {pair.text[:80]!r}")
-        points = interpolate(space, *ends, steps=arguments.steps, kind=arguments.kind, beams=arguments.beams)
+        how = {"steps": arguments.steps, "kind": arguments.kind, "beams": arguments.beams, "most": arguments.fill}
+        points = interpolate(space, *ends, **how)
     except InputError as error:
         return [{"path": number, "error": str(error)}]
     return [{"path": number, **point._asdict()} for point in points]

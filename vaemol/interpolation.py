@@ -12,13 +12,15 @@ from vaemol.molecule import canonical, parse, tanimoto
 from vaemol.properties import log_p, qed, sa_score
 from vaemol.space import MoleculeSpace
 from vaeseq.paths import PathKind
-from vaeseq.walks import Walk, ends_of, walk
+from vaeseq.walks import Walk, ends_of, filled, walk
 
 Row = dict[str, Any]
 
 # What the interpolate stage reads; ``vaetext.paths`` has the same.
 SPACE = MoleculeSpace
 COLUMN = "smiles"
+
+APART = 0.4  # 1 less the similarity of neighbours; beyond it a path is filled
 
 
 class PathPoint(NamedTuple):
@@ -67,7 +69,14 @@ class PathMeasures(NamedTuple):
 
 
 def interpolate(
-    space: MoleculeSpace, start: str, end: str, *, steps: int = 9, kind: PathKind = "slerp", beams: int = 1
+    space: MoleculeSpace,
+    start: str,
+    end: str,
+    *,
+    steps: int = 9,
+    kind: PathKind = "slerp",
+    beams: int = 1,
+    most: int = 0,
 ) -> list[PathPoint]:
     """The way between two molecules, from and to the codes that decode to them, one greedy pass at each step.
 
@@ -78,12 +87,21 @@ def interpolate(
         steps: Points on the path, both ends included.
         kind: ``slerp`` (arc) or ``lerp`` (straight line).
         beams: Width of the beam search between the ends, see ``LatentSpace.decode``; 1 is greedy.
+        most: Where it is above ``steps``, points are put in between neighbours that are less alike than .6, up to so
+            many, and no molecule comes twice (``vaeseq.walks.filled``).
 
     Raises:
         InputError: A molecule cannot be read by this model, or there are fewer than two steps.
     """
     (ends,) = ends_of(space, [(start, end)])
-    return described(walk(space, ends, steps=steps, kind=kind, beams=beams), start, end)
+    points = walk(space, ends, steps=steps, kind=kind, beams=beams)
+    if most > steps:
+        points = filled(space, ends, points, _unlike, apart=APART, most=most, kind=kind, beams=beams)
+    return described(points, start, end)
+
+
+def _unlike(a: str, b: str) -> float:
+    return 1 - tanimoto(a, b)
 
 
 def described(points: Sequence[tuple[float, str]], start: str, end: str) -> list[PathPoint]:

@@ -88,6 +88,13 @@ def add_path(parser: ArgumentParser, *, beams: int) -> None:
     """The options of a path."""
     parser.add_argument("--steps", type=whole(2), default=9, help="points, both ends included; default: %(default)s")
     parser.add_argument(
+        "--fill",
+        type=whole(0),
+        default=0,
+        metavar="MOST",
+        help="above --steps, put in points where neighbours differ much, up to so many, and leave out repeats",
+    )
+    parser.add_argument(
         "--kind", choices=("slerp", "lerp"), default="slerp", help="an arc (default), or a straight line"
     )
     parser.add_argument(

@@ -58,11 +58,15 @@ def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     return (shares @ torch.stack([a, b])) * torch.lerp(*norms, t).unsqueeze(1)
 
 
+def points(start: Tensor, end: Tensor, t: Tensor, kind: PathKind = "slerp") -> Tensor:
+    """The codes at places ``(steps,)`` of a way from one code to another, the ends to the last bit."""
+    way = {"slerp": slerp, "lerp": lerp}[kind](start, end, t)
+    way[t == 0], way[t == 1] = start, end
+    return way
+
+
 def path(start: Tensor, end: Tensor, steps: int, kind: PathKind = "slerp") -> Tensor:
     """``steps`` codes from one code to another, both ends included, ``(steps, latent)``."""
     if steps < 2:
         raise ValueError(f"steps must be at least 2 (both ends), got {steps!r}")
-    t = torch.linspace(0, 1, steps, dtype=start.dtype)
-    way = {"slerp": slerp, "lerp": lerp}[kind](start, end, t)
-    way[0], way[-1] = start, end  # to the last bit
-    return way
+    return points(start, end, torch.linspace(0, 1, steps, dtype=start.dtype), kind)

@@ -4,7 +4,9 @@ References:
     Bowman et al. (2015), Generating Sentences from a Continuous Space, tables 7 and 8, https://arxiv.org/abs/1511.06349
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import torch
@@ -13,8 +15,10 @@ from torch.distributions import Independent
 
 from vaeseq.errors import InputError
 from vaeseq.inversion import Inverted
-from vaeseq.paths import PathKind, path
+from vaeseq.paths import PathKind, path, points
 from vaeseq.posteriors import drawn
+
+FINEST = 2**-10  # the shortest step of a walk that is halved
 
 
 class TextSpace(Protocol):
@@ -105,6 +109,64 @@ def walk(
     first, last = space.decode(codes[[0, -1]], beams=1 if from_texts else beams)
     texts = [first, *space.decode(codes[1:-1], beams=beams), last]
     return list(zip(torch.linspace(0, 1, steps).tolist(), texts, strict=True))
+
+
+def filled(
+    space: TextSpace,
+    ends: tuple[Tensor, Tensor],
+    begun: Sequence[tuple[float, str]],
+    distance: Callable[[str, str], float],
+    *,
+    apart: float,
+    most: int,
+    kind: PathKind = "slerp",
+    beams: int = 1,
+) -> list[tuple[float, str]]:
+    """A walk with points put in where it jumps, and without a text that comes twice.
+
+    Halfway between two neighbours that are too far apart, the farthest first, another point is decoded, until none are
+    or there are ``most``. Where a text comes again, what lies between is left out, which takes no neighbours apart.
+    Points without a text are left out too.
+
+    Args:
+        space: What decodes.
+        ends: The two codes, each ``(latent,)``.
+        begun: Place t in [0, 1] and text of the points of ``walk`` between these ends.
+        distance: Between two texts; where either is empty it is not asked, and they are too far apart.
+        apart: The farthest that two neighbours may be.
+        most: Points that are decoded, those of ``begun`` among them.
+        kind: As of ``walk``.
+        beams: As of ``walk``.
+    """
+    found = dict(begun)
+    while len(found) < most:
+        steps = [(a, b) for a, b in pairwise(sorted(found)) if b - a > FINEST]
+        lengths = {(a + b) / 2: _length(found[a], found[b], distance) for a, b in steps}
+        halfway = sorted((t for t in lengths if lengths[t] > apart), key=lengths.__getitem__, reverse=True)
+        halfway = halfway[: most - len(found)]
+        if not halfway:
+            break
+        codes = points(*ends, torch.tensor(halfway, dtype=ends[0].dtype), kind)
+        found |= dict(zip(halfway, space.decode(codes, beams=beams), strict=True))
+    return _once([(t, found[t]) for t in sorted(found)])
+
+
+def _length(a: str, b: str, distance: Callable[[str, str], float]) -> float:
+    return distance(a, b) if a and b else math.inf
+
+
+def _once(walked: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Without the ways from a text back to it; the last point stays where it is."""
+    kept: list[tuple[float, str]] = []
+    for t, text in walked:
+        before = [its for _, its in kept]
+        if text in before:
+            del kept[before.index(text) + 1 :]
+        elif text:
+            kept.append((t, text))
+    if len(kept) > 1 and kept[-1][1] == walked[-1][1]:
+        kept[-1] = walked[-1]
+    return kept
 
 
 def neighbourhoods(space: TextSpace, texts: Sequence[str], *, samples: int = 3, seed: int = 0) -> list[Neighbourhood]:

@@ -104,7 +104,8 @@ def _walked(space: "SentenceSpace", arguments: Namespace, number: int, pair: Lin
     try:
         if pair.error or len(ends) != 2:
             raise InputError(pair.error or f"a path needs two sentences with a tab between, got {pair.text[:80]!r}")
-        points = homotopy(space, *ends, steps=arguments.steps, kind=arguments.kind, beams=arguments.beams)
+        how = {"steps": arguments.steps, "kind": arguments.kind, "beams": arguments.beams, "most": arguments.fill}
+        points = homotopy(space, *ends, **how)
     except InputError as error:
         return [{"path": number, "error": str(error)}]
     return [{"path": number, **point._asdict()} for point in points]

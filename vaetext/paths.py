@@ -11,7 +11,7 @@ from statistics import fmean, median
 from typing import Any, NamedTuple
 
 from vaeseq.paths import PathKind
-from vaeseq.walks import Walk, ends_of, walk
+from vaeseq.walks import Walk, ends_of, filled, walk
 from vaetext.everyday import LABELS, parse
 from vaetext.space import SentenceSpace
 
@@ -22,6 +22,7 @@ SPACE = SentenceSpace
 COLUMN = "text"
 
 BEAMS = 32
+APART = 1  # word edits between neighbours; beyond it a homotopy is filled
 
 
 class PathPoint(NamedTuple):
@@ -63,7 +64,14 @@ class Labelled(NamedTuple):
 
 
 def homotopy(
-    space: SentenceSpace, start: str, end: str, *, steps: int = 9, kind: PathKind = "slerp", beams: int = BEAMS
+    space: SentenceSpace,
+    start: str,
+    end: str,
+    *,
+    steps: int = 9,
+    kind: PathKind = "slerp",
+    beams: int = BEAMS,
+    most: int = 0,
 ) -> list[PathPoint]:
     """The way between two sentences: from and to the codes that decode to them, by sentences that are likely there.
 
@@ -74,12 +82,17 @@ def homotopy(
         steps: Points on the path, both ends included.
         kind: ``slerp`` (arc) or ``lerp`` (straight line).
         beams: Width of the beam search between the ends, see ``LatentSpace.decode``; 1 is greedy.
+        most: Where it is above ``steps``, points are put in between neighbours that are more than one word edit apart,
+            up to so many, and no sentence comes twice (``vaeseq.walks.filled``).
 
     Raises:
         InputError: A sentence cannot be read, or there are fewer than two steps.
     """
     (ends,) = ends_of(space, [(start, end)])
-    return [PathPoint(*point) for point in walk(space, ends, steps=steps, kind=kind, beams=beams)]
+    points = walk(space, ends, steps=steps, kind=kind, beams=beams)
+    if most > steps:
+        points = filled(space, ends, points, word_edits, apart=APART, most=most, kind=kind, beams=beams)
+    return [PathPoint(*point) for point in points]
 
 
 def measures(sentences: Sequence[str], start: str, end: str) -> PathMeasures:

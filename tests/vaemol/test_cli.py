@@ -97,6 +97,12 @@ def test_interpolate_draws_what_it_writes(vaemol, space, tmp_path, suffix):
     assert image.read_bytes().startswith({"png": b"\x89PNG", "svg": b"<"}[suffix])
 
 
+def test_a_path_is_filled(vaemol, space):
+    code, rows, _ = vaemol("interpolate", *ENDS, "--steps", 5, "--fill", 12)
+    assert code == 0
+    assert [row["smiles"] for row in rows] == [point.smiles for point in interpolate(space, *ENDS, steps=5, most=12)]
+
+
 def test_pairs_come_from_standard_input(vaemol):
     code, rows, _ = vaemol("interpolate", "--steps", 3, stdin=b"CCO OC1CCCC1N\nCCO\nCCO\tnonsense\n")
     assert code == 1

@@ -93,3 +93,15 @@ def test_figures_over_walks_state_what_they_are_of():
 def test_figures_that_are_not_known_are_none():
     _, figures = judged([Walk([(0.0, ""), (1.0, "")], "", "", asked=False)], {})
     assert figures["both_ends_exact"] is figures["spearman_median"] is figures["neighbour_tanimoto"] is None
+
+
+def test_a_filled_path_has_no_molecule_twice_and_the_same_ends(space):
+    start, end = "CC(=O)Oc1ccccc1C(=O)O", "OC1CCCC1N"
+    plain = interpolate(space, start, end, steps=5)
+    found = interpolate(space, start, end, steps=5, most=12)
+    assert interpolate(space, start, end, steps=5, most=5) == plain
+    smiles = [point.smiles for point in found]
+    assert len(set(smiles)) == len(smiles) <= 12
+    assert (smiles[0], smiles[-1]) == (plain[0].smiles, plain[-1].smiles)
+    assert (found[0].t, found[-1].t) == (0, 1)
+    assert {point.t for point in found} - {point.t for point in plain}

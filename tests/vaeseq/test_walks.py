@@ -1,10 +1,12 @@
+import math
+
 import pytest
 import torch
 from torch.distributions import Independent, Normal
 
 from vaeseq.errors import InputError
 from vaeseq.inversion import Inverted
-from vaeseq.walks import ends_of, neighbourhoods, prior_ends, walk
+from vaeseq.walks import ends_of, filled, neighbourhoods, prior_ends, walk
 
 
 class Plain:
@@ -62,6 +64,69 @@ def test_a_walk_that_cannot_be_is_refused():
         walk(Plain(), _ends("1 0", "-1 0"), steps=5)
     with pytest.raises(InputError, match="steps must be at least 2"):
         walk(Plain(), _ends("1 0", "0 1"), steps=1)
+
+
+class Stairs(Plain):
+    """Texts that jump: the first coordinate in whole numbers, and none where a hole is."""
+
+    def __init__(self, hole=None):
+        self.decoded, self.hole = 0, hole
+
+    def decode(self, z, *, temperature=0.0, seed=0, beams=1):
+        self.decoded += len(z)
+        steps = [math.floor(x + 1e-6) for x, _ in z.tolist()]
+        return ["" if step == self.hole else str(step) for step in steps]
+
+
+def _apart(a, b):
+    return abs(int(a) - int(b))
+
+
+def _stairs(space, most, *, apart=1):
+    ends = torch.tensor([0.0, 1.0]), torch.tensor([8.0, 1.0])
+    begun = walk(space, ends, steps=2, kind="lerp")
+    return filled(space, ends, begun, _apart, apart=apart, most=most, kind="lerp")
+
+
+def test_points_are_put_in_until_no_neighbours_are_far_apart():
+    space = Stairs()
+    found = _stairs(space, 100)
+    assert found == [(step / 8, str(step)) for step in range(9)]
+    assert space.decoded == 9
+
+
+def test_the_farthest_are_filled_first_and_no_more_than_asked_for():
+    space = Stairs()
+    assert _stairs(space, 4) == [(0.0, "0"), (0.25, "2"), (0.5, "4"), (1.0, "8")]
+    assert space.decoded == 4
+    assert _stairs(Stairs(), 100, apart=4) == [(0.0, "0"), (0.5, "4"), (1.0, "8")]
+    assert _stairs(Stairs(), 2) == [(0.0, "0"), (1.0, "8")]
+
+
+def test_a_jump_that_nothing_fills_ends():
+    space = Stairs(hole=4)
+    found = _stairs(space, 10_000)
+    assert [text for _, text in found] == list("01235678")
+    assert space.decoded < 2_100  # no place twice, and none nearer than the finest
+
+
+@pytest.mark.parametrize(
+    ("texts", "kept"),
+    [
+        ("AABBC", [(0, "A"), (2, "B"), (4, "C")]),
+        ("ABCBD", [(0, "A"), (1, "B"), (4, "D")]),
+        ("ABAAC", [(0, "A"), (4, "C")]),
+        ("ABCCC", [(0, "A"), (1, "B"), (4, "C")]),
+        ("ACBCC", [(0, "A"), (4, "C")]),
+        ("ABCDA", [(0, "A")]),
+        ("A C B", [(0, "A"), (2, "C"), (4, "B")]),
+        ("     ", []),
+    ],
+)
+def test_no_text_comes_twice(texts, kept):
+    begun = [(float(t), text.strip()) for t, text in enumerate(texts)]
+    ends = torch.zeros(2), torch.ones(2)
+    assert filled(Plain(), ends, begun, _apart, apart=0, most=5) == kept
 
 
 def test_ends_from_the_prior_are_its_draws():

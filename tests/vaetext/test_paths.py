@@ -77,3 +77,13 @@ def test_other_data_have_no_labels():
     rows, figures = judged([Walk([(0.0, "a"), (1.0, "b")], "a", "b", asked=True)], {"source": "tatoeba"})
     assert rows == [[{"t": 0.0, "text": "a"}, {"t": 1.0, "text": "b"}]]
     assert "parse_fraction" not in figures
+
+
+def test_a_filled_path_has_no_sentence_twice_and_the_same_ends(space):
+    plain = homotopy(space, FIRST, LAST, steps=5, beams=1)
+    found = homotopy(space, FIRST, LAST, steps=5, beams=1, most=12)
+    assert homotopy(space, FIRST, LAST, steps=5, beams=1, most=5) == plain
+    texts = [point.text for point in found]
+    assert len(set(texts)) == len(texts) <= 12
+    assert (texts[0], texts[-1]) == (plain[0].text, plain[-1].text)
+    assert {point.t for point in found} - {point.t for point in plain}
