@@ -143,7 +143,7 @@ def _interpolate(arguments: Namespace) -> int:
 
 
 def _path(space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line) -> list[Row]:
-    from vaemol.interpolation import interpolate
+    from vaemol.interpolation import identity, interpolate
 
     ends = pair.text.split()
     try:
@@ -153,6 +153,7 @@ def _path(space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line)
         points = interpolate(space, *ends, **how)
     except InputError as error:
         return [{"path": number, "error": str(error)}]
+    commands.say_missed_ends(number, [identity(space, end) for end in ends], [point.smiles for point in points])
     return [{"path": number, **point._asdict()} for point in points]
 
 

@@ -179,3 +179,10 @@ def searched(start: Callable[..., Iterator[list["Call"]]], arguments: Namespace,
         print(f"{len(made)} of {arguments.budget} calls, best {bests[-1]:.4g}", file=sys.stderr)
     if len(made) < arguments.budget:
         print(f"the space has no more new {column} to give: {len(made)} calls made", file=sys.stderr)
+
+
+def say_missed_ends(number: int, asked: Sequence[str], found: Sequence[str]) -> None:
+    """Say on standard error where a path does not begin or end at the text asked for, as the space writes both."""
+    for what, wanted, got in zip(("begins", "ends"), asked, (found[0], found[-1]) if found else ("", ""), strict=True):
+        if wanted != got:
+            print(f"path {number} {what} at {got!r}: no code was found that decodes to {wanted!r}", file=sys.stderr)

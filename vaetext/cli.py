@@ -108,6 +108,7 @@ def _walked(space: "SentenceSpace", arguments: Namespace, number: int, pair: Lin
         points = homotopy(space, *ends, **how)
     except InputError as error:
         return [{"path": number, "error": str(error)}]
+    commands.say_missed_ends(number, space.texts(ends), [point.text for point in points])
     return [{"path": number, **point._asdict()} for point in points]
 
 

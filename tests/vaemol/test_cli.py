@@ -98,8 +98,10 @@ def test_interpolate_draws_what_it_writes(vaemol, space, tmp_path, suffix):
 
 
 def test_a_path_is_filled(vaemol, space):
-    code, rows, _ = vaemol("interpolate", *ENDS, "--steps", 5, "--fill", 12)
+    code, rows, err = vaemol("interpolate", *ENDS, "--steps", 5, "--fill", 12)
     assert code == 0
+    missed = [rows[0]["smiles"] != ENDS[0], rows[-1]["smiles"] != "NC1CCCC1O"]
+    assert [f"path 1 {what} at" in err for what in ("begins", "ends")] == missed
     assert [row["smiles"] for row in rows] == [point.smiles for point in interpolate(space, *ENDS, steps=5, most=12)]
 
 
