@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.record import write
 from pipelines.params import load_params
-from vaeseq.walks import prior_ends, walk
+from vaeseq.walks import ends_of, prior_ends, walk
 from vaetext import everyday
 from vaetext.space import SentenceSpace
 
@@ -24,10 +24,9 @@ def main() -> None:
     known = {row["text"] for row in everyday.sentences(params.data.rows, params.data.seed)}
     drawn = (row["text"] for row in everyday.sentences(2 * SENTENCES, SEED))
     texts = [text for text in drawn if text not in known][:SENTENCES]
-    codes = space.encode(texts).mean
     exact = sum(a == b for a, b in zip(space.reconstruct(texts), texts, strict=True))
     figures: dict[str, object] = {"exact_reconstruction": exact / len(texts), "exact_reconstruction_of": len(texts)}
-    ends = {True: list(zip(codes[::2], codes[1::2], strict=True))[:PAIRS]}
+    ends = {True: ends_of(space, list(zip(texts[::2], texts[1::2], strict=True))[:PAIRS])}
     ends[False] = prior_ends(space, DRAWN_PAIRS, seed=SEED)
     steps, beams = params.interpolate.steps, params.interpolate.beams
     for kind in params.interpolate.kinds:
