@@ -155,6 +155,7 @@ NAMES = {
     "prior": "Prior of training",
     "prior_fitted": "Prior fitted afterwards",
     "lerp": "lerp",
+    "density": "density",
 }
 
 # Slugs of rejected rows and of what standardising changed.

@@ -164,7 +164,7 @@ class InterpolateParams(_Section):
     named: tuple[tuple[str, str], ...] = ()
     steps: Annotated[int, Field(ge=2)] = 9
     beams: Annotated[int, Field(ge=1, le=64)] = 1
-    kinds: Annotated[tuple[Literal["slerp", "lerp"], ...], Field(min_length=1)] = ("slerp", "lerp")
+    kinds: Annotated[tuple[Literal["slerp", "lerp", "density"], ...], Field(min_length=1)] = ("slerp", "lerp")
     posterior_rows: Annotated[int, Field(ge=0)] = 5
 
 

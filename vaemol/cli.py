@@ -6,25 +6,25 @@ are imported inside the commands.
 """
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Container, Sequence
 from functools import partial
-from itertools import chain
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vaemol.tables import DRAWN, as_sdf, best_drawn, emit, pairs_drawn, path_drawn
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Row
 from vaeseq.errors import InputError
 
 if TYPE_CHECKING:
+    from vaemol.constraints import Constraint
+    from vaemol.oracles import Oracle
+    from vaemol.proposals import Asked
     from vaemol.space import MoleculeSpace
 
-DRAWN = 60  # molecules in a picture at most
 PATH = ("path", "t", "smiles", "similarity_start", "similarity_end", "qed", "log_p", "sa_score", "error")
+PROPOSAL = ("set", "smiles", "similarities", "qed", "log_p", "sa_score", "value", "known", "error")
 CALL = ("call", "smiles", "value", "best_so_far", "seconds")
-
-Draw = Callable[[list[Row]], tuple[str, list[str], list[str], int]]  # what is given to a function of vaemol.pictures
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +39,7 @@ def _parser() -> ArgumentParser:
         _decode: partial(_add_with_image, options.add_codes),
         _reconstruct: partial(_add_with_image, _add_molecules),
         _interpolate: partial(_add_with_image, _add_interpolate),
+        _propose: partial(_add_with_image, _add_propose),
         _optimize: partial(_add_with_image, _add_optimize),
         _score: _add_score,
         _judge: _add_judge,
@@ -67,6 +68,46 @@ def _add_molecules(command: ArgumentParser) -> None:
 def _add_interpolate(command: ArgumentParser) -> None:
     command.add_argument("smiles", nargs="*", help="two ends; without any, or for -, two per line on standard input")
     options.add_path(command, beams=1)
+
+
+def _add_propose(command: ArgumentParser) -> None:
+    command.add_argument(
+        "smiles",
+        nargs="*",
+        help="around one molecule, on a path between two, or among several; without any, or for -, a line of them each "
+        "time on standard input",
+    )
+    command.add_argument(
+        "--count", type=options.whole(1), default=20, help="at most, but on paths; default: %(default)s"
+    )
+    command.add_argument(
+        "--similarity",
+        type=options.not_negative,
+        nargs=2,
+        default=(0.4, 1.0),
+        metavar=("LEAST", "MOST"),
+        help="to the molecule, around one; default: 0.4 1",
+    )
+    command.add_argument(
+        "--points", type=options.whole(3), default=40, help="decoded on a path at most; default: %(default)s"
+    )
+    command.add_argument(
+        "--draws", type=options.whole(0), default=4, help="of each point on a path, beside its greedy text; default: 4"
+    )
+    command.add_argument(
+        "--require",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        help="of each proposal: smarts:PATTERN, scaffold:SMILES, alerts:pains, alerts:brenk, filters:FOLDER, "
+        "NAME>=NUMBER or NAME<=NUMBER; repeatable",
+    )
+    command.add_argument("--rank", metavar="OBJECTIVE", help="give its value, the best first")
+    command.add_argument(
+        "--known", type=Path, metavar="FILE", help="say of each whether it is in a file of SMILES, or in a reference"
+    )
+    options.add_kind(command)
+    options.add_seed(command)
 
 
 def _add_optimize(command: ArgumentParser) -> None:
@@ -104,7 +145,7 @@ def _add_max_heavy_atoms(command: ArgumentParser) -> None:
 def _sample(arguments: Namespace) -> int:
     """Draw new molecules from the prior; blank where the model writes no molecule."""
     draw = {"temperature": arguments.temperature, "top_p": arguments.top_p, "seed": arguments.seed}
-    return _emit(commands.sampled(_space(arguments), arguments.count, "smiles", **draw), ["smiles"], arguments)
+    return emit(commands.sampled(_space(arguments), arguments.count, "smiles", **draw), ["smiles"], arguments)
 
 
 def _encode(arguments: Namespace) -> int:
@@ -118,14 +159,14 @@ def _decode(arguments: Namespace) -> int:
     """Read codes from a csv table and write the molecule of each; blank where the model writes no molecule."""
     space, lines = _space(arguments), console.given_file(arguments.codes, "codes")
     draw = {"temperature": arguments.temperature, "top_p": arguments.top_p, "seed": arguments.seed}
-    return _emit(commands.decoded(space, lines, "smiles", **draw), ["smiles", "error"], arguments)
+    return emit(commands.decoded(space, lines, "smiles", **draw), ["smiles", "error"], arguments)
 
 
 def _reconstruct(arguments: Namespace) -> int:
     """Encode each molecule, decode it again, and compare."""
     space, lines = _space(arguments), console.given(arguments.smiles, "molecules")
     rows = commands.reconstructed(space, lines, "smiles", _compared)
-    return _emit(rows, ["smiles", "reconstruction", "exact", "similarity", "error"], arguments, _pairs_drawn)
+    return emit(rows, ["smiles", "reconstruction", "exact", "similarity", "error"], arguments, pairs_drawn)
 
 
 def _compared(given: str, answer: str) -> Row:
@@ -139,7 +180,7 @@ def _interpolate(arguments: Namespace) -> int:
     space = _space(arguments)
     pairs = console.given([" ".join(arguments.smiles)] if arguments.smiles not in ([], ["-"]) else [], "two molecules")
     rows = (_path(space, arguments, number, pair) for number, pair in enumerate(pairs, start=1))
-    return _emit(rows, PATH, arguments, partial(_path_drawn, columns=arguments.steps))
+    return emit(rows, PATH, arguments, partial(path_drawn, columns=arguments.steps))
 
 
 def _path(space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line) -> list[Row]:
@@ -157,6 +198,44 @@ def _path(space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line)
     return [{"path": number, **point._asdict()} for point in points]
 
 
+def _propose(arguments: Namespace) -> int:
+    """Propose molecules around one, on the smoothest path between two, or among several."""
+    from vaemol.constraints import all_of
+    from vaemol.proposals import Asked
+    from vaemol.reference import known_in
+    from vaemol.scoring import oracle_of
+
+    rank = oracle_of(arguments.rank) if arguments.rank else None
+    known = known_in(arguments.known) if arguments.known else None
+    asked = Asked(arguments.count, tuple(arguments.similarity), arguments.points, arguments.draws, arguments.kind)
+    propose = partial(_proposed, _space(arguments), all_of(arguments.require), asked, rank, known, arguments.seed)
+    sets = console.given([" ".join(arguments.smiles)] if arguments.smiles not in ([], ["-"]) else [], "molecules")
+    columns = [name for name in PROPOSAL if (rank or name != "value") and (known is not None or name != "known")]
+    return emit((propose(number, its) for number, its in enumerate(sets, start=1)), columns, arguments)
+
+
+def _proposed(
+    space: "MoleculeSpace",
+    holds: "Constraint",
+    asked: "Asked",
+    rank: "Oracle | None",
+    known: Container[str] | None,
+    seed: int,
+    number: int,
+    line: Line,
+) -> list[Row]:
+    from vaemol.proposals import proposed, shown
+
+    given = line.text.split()
+    try:
+        if line.error:
+            raise InputError(line.error)
+        rows = [row._asdict() for row in shown(proposed(space, given, holds, asked, seed=seed), given, rank)]
+    except InputError as error:
+        return [{"set": number, "error": str(error)}]
+    return [{"set": number, "known": known is not None and row["smiles"] in known, **row} for row in rows]
+
+
 def _optimize(arguments: Namespace) -> int:
     """Search for molecules of a high value in few oracle calls; each is written once it is answered."""
     from vaemol.optimization import METHODS
@@ -166,7 +245,7 @@ def _optimize(arguments: Namespace) -> int:
     oracle = objective(arguments.objective, max_heavy_atoms=arguments.max_heavy_atoms)
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
     start = partial(METHODS[arguments.method], _space(arguments), oracle, config, seed=arguments.seed)
-    return _emit(commands.searched(start, arguments, "smiles"), CALL, arguments, _best_drawn, kept=arguments.budget)
+    return emit(commands.searched(start, arguments, "smiles"), CALL, arguments, best_drawn, kept=arguments.budget)
 
 
 def _score(arguments: Namespace) -> int:
@@ -177,7 +256,7 @@ def _score(arguments: Namespace) -> int:
     names = arguments.objective or list(PROPERTIES)
     lines = console.given(arguments.smiles, "molecules")
     rows = console.chunks(scored(lines, names, max_heavy_atoms=arguments.max_heavy_atoms))
-    return console.emit(rows, ["smiles", *names, "error"], arguments, {"sdf": _as_sdf})
+    return console.emit(rows, ["smiles", *names, "error"], arguments, {"sdf": as_sdf})
 
 
 def _judge(arguments: Namespace) -> int:
@@ -199,71 +278,3 @@ def _space(arguments: Namespace) -> "MoleculeSpace":
     from vaemol.space import MoleculeSpace
 
     return MoleculeSpace.load(arguments.model)
-
-
-# Tables and pictures
-
-
-def _emit(
-    rows: Iterable[list[Row]], columns: Sequence[str], arguments: Namespace, draw: Draw | None = None, kept: int = DRAWN
-) -> int:
-    drawn: list[Row] = []
-    if arguments.image:
-        rows = _remembered(rows, drawn, kept)
-    code = console.emit(rows, columns, arguments, {"sdf": _as_sdf})
-    if arguments.image:
-        _write_image(arguments.image, (draw or _each_drawn)(drawn))
-    return code
-
-
-def _remembered(rows: Iterable[list[Row]], drawn: list[Row], most: int) -> Iterator[list[Row]]:
-    for chunk in rows:
-        drawn += [row for row in chunk if not row.get("error")][: most - len(drawn)]
-        yield chunk
-
-
-def _each_drawn(rows: list[Row]) -> tuple[str, list[str], list[str], int]:
-    return "grid", [str(row["smiles"]) for row in rows], [""] * len(rows), 5
-
-
-def _pairs_drawn(rows: list[Row]) -> tuple[str, list[str], list[str], int]:
-    pairs = [(str(row["smiles"]), str(row["reconstruction"])) for row in rows[: DRAWN // 2]]
-    legends = [("given", f"similarity {row['similarity']:.2f}") for row in rows[: DRAWN // 2]]
-    return "strip", list(chain.from_iterable(pairs)), list(chain.from_iterable(legends)), 2
-
-
-def _path_drawn(rows: list[Row], columns: int) -> tuple[str, list[str], list[str], int]:
-    return "strip", [str(row["smiles"]) for row in rows], [f"{row['t']:.3g}" for row in rows], columns
-
-
-def _best_drawn(rows: list[Row]) -> tuple[str, list[str], list[str], int]:
-    valued = [row for row in rows if isfinite(float(str(row["value"])))]
-    best = sorted(valued, key=lambda row: float(str(row["value"])), reverse=True)[:12]
-    return "grid", [str(row["smiles"]) for row in best], [f"{row['value']:.3f}" for row in best], 4
-
-
-def _write_image(path: Path, drawing: tuple[str, list[str], list[str], int]) -> None:
-    from vaemol import pictures
-
-    layout, smiles, legends, columns = drawing
-    if not smiles:
-        raise InputError(f"image {str(path)!r} needs at least one molecule; there is none to draw")
-    match layout, path.suffix:
-        case "strip", ".svg":
-            content = pictures.strip_svg(smiles, legends, columns=columns)
-        case "strip", _:
-            content = pictures.strip(smiles, legends, columns=columns)
-        case _, ".svg":
-            content = pictures.grid_svg(smiles, legends, columns=columns)
-        case _:
-            content = pictures.grid(smiles, legends, columns=columns)
-    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
-
-
-def _as_sdf(rows: Iterable[list[Row]], columns: Sequence[str]) -> Iterator[str]:
-    from vaemol.layout import sdf
-
-    molecule = "reconstruction" if "reconstruction" in columns else "smiles"
-    for chunk in rows:
-        items = {name: [console.shown(row.get(name, "")) for row in chunk] for name in columns if name != molecule}
-        yield sdf([str(row.get(molecule, "")) for row in chunk], items)

@@ -52,6 +52,18 @@ def patterns_of(path: Path, column: str | None = None) -> Iterator[str]:
         yield from (row[names.index(column)].strip() for row in rows)
 
 
+def kept_patterns(folder: Path) -> tuple[str, ...]:
+    """Those of a folder of ``vaemol.reference``.
+
+    Raises:
+        InputError: It holds none.
+    """
+    try:
+        return tuple((folder / "patterns.txt").read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"reference {str(folder)!r} must hold 'patterns.txt', got {error}; make it again") from error
+
+
 @functools.cache
 def _screened(patterns: tuple[str, ...]) -> list[tuple[Mol, ExplicitBitVect]]:
     """Each pattern, and the bits of what holds it: one look at them spares three of four searches."""

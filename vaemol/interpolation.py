@@ -96,24 +96,26 @@ def interpolate(
     (ends,) = ends_of(space, [(start, end)])
     points = walk(space, ends, steps=steps, kind=kind, beams=beams)
     if most > steps:
-        points = filled(space, ends, points, _unlike, apart=APART, most=most, kind=kind, beams=beams)
+        points = filled(space, ends, points, unlike, apart=APART, most=most, kind=kind, beams=beams)
     return described(points, start, end)
 
 
-def _unlike(a: str, b: str) -> float:
+def unlike(a: str, b: str) -> float:
+    """1 less the Tanimoto similarity of two molecules."""
     return 1 - tanimoto(a, b)
 
 
 def described(points: Sequence[tuple[float, str]], start: str, end: str) -> list[PathPoint]:
     """Similarities and properties of each ``(t, smiles)``."""
-    return [PathPoint(t, smiles, *_similarities(smiles, start, end), *_properties(smiles)) for t, smiles in points]
+    return [PathPoint(t, smiles, *_similarities(smiles, start, end), *properties_of(smiles)) for t, smiles in points]
 
 
 def _similarities(smiles: str, start: str, end: str) -> tuple[float, float]:
     return tanimoto(smiles, start), tanimoto(smiles, end)
 
 
-def _properties(smiles: str) -> tuple[float, float, float]:
+def properties_of(smiles: str) -> tuple[float, float, float]:
+    """Drug-likeness, logP and synthetic accessibility, as a point of a path has them; nan of no molecule."""
     mol = parse(smiles)
     if mol is None:
         return math.nan, math.nan, math.nan

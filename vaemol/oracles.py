@@ -27,7 +27,7 @@ RING_PENALTY_ZINC = (0.0485696876403053, 0.2860212110245455)
 
 def qed(smiles: Sequence[str]) -> np.ndarray:
     """Drug-likeness, 0 to 1 (``vaemol.properties.qed``); nan for an invalid molecule. Shape (molecules,)."""
-    return _values(properties.qed, smiles)
+    return values(properties.qed, smiles)
 
 
 def penalised_log_p(smiles: Sequence[str], max_heavy_atoms: int = 38) -> np.ndarray:
@@ -42,7 +42,7 @@ def penalised_log_p(smiles: Sequence[str], max_heavy_atoms: int = 38) -> np.ndar
         Gómez-Bombarelli et al., 2018, https://arxiv.org/abs/1610.02415; Kusner et al., 2017,
         https://arxiv.org/abs/1703.01925; constants: You et al., 2018, https://arxiv.org/abs/1806.02473
     """
-    return _values(functools.partial(_penalised_log_p, max_heavy_atoms=max_heavy_atoms), smiles)
+    return values(functools.partial(_penalised_log_p, max_heavy_atoms=max_heavy_atoms), smiles)
 
 
 def similarity_to(target: str) -> Oracle:
@@ -54,7 +54,7 @@ def similarity_to(target: str) -> Oracle:
     mol = parse(target)
     if mol is None:
         raise InputError(f"target must be a molecule in SMILES, got {target!r}")
-    return functools.partial(_values, functools.partial(_similarity, reference=fingerprint(mol)))
+    return functools.partial(values, functools.partial(_similarity, reference=fingerprint(mol)))
 
 
 def objective(name: str, *, max_heavy_atoms: int = 38) -> Oracle:
@@ -78,7 +78,8 @@ def objective(name: str, *, max_heavy_atoms: int = 38) -> Oracle:
     raise InputError(f"objective must be qed, penalised_log_p or similarity:SMILES, got {name!r}")
 
 
-def _values(function: Callable[[Mol], float], smiles: Sequence[str]) -> np.ndarray:
+def values(function: Callable[[Mol], float], smiles: Sequence[str]) -> np.ndarray:
+    """Of each molecule by a function; nan for an invalid one. Shape (molecules,)."""
     mols = (parse(text) for text in smiles)
     return np.array([math.nan if mol is None else function(mol) for mol in mols], dtype=np.float64)
 

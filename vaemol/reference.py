@@ -7,7 +7,7 @@ molecule has; ``training.npz``, the training molecules; and ``patterns.txt``, SM
 import hashlib
 import zipfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +15,10 @@ from typing import NamedTuple
 import numpy as np
 
 from vaemol import fcd, guacamol
+from vaemol.filters import kept_patterns
 from vaemol.notation import to_smiles
 from vaemol.portrait import Portrait
+from vaeseq.console import given_file
 from vaeseq.errors import InputError, Rejected
 from vaeseq.parallel import ordered_map
 
@@ -56,19 +58,27 @@ class Reference(NamedTuple):
             InputError: A file is missing or holds something else.
         """
         test, scaffolds = (load_portrait(folder / f"{name}.npz") for name in ("test", "scaffolds"))
-        try:
-            patterns = (folder / "patterns.txt").read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"reference {str(folder)!r} must hold 'patterns.txt', got {error}; make it again"
-            ) from error
-        return cls(test, scaffolds, load_training(folder / "training.npz"), tuple(patterns))
+        patterns = kept_patterns(folder)
+        return cls(test, scaffolds, load_training(folder / "training.npz"), patterns)
 
 
 def hashes(smiles: Iterable[str]) -> np.ndarray:
     """Of each text that is a molecule, as ``Training`` keeps them."""
     found = ordered_map(_hash_of, smiles, preload=("vaemol.reference",))
     return np.unique(np.array([each for _, each in found if not isinstance(each, Rejected)], np.uint64))
+
+
+def known_in(path: Path) -> Container[str]:
+    """Which canonical SMILES are in a file of SMILES, one a line, or among the training molecules of a folder.
+
+    Raises:
+        InputError: A folder that is none of this module's.
+        OSError: A file that cannot be read.
+    """
+    if path.is_dir():
+        return load_training(path / "training.npz")
+    lines = (line.text.split() or [""] for line in given_file(str(path), "known molecules"))
+    return frozenset(filter(None, (to_smiles(words[0], "smiles") for words in lines)))
 
 
 def save_portrait(path: Path, found: Portrait) -> None:

@@ -4,11 +4,25 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from vaemol.molecule import parse, settled
-from vaemol.oracles import Oracle, objective
+from vaemol.oracles import Oracle, objective, values
 from vaemol.properties import PROPERTIES
 from vaeseq.console import Line, Row
 from vaeseq.errors import InputError, Rejected
 from vaeseq.parallel import ordered_map
+
+
+def oracle_of(name: str, *, max_heavy_atoms: int = 38) -> Oracle:
+    """The oracle of a property, or of an objective, see ``vaemol.oracles.objective``.
+
+    Raises:
+        InputError: There is neither of that name.
+    """
+    if name in PROPERTIES:
+        return functools.partial(values, PROPERTIES[name])
+    try:
+        return objective(name, max_heavy_atoms=max_heavy_atoms)
+    except InputError as error:
+        raise InputError(f"{error}, which is no property either: {', '.join(PROPERTIES)}") from error
 
 
 def scored(
@@ -27,10 +41,7 @@ def scored(
     Raises:
         InputError: There is no such property or objective.
     """
-    try:
-        oracles = {name: objective(name, max_heavy_atoms=max_heavy_atoms) for name in names if name not in PROPERTIES}
-    except InputError as error:
-        raise InputError(f"{error}, which is no property either: {', '.join(PROPERTIES)}") from error
+    oracles = {name: oracle_of(name, max_heavy_atoms=max_heavy_atoms) for name in names if name not in PROPERTIES}
     score = functools.partial(_score, names=names, oracles=oracles)
     for line, result in ordered_map(score, lines, workers=workers, preload=("vaemol.scoring",)):
         yield {"smiles": line.text, "error": result.reason} if isinstance(result, Rejected) else result

@@ -94,14 +94,22 @@ def add_path(parser: ArgumentParser, *, beams: int) -> None:
         metavar="MOST",
         help="above --steps, put in points where neighbours differ much, up to so many, and leave out repeats",
     )
-    parser.add_argument(
-        "--kind", choices=("slerp", "lerp"), default="slerp", help="an arc (default), or a straight line"
-    )
+    add_kind(parser)
     parser.add_argument(
         "--beams",
         type=whole(1, 64),
         default=beams,
         help="width of the beam search between the ends; 1 is greedy; default: %(default)s",
+    )
+
+
+def add_kind(parser: ArgumentParser) -> None:
+    """The option ``--kind`` of a path."""
+    parser.add_argument(
+        "--kind",
+        choices=("slerp", "lerp", "density"),
+        default="slerp",
+        help="an arc (default), a straight line, or an arc lifted to where the prior is dense",
     )
 
 

@@ -16,6 +16,7 @@ from vaeseq.device import autocast, device_of
 from vaeseq.errors import InputError
 from vaeseq.inversion import Inverted, inverted
 from vaeseq.model import SequenceVAE
+from vaeseq.paths import lifted
 from vaeseq.tokenizer import Tokenizer
 
 BATCH = 256  # texts encoded at once, and beams
@@ -93,6 +94,16 @@ class LatentSpace:
                 if text == texts[i]:
                     codes[i], exact[i] = code, True
         return Inverted(codes, exact)
+
+    def denser(self, way: Tensor) -> Tensor:
+        """A way between the same ends ``(knots, latent)`` through what the prior holds likely; on the CPU.
+
+        Raises:
+            InputError: The codes are discrete.
+        """
+        if self.vae.discrete:
+            raise InputError("kind must be slerp or lerp for a model of discrete codes, got 'density'")
+        return lifted(way, lambda codes: self.vae.prior().log_prob(codes.to(self.device)).cpu())
 
     @torch.no_grad()
     def decode(

@@ -6,6 +6,7 @@ References:
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
@@ -15,7 +16,7 @@ from torch.distributions import Independent
 
 from vaeseq.errors import InputError
 from vaeseq.inversion import Inverted
-from vaeseq.paths import PathKind, path, points
+from vaeseq.paths import KNOTS, PathKind, along, path, places, points
 from vaeseq.posteriors import drawn
 
 FINEST = 2**-10  # the shortest step of a walk that is halved
@@ -33,6 +34,9 @@ class TextSpace(Protocol):
 
     def pinned(self, texts: Sequence[str]) -> Inverted:
         """Codes whose greedy text is the text, as far as there are any."""
+
+    def denser(self, way: Tensor) -> Tensor:
+        """A way between the same ends ``(knots, latent)`` through what the prior holds likely."""
 
     def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
         """The text of each code; empty where there is none."""
@@ -95,7 +99,8 @@ def walk(
         space: What encodes and decodes.
         ends: The two codes, each ``(latent,)``.
         steps: Points, both ends included.
-        kind: ``slerp`` (arc) or ``lerp`` (straight line).
+        kind: ``slerp`` (arc), ``lerp`` (straight line), or ``density``: an arc lifted to where the prior is no lower
+            than at its ends (``vaeseq.paths.lifted``).
         beams: Width of the beam search at each point, see ``LatentSpace.decode``; 1 is greedy.
         from_texts: The ends are codes of texts, and decoded as such: greedily, like any reconstruction.
 
@@ -103,12 +108,20 @@ def walk(
         InputError: There are fewer than two steps, or no arc joins the ends.
     """
     try:
-        codes = path(*ends, steps, kind)
+        t = places(steps)
+        codes = way(space, ends, kind)(t)
     except ValueError as error:
         raise InputError(str(error)) from error
     first, last = space.decode(codes[[0, -1]], beams=1 if from_texts else beams)
     texts = [first, *space.decode(codes[1:-1], beams=beams), last]
-    return list(zip(torch.linspace(0, 1, steps).tolist(), texts, strict=True))
+    return list(zip(t.tolist(), texts, strict=True))
+
+
+def way(space: TextSpace, ends: tuple[Tensor, Tensor], kind: PathKind) -> Callable[[Tensor], Tensor]:
+    """From places ``(steps,)`` in [0, 1] to the codes there, ``(steps, latent)``."""
+    if kind != "density":
+        return partial(points, *ends, kind=kind)
+    return partial(along, space.denser(path(*ends, KNOTS)))
 
 
 def filled(
@@ -138,7 +151,22 @@ def filled(
         kind: As of ``walk``.
         beams: As of ``walk``.
     """
-    found = dict(begun)
+    return _once(dense(space, ends, begun, distance, apart=apart, most=most, kind=kind, beams=beams))
+
+
+def dense(
+    space: TextSpace,
+    ends: tuple[Tensor, Tensor],
+    begun: Sequence[tuple[float, str]],
+    distance: Callable[[str, str], float],
+    *,
+    apart: float,
+    most: int,
+    kind: PathKind = "slerp",
+    beams: int = 1,
+) -> list[tuple[float, str]]:
+    """All points that ``filled`` decodes, in order."""
+    found, codes = dict(begun), way(space, ends, kind)
     while len(found) < most:
         steps = [(a, b) for a, b in pairwise(sorted(found)) if b - a > FINEST]
         lengths = {(a + b) / 2: _length(found[a], found[b], distance) for a, b in steps}
@@ -146,9 +174,9 @@ def filled(
         halfway = halfway[: most - len(found)]
         if not halfway:
             break
-        codes = points(*ends, torch.tensor(halfway, dtype=ends[0].dtype), kind)
-        found |= dict(zip(halfway, space.decode(codes, beams=beams), strict=True))
-    return _once([(t, found[t]) for t in sorted(found)])
+        t = torch.tensor(halfway, dtype=ends[0].dtype)
+        found |= dict(zip(halfway, space.decode(codes(t), beams=beams), strict=True))
+    return [(t, found[t]) for t in sorted(found)]
 
 
 def _length(a: str, b: str, distance: Callable[[str, str], float]) -> float:

@@ -62,6 +62,10 @@ class SentenceSpace:
         """Codes whose greedy text is the sentence, near its posterior mean, as far as there are any."""
         return self.space.pinned(self.texts(sentences))
 
+    def denser(self, way: Tensor) -> Tensor:
+        """A way between the same ends ``(knots, latent)`` through what the prior holds likely."""
+        return self.space.denser(way)
+
     def decode(
         self, z: Tensor, *, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0, beams: int = 1
     ) -> list[str]:

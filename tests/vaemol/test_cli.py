@@ -8,7 +8,9 @@ import pytest
 from rdkit import Chem
 
 from vaemol.cli import main
+from vaemol.constraints import all_of
 from vaemol.interpolation import interpolate
+from vaemol.proposals import analogues
 
 ENDS = "CC(=O)Oc1ccccc1C(=O)O", "OC1CCCC1N"
 
@@ -111,6 +113,30 @@ def test_pairs_come_from_standard_input(vaemol):
     assert [row["path"] for row in rows] == ["1", "1", "1", "2", "3"]
     assert "two molecules" in rows[3]["error"]
     assert "nonsense" in rows[4]["error"]
+
+
+def test_propose_ranks_and_says_what_is_known(vaemol, space, tmp_path):
+    options = ("--similarity", 0, 1, "--count", 5, "--require", "rings<=0", "--rank", "qed")
+    code, rows, _ = vaemol("propose", ENDS[0], *options)
+    found = analogues(space, ENDS[0], 5, holds=all_of(["rings<=0"]), similar=(0, 1))
+    assert code == 0
+    assert "known" not in rows[0]
+    assert sorted(row["smiles"] for row in rows) == sorted(found)
+    assert [float(row["value"]) for row in rows] == sorted((float(row["qed"]) for row in rows), reverse=True)
+    known = tmp_path / "known.smi"
+    known.write_text(f"{found[0]} a name\nnonsense\n")
+    _, marked, _ = vaemol("propose", ENDS[0], *options, "--known", known)
+    assert [row["smiles"] for row in marked if row["known"] == "1"] == [found[0]]
+
+
+def test_sets_of_proposals_come_from_standard_input(vaemol):
+    lines = b"CCO OC1CCCC1N\nnonsense\nCCO c1ccncc1 OC1CCCC1N\n"
+    code, rows, _ = vaemol("propose", "--count", 2, "--points", 5, "--draws", 1, stdin=lines)
+    assert code == 1
+    assert [row["set"] for row in rows if row["error"]] == ["2"]
+    assert {len(row["similarities"].split()) for row in rows if row["set"] == "3"} == {3}
+    _, _, err = vaemol("propose", "CCO", "--require", "qed>=x")
+    assert err == "error: constraint must end in a number, got 'qed>=x'\n"
 
 
 def test_formats(vaemol, tmp_path):

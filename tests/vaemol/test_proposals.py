@@ -1,0 +1,74 @@
+import math
+
+import pytest
+
+from vaemol.constraints import all_of
+from vaemol.molecule import canonical, parse, tanimoto
+from vaemol.oracles import qed
+from vaemol.proposals import Asked, analogues, mixtures, proposed, shown, smooth_path
+from vaeseq.errors import InputError
+
+A, B, C = "CC(=O)Oc1ccccc1C(=O)O", "NC1CCCC1O", "c1ccncc1"
+ANY = all_of([])
+
+
+@pytest.mark.parametrize(
+    "propose",
+    [
+        lambda space, holds, seed: analogues(space, A, 8, holds=holds, similar=(0, 1), seed=seed),
+        lambda space, holds, seed: mixtures(space, [A, B, C], 8, holds=holds, seed=seed),
+        lambda space, holds, seed: smooth_path(space, A, B, holds=holds, seed=seed, temperature=1)[1:-1],
+    ],
+)
+def test_proposals_are_canonical_new_and_hold_what_they_must(space, propose):
+    found = propose(space, all_of(["rings<=0"]), 0)
+    assert found
+    assert found == [canonical(parse(text)) for text in dict.fromkeys(found)]
+    assert not {A, B, C} & set(found)
+    assert not any(parse(text).GetRingInfo().NumRings() for text in found)
+    assert found == propose(space, all_of(["rings<=0"]), 0)
+    assert found != propose(space, all_of(["rings<=0"]), 1)
+
+
+def test_analogues_are_as_alike_as_asked(space):
+    near = tanimoto(A, analogues(space, A, 1, holds=ANY, similar=(0, 1))[0])
+    found = analogues(space, A, 5, holds=ANY, similar=(near, near))
+    assert all(tanimoto(text, A) == near for text in found)
+    assert analogues(space, A, 5, holds=ANY, similar=(0.99, 1)) == []
+
+
+def test_a_smooth_path_begins_and_ends_where_its_codes_do(space):
+    found = smooth_path(space, A, B, holds=all_of(["heavy_atoms<=0"]))
+    codes = space.pinned([A, B]).codes
+    assert found == space.decode(codes)
+
+
+def test_one_molecule_has_analogues_two_a_path_and_more_a_mixture(space):
+    asked = Asked(count=3, similar=(0, 1))
+    assert proposed(space, [A], ANY, asked) == analogues(space, A, 3, holds=ANY, similar=(0, 1))
+    assert proposed(space, [A, B], ANY, asked) == smooth_path(space, A, B, holds=ANY)
+    assert proposed(space, [A, B, C], ANY, asked) == mixtures(space, [A, B, C], 3, holds=ANY)
+
+
+@pytest.mark.parametrize(
+    ("given", "holds", "message"),
+    [
+        ([], ANY, "at least one"),
+        (["x"], ANY, "readable SMILES"),
+        ([A, A], ANY, "two different"),
+        ([A, A, "[Xe]"], ANY, "Xe"),
+        ([A], all_of(["heavy_atoms>=999"]), "no molecule was found"),
+    ],
+)
+def test_what_cannot_be_proposed_is_said(space, given, holds, message):
+    with pytest.raises(InputError, match=message):
+        proposed(space, given, holds, Asked(count=2))
+
+
+def test_the_best_come_first(space):
+    rows = shown([A, B, C], [A, C], rank=qed)
+    assert [row.value for row in rows] == sorted(qed([A, B, C]), reverse=True)
+    assert rows[[row.smiles for row in rows].index(A)].similarities.startswith("1.00 ")
+    plain = shown([C, A], [A])
+    assert [row.smiles for row in plain] == [C, A]
+    assert math.isnan(plain[0].value)

@@ -1,0 +1,223 @@
+"""Proposals: new molecules around one, between two, or among several, that hold what is asked of them.
+
+Each function gives canonical SMILES, none of them twice.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaemol.chains import chain
+from vaemol.constraints import Constraint
+from vaemol.interpolation import APART, identity, properties_of, unlike
+from vaemol.molecule import tanimoto
+from vaemol.oracles import Oracle
+from vaemol.space import MoleculeSpace
+from vaeseq.errors import InputError
+from vaeseq.paths import PathKind, mixed
+from vaeseq.walks import dense, ends_of, walk, way
+
+CHUNK = 64  # codes decoded at a time
+PATIENCE = 40  # chunks at most
+STEPS = 0.05, 2.0  # from a molecule, in standard deviations of N(0, I): the shortest and the longest
+
+
+class Asked(NamedTuple):
+    """How many proposals, and where they are looked for.
+
+    Attributes:
+        count: Around a molecule or among several, at most.
+        similar: Around a molecule, least and most Tanimoto similarity to it.
+        points: On a path, decoded at most.
+        draws: Of each point, beside its greedy text.
+        kind: Of the path, see ``vaeseq.walks.walk``.
+    """
+
+    count: int = 20
+    similar: tuple[float, float] = (0.4, 1.0)
+    points: int = 40
+    draws: int = 4
+    kind: PathKind = "slerp"
+
+
+def proposed(
+    space: MoleculeSpace, given: Sequence[str], holds: Constraint, asked: Asked, *, seed: int = 0
+) -> list[str]:
+    """Around one molecule, on a path between two, or among several.
+
+    Raises:
+        InputError: A molecule cannot be read by this model, or nothing was found that holds what it must.
+    """
+    match list(given):
+        case []:
+            raise InputError("proposals need at least one molecule, got none")
+        case [one]:
+            found = analogues(space, one, asked.count, holds=holds, similar=asked.similar, seed=seed)
+        case [start, end]:
+            how = {"points": asked.points, "draws": asked.draws, "kind": asked.kind}
+            found = smooth_path(space, start, end, holds=holds, seed=seed, **how)
+        case _:
+            found = mixtures(space, given, asked.count, holds=holds, seed=seed)
+    if not found:
+        raise InputError("no molecule was found that is new and holds all that is required; require less of it")
+    return found
+
+
+def analogues(
+    space: MoleculeSpace,
+    smiles: str,
+    count: int,
+    *,
+    holds: Constraint,
+    similar: tuple[float, float] = (0.4, 1.0),
+    seed: int = 0,
+) -> list[str]:
+    """Molecules around one: the greedy texts of codes near its own, at all distances at once.
+
+    Args:
+        space: A trained model.
+        smiles: The molecule.
+        count: How many are looked for; fewer come where there are no more.
+        holds: What each must.
+        similar: Least and most Tanimoto similarity to the molecule.
+        seed: Of the codes.
+
+    Raises:
+        InputError: The molecule cannot be read by this model.
+    """
+    own = identity(space, smiles)
+    center = space.pinned([own]).codes
+    least, most = similar
+
+    def codes(generator: torch.Generator) -> Tensor:
+        step = torch.empty(CHUNK, 1).uniform_(*np.log(STEPS).tolist(), generator=generator).exp()
+        return center + step * torch.randn(CHUNK, space.latent, generator=generator)
+
+    found = _sifted(space, (codes(g) for g in _generators(seed)), holds, {own})
+    return _first(count, (text for text in found if least <= tanimoto(text, own) <= most))
+
+
+def mixtures(space: MoleculeSpace, smiles: Sequence[str], count: int, *, holds: Constraint, seed: int = 0) -> list[str]:
+    """Molecules among several: the greedy texts of means of their codes, with all kinds of weights.
+
+    Args:
+        space: A trained model.
+        smiles: The molecules, at least two.
+        count: How many are looked for; fewer come where there are no more.
+        holds: What each must.
+        seed: Of the weights, which are even on the simplex.
+
+    Raises:
+        InputError: A molecule cannot be read by this model, or their codes cancel each other.
+    """
+    given = [identity(space, text) for text in smiles]
+    ends = space.pinned(given).codes
+
+    def codes(generator: torch.Generator) -> Tensor:
+        shares = torch.empty(CHUNK, len(ends)).exponential_(generator=generator)
+        try:
+            return mixed(ends, shares / shares.sum(dim=1, keepdim=True))
+        except ValueError as error:
+            raise InputError(str(error)) from error
+
+    return _first(count, _sifted(space, (codes(g) for g in _generators(seed)), holds, set(given)))
+
+
+def smooth_path(
+    space: MoleculeSpace,
+    start: str,
+    end: str,
+    *,
+    holds: Constraint,
+    points: int = 40,
+    draws: int = 4,
+    temperature: float = 0.5,
+    kind: PathKind = "slerp",
+    seed: int = 0,
+) -> list[str]:
+    """A chain of molecules from one to another: of all that is met on the way, those that make the smoothest.
+
+    The way is between codes that decode to the ends; points are put in where the texts of neighbours jump. Beside its
+    greedy text each point gives a few draws. What does not hold is left out, the ends excepted, and of the rest
+    ``vaemol.chains.chain`` takes what makes steps small.
+
+    Args:
+        space: A trained model.
+        start: SMILES of the molecule where the path begins.
+        end: SMILES of the molecule where it ends.
+        holds: What each molecule between must.
+        points: On the way.
+        draws: Of each point, beside its greedy text.
+        temperature: Of the draws.
+        kind: Of the way, see ``vaeseq.walks.walk``.
+        seed: Of the draws.
+
+    Raises:
+        InputError: A molecule cannot be read by this model, or the two are one.
+    """
+    given = identity(space, start), identity(space, end)
+    if given[0] == given[1]:
+        raise InputError(f"a path needs two different molecules, got {start!r} twice")
+    (ends,) = ends_of(space, [given])
+    begun = walk(space, ends, steps=(points + 1) // 2, kind=kind)
+    met = dense(space, ends, begun, unlike, apart=APART, most=points, kind=kind)
+    first, last = (space.decode(torch.stack(ends))[i] or given[i] for i in (0, 1))
+    codes = way(space, ends, kind)(torch.tensor([t for t, _ in met])).repeat(draws, 1)
+    drawn = space.decode(codes, temperature=temperature, seed=seed) if draws else []
+    between = [text for text in dict.fromkeys([*(text for _, text in met), *drawn]) if text]
+    kept = [text for text, held in zip(between, holds(between), strict=True) if held]
+    return chain(kept, first, last)
+
+
+class Proposal(NamedTuple):
+    """A proposal as it is shown.
+
+    Attributes:
+        smiles: Canonical SMILES.
+        similarities: Tanimoto similarity to each molecule given, in their order.
+        qed: Drug-likeness, 0 to 1.
+        log_p: Octanol-water partition coefficient, log10.
+        sa_score: Synthetic accessibility, 1 (easy) to 10.
+        value: By the oracle that ranks; nan without one.
+    """
+
+    smiles: str
+    similarities: str
+    qed: float
+    log_p: float
+    sa_score: float
+    value: float
+
+
+def shown(smiles: Sequence[str], given: Sequence[str], rank: Oracle | None = None) -> list[Proposal]:
+    """What there is to say of each; in their order, or the best by an oracle first."""
+    values = rank(smiles) if rank else np.full(len(smiles), math.nan)
+    order = np.argsort(-values, kind="stable") if rank else range(len(smiles))
+    rows = [(smiles[i], values[i], [tanimoto(smiles[i], text) for text in given]) for i in order]
+    return [
+        Proposal(text, " ".join(f"{each:.2f}" for each in alike), *properties_of(text), float(value))
+        for text, value, alike in rows
+    ]
+
+
+def _generators(seed: int) -> Iterator[torch.Generator]:
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(PATIENCE):
+        yield generator
+
+
+def _sifted(space: MoleculeSpace, codes: Iterator[Tensor], holds: Constraint, known: set[str]) -> Iterator[str]:
+    """What codes decode to and holds, each once, and nothing that is known."""
+    seen = {"", *known}
+    for chunk in codes:
+        new = [text for text in dict.fromkeys(space.decode(chunk)) if text not in seen]
+        seen.update(new)
+        yield from (text for text, held in zip(new, holds(new), strict=True) if held)
+
+
+def _first(count: int, texts: Iterator[str]) -> list[str]:
+    return [text for _, text in zip(range(count), texts, strict=False)]

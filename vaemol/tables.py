@@ -1,0 +1,85 @@
+"""Tables and pictures of the command line ``vaemol``."""
+
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from math import isfinite
+from pathlib import Path
+
+from vaeseq import console
+from vaeseq.console import Row
+from vaeseq.errors import InputError
+
+DRAWN = 60  # molecules in a picture at most
+
+Draw = Callable[[list[Row]], tuple[str, list[str], list[str], int]]  # what is given to a function of vaemol.pictures
+
+
+def emit(
+    rows: Iterable[list[Row]], columns: Sequence[str], arguments: Namespace, draw: Draw | None = None, kept: int = DRAWN
+) -> int:
+    """Write rows, draw the first ``kept`` of them where a picture is asked for, and give the exit code."""
+    drawn: list[Row] = []
+    if arguments.image:
+        rows = _remembered(rows, drawn, kept)
+    code = console.emit(rows, columns, arguments, {"sdf": as_sdf})
+    if arguments.image:
+        _write_image(arguments.image, (draw or _each_drawn)(drawn))
+    return code
+
+
+def _remembered(rows: Iterable[list[Row]], drawn: list[Row], most: int) -> Iterator[list[Row]]:
+    for chunk in rows:
+        drawn += [row for row in chunk if not row.get("error")][: most - len(drawn)]
+        yield chunk
+
+
+def _each_drawn(rows: list[Row]) -> tuple[str, list[str], list[str], int]:
+    return "grid", [str(row["smiles"]) for row in rows], [""] * len(rows), 5
+
+
+def pairs_drawn(rows: list[Row]) -> tuple[str, list[str], list[str], int]:
+    """Each molecule beside what came back."""
+    pairs = [(str(row["smiles"]), str(row["reconstruction"])) for row in rows[: DRAWN // 2]]
+    legends = [("given", f"similarity {row['similarity']:.2f}") for row in rows[: DRAWN // 2]]
+    return "strip", list(chain.from_iterable(pairs)), list(chain.from_iterable(legends)), 2
+
+
+def path_drawn(rows: list[Row], columns: int) -> tuple[str, list[str], list[str], int]:
+    """A path from left to right."""
+    return "strip", [str(row["smiles"]) for row in rows], [f"{row['t']:.3g}" for row in rows], columns
+
+
+def best_drawn(rows: list[Row]) -> tuple[str, list[str], list[str], int]:
+    """The best twelve calls of a search."""
+    valued = [row for row in rows if isfinite(float(str(row["value"])))]
+    best = sorted(valued, key=lambda row: float(str(row["value"])), reverse=True)[:12]
+    return "grid", [str(row["smiles"]) for row in best], [f"{row['value']:.3f}" for row in best], 4
+
+
+def _write_image(path: Path, drawing: tuple[str, list[str], list[str], int]) -> None:
+    from vaemol import pictures
+
+    layout, smiles, legends, columns = drawing
+    if not smiles:
+        raise InputError(f"image {str(path)!r} needs at least one molecule; there is none to draw")
+    match layout, path.suffix:
+        case "strip", ".svg":
+            content = pictures.strip_svg(smiles, legends, columns=columns)
+        case "strip", _:
+            content = pictures.strip(smiles, legends, columns=columns)
+        case _, ".svg":
+            content = pictures.grid_svg(smiles, legends, columns=columns)
+        case _:
+            content = pictures.grid(smiles, legends, columns=columns)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+
+
+def as_sdf(rows: Iterable[list[Row]], columns: Sequence[str]) -> Iterator[str]:
+    """An SD file, the other columns as its data items."""
+    from vaemol.layout import sdf
+
+    molecule = "reconstruction" if "reconstruction" in columns else "smiles"
+    for chunk in rows:
+        items = {name: [console.shown(row.get(name, "")) for row in chunk] for name in columns if name != molecule}
+        yield sdf([str(row.get(molecule, "")) for row in chunk], items)
