@@ -5,13 +5,14 @@ Each command is a thin face of a function: ``vaemol.space.MoleculeSpace`` for th
 are imported inside the commands.
 """
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Container, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vaemol.tables import DRAWN, as_sdf, best_drawn, emit, pairs_drawn, path_drawn
+from vaemol import arguments as takes
+from vaemol.tables import as_sdf, best_drawn, emit, pairs_drawn, path_drawn
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Row
 from vaeseq.errors import InputError
@@ -34,112 +35,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> ArgumentParser:
     verbs = {
-        _sample: partial(_add_with_image, options.add_count),
-        _encode: _add_molecules,
-        _decode: partial(_add_with_image, options.add_codes),
-        _reconstruct: partial(_add_with_image, _add_molecules),
-        _interpolate: partial(_add_with_image, _add_interpolate),
-        _propose: partial(_add_with_image, _add_propose),
-        _optimize: partial(_add_with_image, _add_optimize),
-        _score: _add_score,
-        _judge: _add_judge,
+        _sample: partial(takes.add_with_image, options.add_count),
+        _encode: takes.add_molecules,
+        _decode: partial(takes.add_with_image, options.add_codes),
+        _reconstruct: partial(takes.add_with_image, takes.add_molecules),
+        _interpolate: partial(takes.add_with_image, takes.add_interpolate),
+        _propose: partial(takes.add_with_image, takes.add_propose),
+        _optimize: partial(takes.add_with_image, takes.add_optimize),
+        _score: takes.add_score,
+        _judge: takes.add_judge,
+        _judge_paths: takes.add_judge_paths,
     }
-    formats = {verb: ("sdf",) for verb in verbs if verb not in (_encode, _judge)}
+    judging = {_judge, _judge_paths}
+    formats = dict.fromkeys(verbs.keys() - {_encode} - judging, ("sdf",))
+    models = dict.fromkeys(verbs.keys() - {_score} - judging, Path("models/molecules"))
     about = "Walk in a latent space of molecules, all given as SMILES."
-    models = {verb: Path("models/molecules") for verb in verbs if verb not in (_score, _judge)}
     return options.parser_of("vaemol", about, verbs, models=models, formats=formats)
-
-
-def _add_with_image(add_options: options.AddOptions, command: ArgumentParser) -> None:
-    add_options(command)
-    command.add_argument("--image", type=_image, metavar="FILE", help=f"draw at most {DRAWN} molecules as .png or .svg")
-
-
-def _image(name: str) -> Path:
-    if Path(name).suffix not in (".png", ".svg"):
-        raise ArgumentTypeError(f"must end in .png or .svg, got {name!r}")
-    return Path(name)
-
-
-def _add_molecules(command: ArgumentParser) -> None:
-    command.add_argument("smiles", nargs="*", help="without any, or for -, one per line on standard input")
-
-
-def _add_interpolate(command: ArgumentParser) -> None:
-    command.add_argument("smiles", nargs="*", help="two ends; without any, or for -, two per line on standard input")
-    options.add_path(command, beams=1)
-
-
-def _add_propose(command: ArgumentParser) -> None:
-    command.add_argument(
-        "smiles",
-        nargs="*",
-        help="around one molecule, on a path between two, or among several; without any, or for -, a line of them each "
-        "time on standard input",
-    )
-    command.add_argument(
-        "--count", type=options.whole(1), default=20, help="at most, but on paths; default: %(default)s"
-    )
-    command.add_argument(
-        "--similarity",
-        type=options.not_negative,
-        nargs=2,
-        default=(0.4, 1.0),
-        metavar=("LEAST", "MOST"),
-        help="to the molecule, around one; default: 0.4 1",
-    )
-    command.add_argument(
-        "--points", type=options.whole(3), default=40, help="decoded on a path at most; default: %(default)s"
-    )
-    command.add_argument(
-        "--draws", type=options.whole(0), default=4, help="of each point on a path, beside its greedy text; default: 4"
-    )
-    command.add_argument(
-        "--require",
-        action="append",
-        default=[],
-        metavar="WHAT",
-        help="of each proposal: smarts:PATTERN, scaffold:SMILES, alerts:pains, alerts:brenk, filters:FOLDER, "
-        "NAME>=NUMBER or NAME<=NUMBER; repeatable",
-    )
-    command.add_argument("--rank", metavar="OBJECTIVE", help="give its value, the best first")
-    command.add_argument(
-        "--known", type=Path, metavar="FILE", help="say of each whether it is in a file of SMILES, or in a reference"
-    )
-    options.add_kind(command)
-    options.add_seed(command)
-
-
-def _add_optimize(command: ArgumentParser) -> None:
-    command.add_argument("--objective", default="qed", help="qed (default), penalised_log_p or similarity:SMILES")
-    _add_max_heavy_atoms(command)
-    options.add_search(command)
-
-
-def _add_score(command: ArgumentParser) -> None:
-    _add_molecules(command)
-    command.add_argument(
-        "--objective",
-        action="append",
-        help="penalised_log_p, similarity:SMILES or the name of a property; repeatable; default: every property",
-    )
-    _add_max_heavy_atoms(command)
-
-
-def _add_judge(command: ArgumentParser) -> None:
-    command.add_argument("samples", nargs="?", default="-", metavar="FILE", help="a SMILES a line, or -")
-    command.add_argument(
-        "--reference",
-        type=Path,
-        default=Path("data/reference/moses"),
-        help="real molecules, as `python -m pipelines.reference` makes them; default: %(default)s",
-    )
-
-
-def _add_max_heavy_atoms(command: ArgumentParser) -> None:
-    command.add_argument(
-        "--max-heavy-atoms", type=options.whole(1), default=38, help="of penalised_log_p; default: %(default)s"
-    )
 
 
 def _sample(arguments: Namespace) -> int:
@@ -272,6 +183,18 @@ def _judge(arguments: Namespace) -> int:
     figures = judged(samples, reference).items()
     rows = [{"figure": name, "value": value, "of": of} for name, (value, of) in figures]
     return console.emit([rows], ["figure", "value", "of"], arguments)
+
+
+def _judge_paths(arguments: Namespace) -> int:
+    """Judge paths between pairs of molecules, whoever made them."""
+    from vaemol.filters import kept_patterns
+    from vaemol.itineraries import figures_of, paths_in
+
+    pairs = [tuple((line.text.split() + [""] * 2)[:2]) for line in console.given_file(str(arguments.pairs), "pairs")]
+    paths = paths_in(console.given_file(arguments.paths, "paths"), len(pairs))
+    figures = figures_of(paths, pairs, kept_patterns(arguments.reference))._asdict()
+    rows = [{"figure": name, "value": value} for name, value in figures.items()]
+    return console.emit([rows], ["figure", "value"], arguments)
 
 
 def _space(arguments: Namespace) -> "MoleculeSpace":

@@ -7,14 +7,17 @@ References:
 
 import csv
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rdkit import Chem, DataStructs
 from rdkit.Chem import Mol
 from rdkit.DataStructs import ExplicitBitVect
 
+from vaemol.metrics import Fraction
+from vaemol.molecule import parse
 from vaeseq.errors import InputError
+from vaeseq.parallel import ordered_map
 
 LARGEST_RING = 7  # atoms
 _FOREIGN = Chem.MolFromSmarts("[!#1!#6!#7!#8!#9!#16!#17!#35,!+0]")  # or charged
@@ -36,6 +39,12 @@ def passes(mol: Mol, patterns: tuple[str, ...]) -> bool:
     bits = Chem.PatternFingerprint(whole)
     held = (pattern for pattern, needed in _screened(patterns) if DataStructs.AllProbeBitsMatch(needed, bits))
     return not any(map(whole.HasSubstructMatch, held))
+
+
+def share_passing(smiles: Sequence[str], patterns: tuple[str, ...], *, workers: int | None = None) -> Fraction:
+    """Molecules that ``passes``, of all; in processes, see ``vaeseq.parallel.ordered_map``."""
+    found = ordered_map(functools.partial(_passes, patterns=patterns), smiles, workers=workers, preload=(__name__,))
+    return Fraction(sum(passed is True for _, passed in found) / max(1, len(smiles)), len(smiles))
 
 
 def patterns_of(path: Path, column: str | None = None) -> Iterator[str]:
@@ -62,6 +71,11 @@ def kept_patterns(folder: Path) -> tuple[str, ...]:
         return tuple((folder / "patterns.txt").read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"reference {str(folder)!r} must hold 'patterns.txt', got {error}; make it again") from error
+
+
+def _passes(smiles: str, patterns: tuple[str, ...]) -> bool:
+    mol = parse(smiles)
+    return mol is not None and passes(mol, patterns)
 
 
 @functools.cache

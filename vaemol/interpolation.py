@@ -57,6 +57,7 @@ class PathMeasures(NamedTuple):
         spearman: Rank correlation of place and similarity to the first end, -1 to 1; -1 is a path that leaves it
             steadily. nan below two molecules or where nothing changes.
         neighbour_tanimoto: Mean similarity of neighbouring steps that are both molecules; higher is smoother.
+        least_neighbour_tanimoto: The least, that of the widest jump; nan where a step is no molecule.
     """
 
     both_ends_exact: bool
@@ -66,6 +67,7 @@ class PathMeasures(NamedTuple):
     distinct_interior_of: int
     spearman: float
     neighbour_tanimoto: float
+    least_neighbour_tanimoto: float
 
 
 def interpolate(
@@ -122,19 +124,21 @@ def properties_of(smiles: str) -> tuple[float, float, float]:
     return qed(mol), log_p(mol), sa_score(mol)
 
 
-def measures(points: Sequence[PathPoint], start: str, end: str) -> PathMeasures:
-    """Judge a path from ``start`` to ``end``, both canonical SMILES."""
-    valid = [point for point in points if point.smiles]
-    interior = {point.smiles for point in points[1:-1]} - {"", start, end}
-    steps = [tanimoto(a.smiles, b.smiles) for a, b in pairwise(points) if a.smiles and b.smiles]
+def measures(path: Sequence[str], start: str, end: str) -> PathMeasures:
+    """Judge a path from ``start`` to ``end``, all canonical SMILES, '' where there is no molecule."""
+    valid = [(place, smiles) for place, smiles in enumerate(path) if smiles]
+    interior = set(path[1:-1]) - {"", start, end}
+    steps = [tanimoto(a, b) if a and b else math.nan for a, b in pairwise(path)]
+    known = [step for step in steps if not math.isnan(step)]
     return PathMeasures(
-        both_ends_exact=points[0].smiles == start and points[-1].smiles == end,
-        validity=len(valid) / len(points),
-        validity_of=len(points),
+        both_ends_exact=path[0] == start and path[-1] == end,
+        validity=len(valid) / len(path),
+        validity_of=len(path),
         distinct_interior=len(interior),
-        distinct_interior_of=len(points) - 2,
-        spearman=spearman([point.t for point in valid], [point.similarity_start for point in valid]),
-        neighbour_tanimoto=float(np.mean(steps)) if steps else math.nan,
+        distinct_interior_of=len(path) - 2,
+        spearman=spearman([place for place, _ in valid], [tanimoto(smiles, start) for _, smiles in valid]),
+        neighbour_tanimoto=fmean(known) if known else math.nan,
+        least_neighbour_tanimoto=min(steps, default=math.nan) if known == steps else math.nan,
     )
 
 
@@ -151,19 +155,19 @@ def identity(space: MoleculeSpace, smiles: str) -> str:
 def judged(walks: Sequence[Walk], metadata: Row) -> tuple[list[list[Row]], Row]:
     """Columns for every step of every walk, and figures over all walks, each fraction with its denominator."""
     paths = [described(its.points, its.start, its.end) for its in walks]
-    found = [measures(path, its.start, its.end) for path, its in zip(paths, walks, strict=True)]
+    found = [measures([text for _, text in its.points], its.start, its.end) for its in walks]
     exact = [measured.both_ends_exact for measured, its in zip(found, walks, strict=True) if its.asked]
     steps = sum(measured.validity_of for measured in found)
     figures = {
         "paths": len(walks),
-        "both_ends_exact": _known(fmean, exact),
+        "both_ends_exact": of_known(fmean, exact),
         "both_ends_exact_of": len(exact),
         "validity": sum(bool(point.smiles) for path in paths for point in path) / steps,
         "validity_of": steps,
         "distinct_interior_median": median(measured.distinct_interior for measured in found),
         "distinct_interior_median_of": found[0].distinct_interior_of,
-        "spearman_median": _known(median, [measured.spearman for measured in found]),
-        "neighbour_tanimoto": _known(fmean, [measured.neighbour_tanimoto for measured in found]),
+        "spearman_median": of_known(median, [measured.spearman for measured in found]),
+        "neighbour_tanimoto": of_known(fmean, [measured.neighbour_tanimoto for measured in found]),
     }
     return [[_row(point) for point in path] for path in paths], figures
 
@@ -173,7 +177,8 @@ def _row(point: PathPoint) -> Row:
     return {"t": values.pop("t"), "text": values.pop("smiles"), "valid": bool(point.smiles), **values}
 
 
-def _known(average: Callable[[list[float]], float], values: Sequence[float]) -> float | None:
+def of_known(average: Callable[[list[float]], float], values: Sequence[float]) -> float | None:
+    """The average of what is not nan; None where nothing is left."""
     known = [value for value in values if not math.isnan(value)]
     return average(known) if known else None
 

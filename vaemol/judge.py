@@ -1,13 +1,11 @@
 """What samples of a model are worth beside real molecules: the measures of MOSES and the scores of GuacaMol."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from vaemol import fcd, guacamol, metrics
 from vaemol.fcd import Distance
-from vaemol.filters import passes
+from vaemol.filters import share_passing
 from vaemol.metrics import Fraction
-from vaemol.molecule import parse
 from vaemol.notation import to_smiles
 from vaemol.portrait import portrait
 from vaemol.reference import Reference
@@ -52,11 +50,10 @@ def judged(
             f"scaf_{name}": Fraction(metrics.cosine(own.scaffolds, real.scaffolds), len(valid)),
         }
     sketch = guacamol.sketch(valid, workers=workers, device=device)
-    kept = ordered_map(partial(_passes, patterns=reference.patterns), valid, workers=workers, preload=("vaemol.judge",))
     return figures | {
         "internal_diversity_1": metrics.diversity_of(own.fingerprints, p=1),
         "internal_diversity_2": metrics.diversity_of(own.fingerprints, p=2),
-        "filters": Fraction(sum(passed is True for _, passed in kept) / len(valid), len(valid)),
+        "filters": share_passing(valid, reference.patterns, workers=workers),
         "guacamol_kl": Fraction(guacamol.kl_score(sketch, reference.training.sketch), sketch.chemnet.of),
         "guacamol_fcd": Fraction(guacamol.fcd_score(sketch, reference.training.sketch), sketch.chemnet.of),
     }
@@ -66,8 +63,3 @@ def _canonical(text: str) -> str:
     if not (smiles := to_smiles(text, "smiles")):
         raise Rejected("unparsable")
     return smiles
-
-
-def _passes(smiles: str, patterns: tuple[str, ...]) -> bool:
-    mol = parse(smiles)
-    return mol is not None and passes(mol, patterns)

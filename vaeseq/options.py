@@ -17,7 +17,7 @@ def parser_of(
     models: Mapping[Verb, Path],
     formats: Mapping[Verb, Sequence[str]],
 ) -> ArgumentParser:
-    """A parser with one command for each function: its name without ``_``, its docstring, and the options of them all.
+    """A parser with one command for each function: its name without ``_`` before it, its docstring, and its options.
 
     Args:
         program: Name of the command line.
@@ -29,7 +29,7 @@ def parser_of(
     parser = ArgumentParser(program, description=description)
     commands = parser.add_subparsers(required=True, metavar="command")
     for verb, add_options in verbs.items():
-        command = commands.add_parser(verb.__name__[1:], help=verb.__doc__, description=verb.__doc__)
+        command = commands.add_parser(verb.__name__[1:].replace("_", "-"), help=verb.__doc__, description=verb.__doc__)
         command.set_defaults(command=verb)
         add_options(command)
         if verb in models:

@@ -4,12 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaemol.interpolation import PathPoint, described, identity, interpolate, judged, measures, spearman
+from vaemol.interpolation import described, identity, interpolate, judged, measures, spearman
+from vaemol.molecule import tanimoto
 from vaeseq.errors import InputError
 from vaeseq.walks import Walk
 
 ETHANOL, PROPANOL, BENZENE = "CCO", "CCCO", "c1ccccc1"
 POINTS = [(0.0, ETHANOL), (0.25, PROPANOL), (0.5, ""), (0.75, PROPANOL), (1.0, BENZENE)]
+PATH = [smiles for _, smiles in POINTS]
 
 
 def test_a_point_has_its_similarities_and_properties():
@@ -23,30 +25,31 @@ def test_a_point_has_its_similarities_and_properties():
 
 
 def test_measures_against_a_table_by_hand():
-    found = measures(described(POINTS, ETHANOL, BENZENE), ETHANOL, BENZENE)
+    found = measures(PATH, ETHANOL, BENZENE)
     assert found.both_ends_exact
     assert (found.validity, found.validity_of) == (0.8, 5)
     assert (found.distinct_interior, found.distinct_interior_of) == (1, 3)
     # ranks of similarity to the first end: 4, 2.5, 2.5, 1 at places 1, 2, 3, 4
     assert found.spearman == pytest.approx(-4.5 / math.sqrt(5 * 4.5))
-    neighbours = described(POINTS, ETHANOL, BENZENE)
-    known = (neighbours[1].similarity_start, neighbours[3].similarity_end)
+    known = tanimoto(ETHANOL, PROPANOL), tanimoto(PROPANOL, BENZENE)
     assert found.neighbour_tanimoto == pytest.approx(sum(known) / 2)
+    assert math.isnan(found.least_neighbour_tanimoto)
+    assert measures([ETHANOL, PROPANOL, BENZENE], ETHANOL, BENZENE).least_neighbour_tanimoto == min(known)
 
 
 def test_a_missed_end_shows():
-    points = described(POINTS, ETHANOL, BENZENE)
-    assert not measures(points, PROPANOL, BENZENE).both_ends_exact
-    assert not measures(points, ETHANOL, PROPANOL).both_ends_exact
+    assert not measures(PATH, PROPANOL, BENZENE).both_ends_exact
+    assert not measures(PATH, ETHANOL, PROPANOL).both_ends_exact
     # The ends are no discovery.
-    assert measures(points, PROPANOL, BENZENE).distinct_interior == 0
+    assert measures(PATH, PROPANOL, BENZENE).distinct_interior == 0
 
 
 def test_a_path_without_molecules_has_no_order():
-    found = measures([PathPoint(t, "", *[math.nan] * 5) for t in (0.0, 1.0)], ETHANOL, BENZENE)
+    found = measures(["", ""], ETHANOL, BENZENE)
     assert (found.both_ends_exact, found.validity, found.distinct_interior) == (False, 0, 0)
     assert math.isnan(found.spearman)
     assert math.isnan(found.neighbour_tanimoto)
+    assert math.isnan(found.least_neighbour_tanimoto)
 
 
 @given(values=st.lists(st.floats(-1e6, 1e6), min_size=2, unique=True))

@@ -1,0 +1,121 @@
+"""What each command of ``vaemol`` takes. Imports nothing that takes time to load."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
+
+from vaemol.tables import DRAWN
+from vaeseq import options
+
+
+def add_with_image(add_options: options.AddOptions, command: ArgumentParser) -> None:
+    """Those of a command that can draw what it writes."""
+    add_options(command)
+    command.add_argument("--image", type=_image, metavar="FILE", help=f"draw at most {DRAWN} molecules as .png or .svg")
+
+
+def _image(name: str) -> Path:
+    if Path(name).suffix not in (".png", ".svg"):
+        raise ArgumentTypeError(f"must end in .png or .svg, got {name!r}")
+    return Path(name)
+
+
+def add_molecules(command: ArgumentParser) -> None:
+    """SMILES."""
+    command.add_argument("smiles", nargs="*", help="without any, or for -, one per line on standard input")
+
+
+def add_interpolate(command: ArgumentParser) -> None:
+    """Two ends, and the options of a path."""
+    command.add_argument("smiles", nargs="*", help="two ends; without any, or for -, two per line on standard input")
+    options.add_path(command, beams=1)
+
+
+def add_propose(command: ArgumentParser) -> None:
+    """Molecules, and what proposals must be."""
+    command.add_argument(
+        "smiles",
+        nargs="*",
+        help="around one molecule, on a path between two, or among several; without any, or for -, a line of them each "
+        "time on standard input",
+    )
+    command.add_argument(
+        "--count", type=options.whole(1), default=20, help="at most, but on paths; default: %(default)s"
+    )
+    command.add_argument(
+        "--similarity",
+        type=options.not_negative,
+        nargs=2,
+        default=(0.4, 1.0),
+        metavar=("LEAST", "MOST"),
+        help="to the molecule, around one; default: 0.4 1",
+    )
+    command.add_argument(
+        "--points", type=options.whole(3), default=40, help="decoded on a path at most; default: %(default)s"
+    )
+    command.add_argument(
+        "--draws", type=options.whole(0), default=4, help="of each point on a path, beside its greedy text; default: 4"
+    )
+    command.add_argument(
+        "--require",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        help="of each proposal: smarts:PATTERN, scaffold:SMILES, alerts:pains, alerts:brenk, filters:FOLDER, "
+        "NAME>=NUMBER or NAME<=NUMBER; repeatable",
+    )
+    command.add_argument("--rank", metavar="OBJECTIVE", help="give its value, the best first")
+    command.add_argument(
+        "--known", type=Path, metavar="FILE", help="say of each whether it is in a file of SMILES, or in a reference"
+    )
+    options.add_kind(command)
+    options.add_seed(command)
+
+
+def add_optimize(command: ArgumentParser) -> None:
+    """An objective, and the options of a search."""
+    command.add_argument("--objective", default="qed", help="qed (default), penalised_log_p or similarity:SMILES")
+    _add_max_heavy_atoms(command)
+    options.add_search(command)
+
+
+def add_score(command: ArgumentParser) -> None:
+    """SMILES, and what is asked of them."""
+    add_molecules(command)
+    command.add_argument(
+        "--objective",
+        action="append",
+        help="penalised_log_p, similarity:SMILES or the name of a property; repeatable; default: every property",
+    )
+    _add_max_heavy_atoms(command)
+
+
+def add_judge(command: ArgumentParser) -> None:
+    """Samples, and what they are judged by."""
+    command.add_argument("samples", nargs="?", default="-", metavar="FILE", help="a SMILES a line, or -")
+    _add_reference(command)
+
+
+def add_judge_paths(command: ArgumentParser) -> None:
+    """Paths, and what they are judged by."""
+    command.add_argument(
+        "paths", nargs="?", default="-", metavar="FILE", help="a table as `interpolate` or `propose` writes it, or -"
+    )
+    command.add_argument(
+        "--pairs", type=Path, required=True, metavar="FILE", help="the two ends of each path, a line each"
+    )
+    _add_reference(command)
+
+
+def _add_reference(command: ArgumentParser) -> None:
+    command.add_argument(
+        "--reference",
+        type=Path,
+        default=Path("data/reference/moses"),
+        help="real molecules, as `python -m pipelines.reference` makes them; default: %(default)s",
+    )
+
+
+def _add_max_heavy_atoms(command: ArgumentParser) -> None:
+    command.add_argument(
+        "--max-heavy-atoms", type=options.whole(1), default=38, help="of penalised_log_p; default: %(default)s"
+    )

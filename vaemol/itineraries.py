@@ -1,0 +1,95 @@
+"""How good paths between molecules are, whoever made them."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from statistics import fmean, median
+from typing import NamedTuple
+
+from vaemol.filters import share_passing
+from vaemol.interpolation import measures, of_known
+from vaemol.notation import to_smiles
+from vaeseq.console import Line
+from vaeseq.errors import InputError
+
+JUMP = 0.3  # Tanimoto similarity of neighbours below which a step is a jump
+
+
+class PathFigures(NamedTuple):
+    """Over all paths; see ``vaemol.interpolation.PathMeasures`` for what each path has.
+
+    Attributes:
+        paths: How many.
+        both_ends_exact: Share of paths that begin and end at the molecules asked for.
+        validity: Share of all steps that are molecules.
+        filters: Share of the molecules between the ends that pass the filters of MOSES, each once a path.
+        spearman_median: Of the rank correlation of place and similarity to the first end; -1 is best.
+        neighbour_tanimoto_mean: Of all paths' means; higher is smoother.
+        paths_without_jump: Share of paths of molecules alone whose neighbours all have a similarity of at least .3.
+        distinct_interior_median: Of the distinct molecules between the ends.
+        steps_median: Of the steps, both ends included.
+    """
+
+    paths: int
+    both_ends_exact: float
+    validity: float
+    filters: float
+    spearman_median: float | None
+    neighbour_tanimoto_mean: float | None
+    paths_without_jump: float
+    distinct_interior_median: float
+    steps_median: float
+
+
+def paths_in(lines: Iterable[Line], count: int) -> list[list[str]]:
+    """The texts of each of ``count`` paths in a table as ``vaemol interpolate`` or ``vaemol propose`` writes it.
+
+    A path of which the table has nothing is one step without a molecule.
+
+    Raises:
+        InputError: It has not the columns ``smiles`` and ``path`` or ``set``, or another number there.
+    """
+    table = csv.DictReader(line.text for line in lines)
+    names = set(table.fieldnames or ())
+    number = "path" if "path" in names else "set"
+    if not {number, "smiles"} <= names:
+        raise InputError(f"paths must be a csv table with the columns path and smiles, got {sorted(names)}")
+    paths: list[list[str]] = [[] for _ in range(count)]
+    for row in table:
+        if not (row[number] or "").isdecimal() or not 1 <= int(row[number]) <= count:
+            raise InputError(f"{number} must be 1 to {count}, the pairs given, got {row[number]!r}")
+        paths[int(row[number]) - 1].append(row["smiles"] or "")
+    return [path or [""] for path in paths]
+
+
+def figures_of(
+    paths: Sequence[Sequence[str]],
+    pairs: Sequence[tuple[str, str]],
+    patterns: tuple[str, ...],
+    *,
+    workers: int | None = None,
+) -> PathFigures:
+    """Judge paths by the molecules that they were to join.
+
+    Args:
+        paths: SMILES of the steps of each, whatever is no molecule counts as invalid.
+        pairs: SMILES of the two ends of each.
+        patterns: SMARTS of the filters, see ``vaemol.filters.passes``.
+        workers: Processes, see ``vaeseq.parallel.ordered_map``.
+    """
+    made = [[to_smiles(text, "smiles") for text in path] for path in paths]
+    asked = [(to_smiles(start, "smiles"), to_smiles(end, "smiles")) for start, end in pairs]
+    found = [measures(path, *ends) for path, ends in zip(made, asked, strict=True)]
+    interior = [set(path[1:-1]) - {"", *ends} for path, ends in zip(made, asked, strict=True)]
+    tried = list(chain.from_iterable(map(sorted, interior)))
+    return PathFigures(
+        len(paths),
+        fmean(its.both_ends_exact for its in found),
+        sum(map(bool, chain.from_iterable(made))) / sum(map(len, made)),
+        share_passing(tried, patterns, workers=workers).value,
+        of_known(median, [its.spearman for its in found]),
+        of_known(fmean, [its.neighbour_tanimoto for its in found]),
+        fmean(its.least_neighbour_tanimoto >= JUMP for its in found),  # nan is not
+        median(its.distinct_interior for its in found),
+        median(map(len, made)),
+    )
