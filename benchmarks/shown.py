@@ -228,7 +228,20 @@ _SWAPPED = (
     ("{}.is_the_row_of_the_content", "the row of the content", "fraction"),
     ("{}.is_the_row_of_the_style", "the row of the style", "fraction"),
 )
+_PATHS = (
+    ("{}.both_ends_exact", "both ends exact", "fraction, higher"),
+    ("{}.both_ends_exact_unrefined", "the same of posterior means", "fraction, higher"),
+    ("{}.validity", "valid", "fraction, higher"),
+    ("{}.filters", "pass filters", "fraction, higher"),
+    ("{}.spearman_median", "rank correlation with similarity to the start", "median, lower"),
+    ("{}.neighbour_tanimoto_mean", "similarity of neighbours", "mean, higher"),
+    ("{}.paths_without_jump", "without a jump", "fraction, higher"),
+    ("{}.distinct_interior_median", "distinct between the ends", "median, higher"),
+)
 MATRICES = {
+    "interpolation_moses": Matrix(
+        "interpolation_moses", "paths", _PATHS, ("pure", "assisted", "straight_line", "stoned")
+    ),
     **{
         name: Matrix(name, "asked for, nats", _RATES, ("5", "10", "20", "40")) for name in ("rate_tatoeba", "rate_zinc")
     },

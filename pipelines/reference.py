@@ -25,9 +25,9 @@ def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     for name, file in (("test", "test.csv.gz"), ("scaffolds", "test_scaffolds.csv.gz")):
         if not (path := OUT / f"{name}.npz").exists():
-            save_portrait(path, portrait(list(_smiles(file))))
+            save_portrait(path, portrait(list(smiles_in(file))))
     if not (path := OUT / "training.npz").exists():
-        smiles = list(_smiles("train.csv.gz"))
+        smiles = list(smiles_in("train.csv.gz"))
         some = np.random.default_rng(SEED).permutation(len(smiles))[: 2 * guacamol.MOLECULES]  # not all are distinct
         save_training(path, Training(hashes(smiles), guacamol.sketch([smiles[i] for i in some])))
     patterns = [*patterns_of(_file("mcf.csv"), "smarts"), *patterns_of(_file("wehi_pains.csv"))]
@@ -40,7 +40,8 @@ def _file(name: str) -> Path:
     return obtain(file, mirror=mirror_folder(None), cache=cache_folder())
 
 
-def _smiles(name: str) -> Iterator[str]:
+def smiles_in(name: str) -> Iterator[str]:
+    """The molecules of one of its files."""
     table = Table(file=f"moses/{name}", format="csv", column="SMILES")
     return (row.text for row in rows(_file(name), table, "molecules"))
 

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import chain, groupby
 from statistics import fmean, median
 from typing import NamedTuple
 
@@ -16,12 +16,12 @@ JUMP = 0.3  # Tanimoto similarity of neighbours below which a step is a jump
 
 
 class PathFigures(NamedTuple):
-    """Over all paths; see ``vaemol.interpolation.PathMeasures`` for what each path has.
+    """Over all paths, neighbours that are one molecule counted once; see ``vaemol.interpolation.PathMeasures``.
 
     Attributes:
         paths: How many.
         both_ends_exact: Share of paths that begin and end at the molecules asked for.
-        validity: Share of all steps that are molecules.
+        validity: Share of all steps that are molecules, each counted.
         filters: Share of the molecules between the ends that pass the filters of MOSES, each once a path.
         spearman_median: Of the rank correlation of place and similarity to the first end; -1 is best.
         neighbour_tanimoto_mean: Of all paths' means; higher is smoother.
@@ -79,7 +79,9 @@ def figures_of(
     """
     made = [[to_smiles(text, "smiles") for text in path] for path in paths]
     asked = [(to_smiles(start, "smiles"), to_smiles(end, "smiles")) for start, end in pairs]
-    found = [measures(path, *ends) for path, ends in zip(made, asked, strict=True)]
+    # A path that stays where it is would be the smoothest of all: neighbours that are one molecule count once.
+    merged = [[text for text, _ in groupby(path)] for path in made]
+    found = [measures(path, *ends) for path, ends in zip(merged, asked, strict=True)]
     interior = [set(path[1:-1]) - {"", *ends} for path, ends in zip(made, asked, strict=True)]
     tried = list(chain.from_iterable(map(sorted, interior)))
     return PathFigures(
@@ -91,5 +93,5 @@ def figures_of(
         of_known(fmean, [its.neighbour_tanimoto for its in found]),
         fmean(its.least_neighbour_tanimoto >= JUMP for its in found),  # nan is not
         median(its.distinct_interior for its in found),
-        median(map(len, made)),
+        median(map(len, merged)),
     )

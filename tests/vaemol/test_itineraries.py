@@ -35,6 +35,11 @@ def test_a_steady_path_leaves_its_start():
     assert (nothing.both_ends_exact, nothing.validity, nothing.filters, nothing.spearman_median) == (0, 0, 0, None)
 
 
+def test_a_path_gains_nothing_by_staying():
+    stays = [GOOD[0], *GOOD[:2], *GOOD[1:]]
+    assert figures_of([stays], PAIRS[:1], PATTERNS, workers=1) == figures_of([GOOD], PAIRS[:1], PATTERNS, workers=1)
+
+
 def _lines(text):
     return [Line(line) for line in text.splitlines()]
 
