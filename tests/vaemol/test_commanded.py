@@ -1,0 +1,75 @@
+"""An objective that is a program."""
+
+import math
+import sys
+
+import pytest
+
+from vaemol.commanded import PATIENCE, CommandOracle
+from vaeseq.errors import InputError
+
+
+@pytest.fixture
+def program(tmp_path):
+    """A program from lines of Python that have the molecules in ``lines``."""
+
+    def made(body, **settings):
+        path = tmp_path / "my objective.py"
+        path.write_text(f"import sys, time\nlines = sys.stdin.read().split()\n{body}\n")
+        return CommandOracle(f"{sys.executable} '{path}' --quiet", **settings)
+
+    return made
+
+
+def test_a_program_gives_its_numbers(program):
+    oracle = program("for line in lines: print(len(line))")
+    assert oracle(["C", "CCO"]).tolist() == [1, 3]
+    assert oracle([]).tolist() == []
+    assert oracle.failures == (0, "")
+
+
+def test_what_is_no_number_is_no_value(program, capsys):
+    oracle = program("print('1.5\\n\\nnan\\ninf\\nmany')")
+    values = oracle(["C"] * 5)
+    assert values[0] == 1.5
+    assert all(map(math.isnan, values[1:]))
+    assert oracle.failures[0] == 4
+    assert "4 of 5 molecules have no value" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("if 'N' in lines: sys.exit('no nitrogen')\nfor line in lines: print(1)", "ended with 1: no nitrogen"),
+        ("for line in lines: line == 'N' or print(1)", "printed 0 lines for 1"),
+        ("if 'N' in lines: sys.stdout.buffer.write(b'\\xff'); sys.exit()\nfor line in lines: print(1)", "UTF-8"),
+    ],
+)
+def test_a_batch_that_fails_costs_only_its_bad_molecule(program, body, why):
+    oracle = program(body)
+    values = oracle(["C", "N", "O"])
+    assert [math.isnan(value) for value in values] == [False, True, False]
+    assert oracle.failures[0] == 1
+    assert why in oracle.failures[1]
+
+
+def test_a_program_that_hangs_is_stopped(program):
+    oracle = program("time.sleep(60 if 'N' in lines else 0)\nfor line in lines: print(1)", seconds=0.5)
+    assert math.isnan(oracle(["N"])[0])
+    assert "more than 0.5 s" in oracle.failures[1]
+
+
+def test_a_program_that_never_answers_is_broken(program):
+    oracle = program("sys.exit('out of order')")
+    for _ in range(PATIENCE - 1):
+        assert math.isnan(oracle(["C"])[0])
+    with pytest.raises(InputError, match="out of order; all calls made so far are kept"):
+        oracle(["C"])
+
+
+@pytest.mark.parametrize(
+    ("command", "message"), [("", "got nothing"), ("'", "readable"), ("no-such-program", "started")]
+)
+def test_what_is_no_program_is_said(command, message):
+    with pytest.raises(InputError, match=message):
+        CommandOracle(command)(["C"])
