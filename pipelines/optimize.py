@@ -21,7 +21,7 @@ from vaemol.properties import properties
 from vaemol.space import MoleculeSpace
 from vaeseq.calls import Run, best_calls, best_so_far, resumed
 from vaeseq.errors import InputError
-from vaeseq.search import Call, SearchConfig
+from vaeseq.rounds import Call, SearchConfig
 
 BEST = 10  # molecules of each objective in best.csv
 NEIGHBOURS = 50_000  # training molecules, chosen at random, that the best are compared with

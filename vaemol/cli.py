@@ -151,7 +151,7 @@ def _optimize(arguments: Namespace) -> int:
     """Search for molecules of a high value in few oracle calls; each is written once it is answered."""
     from vaemol.optimization import METHODS
     from vaemol.oracles import objective
-    from vaeseq.search import SearchConfig
+    from vaeseq.rounds import SearchConfig
 
     oracle = objective(arguments.objective, max_heavy_atoms=arguments.max_heavy_atoms)
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)

@@ -11,7 +11,8 @@ from vaemol.notation import to_text
 from vaemol.oracles import Oracle
 from vaemol.space import MoleculeSpace
 from vaeseq.errors import Rejected
-from vaeseq.search import Call, SearchConfig, search
+from vaeseq.rounds import Call, SearchConfig
+from vaeseq.search import search
 from vaeseq.tokenizer import UNK
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vaeseq.errors import InputError
-from vaeseq.search import Call
+from vaeseq.rounds import Call
 
 COLUMNS = ("objective", "method", "seed", "call", "text", "value", "seconds")
 

@@ -15,7 +15,7 @@ from vaeseq.console import CHUNK, Line, Row, chunks
 from vaeseq.errors import InputError
 
 if TYPE_CHECKING:
-    from vaeseq.search import Call
+    from vaeseq.rounds import Call
     from vaeseq.space import LatentSpace
 
 

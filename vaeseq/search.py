@@ -2,9 +2,6 @@
 
 The one module of this package that needs botorch and gpytorch; they are imported when a model of the oracle is fitted.
 
-Each round proposes texts from the calls of the rounds before and nothing else, so a search that is killed and started
-again with the calls it paid for goes on as if nothing had happened.
-
 A Gaussian process sees a text as the mean of its posterior, not as the code it was decoded from: many codes decode to
 one text, and a code may decode to a text that is encoded elsewhere. So every candidate is decoded, encoded again, and
 judged by the code that it has as a text. Choosing codes before decoding them was tried: it finds worse texts than
@@ -20,24 +17,21 @@ References:
 """
 
 import math
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vaeseq.errors import InputError
+from vaeseq.rounds import Call, Oracle, SearchConfig, searched
 from vaeseq.walks import TextSpace
 
 if TYPE_CHECKING:
     from botorch.models import SingleTaskGP
 
-Oracle = Callable[[Sequence[str]], np.ndarray]
 Method = Literal["bayesian", "random_prior"]
 
 _CHUNK = 64  # prior draws decoded at a time
@@ -45,51 +39,6 @@ _PATIENCE = 20  # chunks in a row without anything new before a space counts as 
 _PARENTS = 10  # best texts around which half of the codes are drawn
 _STEPS = (0.1, 1.0)  # smallest and largest step from a parent; 1 forgets it
 _WIDTH = 6.0  # of the prior, in standard deviations, that the unit interval of the Gaussian process stands for
-
-
-@dataclass(frozen=True)
-class SearchConfig:
-    """How many oracle calls, and how they are spent.
-
-    Attributes:
-        budget: Distinct texts that the oracle is asked for in all.
-        initial: Of these, texts decoded from draws of the prior before a model is fitted.
-        batch: Texts of one round after that.
-        candidates: Codes decoded to choose a round from.
-    """
-
-    budget: int = 200
-    initial: int = 50
-    batch: int = 10
-    candidates: int = 128
-
-    def __post_init__(self) -> None:
-        for name in ("budget", "initial", "batch", "candidates"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)!r}")
-        if self.candidates < self.batch:
-            raise InputError(f"candidates must be at least a batch of {self.batch}, got {self.candidates!r}")
-
-    def rounds(self) -> Iterator[tuple[int, int]]:
-        """First call of each round, and the first of the next."""
-        first = min(self.initial, self.budget)
-        yield 0, first
-        for start in range(first, self.budget, self.batch):
-            yield start, min(start + self.batch, self.budget)
-
-
-class Call(NamedTuple):
-    """One text that the oracle was asked for.
-
-    Attributes:
-        text: The text.
-        value: Higher is better; nan where the oracle has none.
-        seconds: Since the search began, pauses left out.
-    """
-
-    text: str
-    value: float
-    seconds: float
 
 
 def search(
@@ -101,11 +50,10 @@ def search(
     seed: int = 0,
     calls: Sequence[Call] = (),
 ) -> Iterator[list[Call]]:
-    """Ask the oracle for new texts, round by round, and yield each round's calls once they are answered.
+    """Ask the oracle for new texts of a space, see ``vaeseq.rounds.searched``.
 
     Both methods start with the same texts, decoded greedily from draws of the prior, and ``random_prior`` goes on like
-    that. A text is asked for once: what decodes to a known one costs nothing and counts nothing. The search ends early
-    when the space has no more new texts to give.
+    that. The search ends early when the space has no more new texts to give.
 
     Args:
         space: ``decode`` gives '' for what is no candidate; ``encode`` reads all other texts it gives.
@@ -118,46 +66,22 @@ def search(
     Raises:
         InputError: The oracle does not give one number per text.
     """
-    paid, prior, codes = list(calls), _PriorTexts(space, seed), []
-    began = time.monotonic() - (paid[-1].seconds if paid else 0.0)
-    for start, end in config.rounds():
-        if len(paid) < end:
-            with _one_thread():
-                if method == "bayesian" and start:
-                    proposed = _proposed(space, prior, torch.cat(codes), paid[:start], end - start, config, seed)
-                else:
-                    proposed = prior.new(end - start, {call.text for call in paid[:start]})
-            known = {call.text for call in paid}
-            texts = [text for text in proposed if text not in known][: end - len(paid)]
-            values = _asked(oracle, texts)
-            seconds = time.monotonic() - began
-            if texts:
-                paid += [Call(text, value, seconds) for text, value in zip(texts, values, strict=True)]
-                yield paid[-len(texts) :]
-            if len(paid) < end:
-                return
-        if method == "bayesian":
-            # Round by round, so that a resumed search sees the very same numbers.
-            with _one_thread():
-                codes.append(space.encode([call.text for call in paid[start:end]]).mean)
+    prior = PriorTexts(space, seed)
+    propose = Bayesian(space, prior, config, seed) if method == "bayesian" else prior
+    return searched(propose, oracle, config, calls=calls)
 
 
-def _asked(oracle: Oracle, texts: list[str]) -> list[float]:
-    if not texts:
-        return []
-    values = np.asarray(oracle(texts), dtype=np.float64)
-    if values.shape != (len(texts),):
-        raise InputError(f"oracle must give one number per text, got shape {values.shape} for {len(texts)} texts")
-    return values.tolist()
-
-
-class _PriorTexts:
-    """The distinct texts of an endless row of draws from the prior, decoded as far as needed."""
+class PriorTexts:
+    """Proposes the distinct texts of an endless row of draws from the prior, decoded as far as needed."""
 
     def __init__(self, space: TextSpace, seed: int) -> None:
         self._space, self._seed = space, seed
         self._texts: dict[str, None] = {}
         self._chunk = self._barren = 0
+
+    def __call__(self, calls: Sequence[Call], count: int) -> list[str]:
+        """The first ``count`` that were not asked for."""
+        return self.new(count, {call.text for call in calls})
 
     def new(self, count: int, known: set[str]) -> list[str]:
         """The first ``count`` that are not known; fewer when nothing new comes any more."""
@@ -176,28 +100,37 @@ def _mixed(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _proposed(
-    space: TextSpace,
-    prior: _PriorTexts,
-    codes: Tensor,
-    calls: Sequence[Call],
-    count: int,
-    config: SearchConfig,
-    seed: int,
-) -> list[str]:
-    """The texts of one round: a function of the calls before it, whose ``codes`` are ``(calls, latent)``."""
-    known = {call.text for call in calls}
-    values = _filled([call.value for call in calls])
-    if values is None:
-        return prior.new(count, known)
-    z = _drawn(space, codes, values, config.candidates, _mixed(seed, len(calls)))
-    texts = [text for text in dict.fromkeys(space.decode(z)) if text and text not in known]
-    texts += prior.new(count - len(texts), known.union(texts))
-    if len(texts) <= count:
-        return texts
-    candidates = space.encode(texts).mean
-    with _quiet():
-        return [texts[i] for i in _chosen(_surrogate(codes, values), candidates, values, count, seed)]
+class Bayesian:
+    """Proposes the texts that promise the most by a Gaussian process, after a first round from the prior."""
+
+    def __init__(self, space: TextSpace, prior: PriorTexts, config: SearchConfig, seed: int) -> None:
+        self._space, self._prior, self._config, self._seed = space, prior, config, seed
+        self._codes: list[Tensor] = []  # of each round
+
+    def __call__(self, calls: Sequence[Call], count: int) -> list[str]:
+        """The texts of one round."""
+        if not calls:
+            return self._prior(calls, count)
+        # Round by round, so that a resumed search sees the very same numbers.
+        ended = [(start, end) for start, end in self._config.rounds() if end <= len(calls)]
+        for start, end in ended[len(self._codes) :]:
+            self._codes.append(self._space.encode([call.text for call in calls[start:end]]).mean)
+        return self._chosen(torch.cat(self._codes), calls, count)
+
+    def _chosen(self, codes: Tensor, calls: Sequence[Call], count: int) -> list[str]:
+        known = {call.text for call in calls}
+        values = _filled([call.value for call in calls])
+        if values is None:
+            return self._prior.new(count, known)
+        seed = _mixed(self._seed, len(calls))
+        z = _drawn(self._space, codes, values, self._config.candidates, seed)
+        texts = [text for text in dict.fromkeys(self._space.decode(z)) if text and text not in known]
+        texts += self._prior.new(count - len(texts), known.union(texts))
+        if len(texts) <= count:
+            return texts
+        candidates = self._space.encode(texts).mean
+        with _quiet():
+            return [texts[i] for i in _chosen(_surrogate(codes, values), candidates, values, count, self._seed)]
 
 
 def _filled(values: Sequence[float]) -> Tensor | None:
@@ -278,14 +211,3 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Small batches and matrices lose more to threads than they gain, most of all on cores with other work."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

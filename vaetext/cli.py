@@ -114,7 +114,7 @@ def _walked(space: "SentenceSpace", arguments: Namespace, number: int, pair: Lin
 
 def _optimize(arguments: Namespace) -> int:
     """Search for sentences of a high score in few calls of it; each is written once it is answered."""
-    from vaeseq.search import SearchConfig
+    from vaeseq.rounds import SearchConfig
     from vaetext.optimization import METHODS, objective
 
     oracle = objective(arguments.objective)

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.distributions import Independent
 
 from vaeseq.errors import InputError
-from vaeseq.search import Call, Oracle, SearchConfig, search
+from vaeseq.rounds import Call, Oracle, SearchConfig
+from vaeseq.search import search
 from vaetext.sentence import word_count
 from vaetext.space import SentenceSpace
 

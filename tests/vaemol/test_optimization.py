@@ -4,7 +4,7 @@ import pytest
 from vaemol import oracles
 from vaemol.molecule import tanimoto
 from vaemol.optimization import METHODS, nearest_similarity
-from vaeseq.search import SearchConfig
+from vaeseq.rounds import SearchConfig
 
 SMALL = SearchConfig(budget=20, initial=8, batch=4, candidates=24)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from vaeseq.calls import COLUMNS, Run, best_calls, best_so_far, recover, resumed
 from vaeseq.errors import InputError
-from vaeseq.search import Call
+from vaeseq.rounds import Call
 
 RUN, OTHER = Run("qed", "bayesian", 0), Run("qed", "random_prior", 0)
 # What decoding can give: any text but lone surrogates.

@@ -11,7 +11,8 @@ from torch.distributions import Independent, Normal
 
 from vaeseq.calls import Run, resumed
 from vaeseq.errors import InputError
-from vaeseq.search import Call, SearchConfig, _drawn, search
+from vaeseq.rounds import Call, SearchConfig
+from vaeseq.search import _drawn, search
 
 LATENT = 4
 GOAL = torch.tensor([1.2, -0.8, 0.5, -1.0])

@@ -1,7 +1,7 @@
 import pytest
 
 from vaeseq.errors import InputError
-from vaeseq.search import SearchConfig
+from vaeseq.rounds import SearchConfig
 from vaetext.optimization import METHODS, objective
 
 

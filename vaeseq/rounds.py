@@ -1,0 +1,121 @@
+"""A search in rounds: texts are proposed, an oracle is asked for them, and what it says is known to the next round.
+
+Each round is a function of the calls of the rounds before and of nothing else, so a search that is killed and started
+again with the calls it paid for goes on as if nothing had happened.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from vaeseq.errors import InputError
+
+Oracle = Callable[[Sequence[str]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How many oracle calls, and how they are spent.
+
+    Attributes:
+        budget: Distinct texts that the oracle is asked for in all.
+        initial: Of these, texts decoded from draws of the prior before a model is fitted.
+        batch: Texts of one round after that.
+        candidates: Codes decoded to choose a round from.
+    """
+
+    budget: int = 200
+    initial: int = 50
+    batch: int = 10
+    candidates: int = 128
+
+    def __post_init__(self) -> None:
+        for name in ("budget", "initial", "batch", "candidates"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)!r}")
+        if self.candidates < self.batch:
+            raise InputError(f"candidates must be at least a batch of {self.batch}, got {self.candidates!r}")
+
+    def rounds(self) -> Iterator[tuple[int, int]]:
+        """First call of each round, and the first of the next."""
+        first = min(self.initial, self.budget)
+        yield 0, first
+        for start in range(first, self.budget, self.batch):
+            yield start, min(start + self.batch, self.budget)
+
+
+class Call(NamedTuple):
+    """One text that the oracle was asked for.
+
+    Attributes:
+        text: The text.
+        value: Higher is better; nan where the oracle has none.
+        seconds: Since the search began, pauses left out.
+    """
+
+    text: str
+    value: float
+    seconds: float
+
+
+Propose = Callable[[Sequence[Call], int], list[str]]  # from the calls of all rounds before, texts of the next
+
+
+def searched(
+    propose: Propose, oracle: Oracle, config: SearchConfig, *, calls: Sequence[Call] = ()
+) -> Iterator[list[Call]]:
+    """Ask the oracle for new texts, round by round, and yield each round's calls once they are answered.
+
+    A text is asked for once: what is proposed again costs nothing and counts nothing. The search ends early when fewer
+    texts are proposed than a round has.
+
+    Args:
+        propose: Gives the texts of a round.
+        oracle: One value per text, higher is better, nan for a text that has none.
+        config: The budget.
+        calls: What an earlier search with the same arguments has paid for; none of it is asked for again.
+
+    Raises:
+        InputError: The oracle does not give one number per text.
+    """
+    paid = list(calls)
+    began = time.monotonic() - (paid[-1].seconds if paid else 0.0)
+    for start, end in config.rounds():
+        if len(paid) >= end:
+            continue
+        with _one_thread():
+            proposed = propose(paid[:start], end - start)
+        known = {call.text for call in paid}
+        texts = [text for text in proposed if text not in known][: end - len(paid)]
+        values = _asked(oracle, texts)
+        seconds = time.monotonic() - began
+        if texts:
+            paid += [Call(text, value, seconds) for text, value in zip(texts, values, strict=True)]
+            yield paid[-len(texts) :]
+        if len(paid) < end:
+            return
+
+
+def _asked(oracle: Oracle, texts: list[str]) -> list[float]:
+    if not texts:
+        return []
+    values = np.asarray(oracle(texts), dtype=np.float64)
+    if values.shape != (len(texts),):
+        raise InputError(f"oracle must give one number per text, got shape {values.shape} for {len(texts)} texts")
+    return values.tolist()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Small batches and matrices lose more to threads than they gain, most of all on cores with other work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
