@@ -15,7 +15,7 @@ from pipelines.progress import progress
 from pipelines.resume import locked, work_folder
 from pipelines.stage import run
 from vaemol.molecule import parse
-from vaemol.optimization import METHODS, nearest_similarity
+from vaemol.optimization import nearest_similarity, optimize
 from vaemol.oracles import objective
 from vaemol.properties import properties
 from vaemol.space import MoleculeSpace
@@ -26,6 +26,7 @@ from vaeseq.rounds import Call, SearchConfig
 BEST = 10  # molecules of each objective in best.csv
 NEIGHBOURS = 50_000  # training molecules, chosen at random, that the best are compared with
 MODEL = Path("models/molecules")
+METHODS = ("bayesian", "random_prior")
 
 Row = dict[str, Any]
 
@@ -59,7 +60,7 @@ def _searched(space: MoleculeSpace, params: OptimizeParams, log: Path) -> dict[R
     with progress("optimising", len(runs) * params.budget) as advance:
         for its, calls in runs.items():
             oracle = objective(its.objective, max_heavy_atoms=params.max_heavy_atoms)
-            for batch in resumed(log, its, partial(METHODS[its.method], space, oracle, config, seed=its.seed)):
+            for batch in resumed(log, its, partial(optimize, space, oracle, config, method=its.method, seed=its.seed)):
                 calls += batch
                 advance(len(batch))
     return runs

@@ -75,7 +75,8 @@ def add_optimize(command: ArgumentParser) -> None:
     """An objective, and the options of a search."""
     command.add_argument("--objective", default="qed", help="qed (default), penalised_log_p or similarity:SMILES")
     _add_max_heavy_atoms(command)
-    options.add_search(command)
+    options.add_search(command, ("bayesian", "structural", "genetic", "random_prior"))
+    command.add_argument("--start", metavar="FILE", help="SMILES to start with instead of draws of the prior, or -")
 
 
 def add_score(command: ArgumentParser) -> None:

@@ -149,13 +149,15 @@ def _proposed(
 
 def _optimize(arguments: Namespace) -> int:
     """Search for molecules of a high value in few oracle calls; each is written once it is answered."""
-    from vaemol.optimization import METHODS
+    from vaemol.optimization import optimize
     from vaemol.oracles import objective
     from vaeseq.rounds import SearchConfig
 
     oracle = objective(arguments.objective, max_heavy_atoms=arguments.max_heavy_atoms)
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
-    start = partial(METHODS[arguments.method], _space(arguments), oracle, config, seed=arguments.seed)
+    pool = [line.text for line in console.given_file(arguments.start, "molecules")] if arguments.start else []
+    how = {"method": arguments.method, "seed": arguments.seed, "start": pool}
+    start = partial(optimize, _space(arguments), oracle, config, **how)
     return emit(commands.searched(start, arguments, "smiles"), CALL, arguments, best_drawn, kept=arguments.budget)
 
 

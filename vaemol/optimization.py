@@ -1,19 +1,26 @@
-"""Better molecules in few oracle calls: Bayesian optimisation in the latent space, and the baseline it must beat."""
+"""Better molecules in few oracle calls, by several methods."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Literal, get_args
 
+import numpy as np
 from rdkit import DataStructs
 from torch import Tensor
 from torch.distributions import Independent
 
+from vaemol.breeding import Genetic
 from vaemol.molecule import fingerprint, parse
-from vaemol.notation import to_text
+from vaemol.notation import to_smiles, to_text
 from vaemol.oracles import Oracle
 from vaemol.space import MoleculeSpace
-from vaeseq.errors import Rejected
-from vaeseq.rounds import Call, SearchConfig
-from vaeseq.search import search
+from vaemol.structure import Structural
+from vaeseq.errors import InputError, Rejected
+from vaeseq.rounds import Call, SearchConfig, searched
+from vaeseq.search import Bayesian, PriorTexts
 from vaeseq.tokenizer import UNK
+
+Method = Literal["structural", "bayesian", "genetic", "random_prior"]
 
 
 class _Rereadable:
@@ -35,10 +42,14 @@ class _Rereadable:
 
     def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
         decoded = self._space.decode(z, temperature=temperature, seed=seed, beams=beams)
-        return [smiles if smiles and self._text(smiles) else "" for smiles in decoded]
+        return [smiles if smiles and self.reads(smiles) else "" for smiles in decoded]
 
     def encode(self, texts: Sequence[str]) -> Independent:
         return self._space.space.encode([self._text(smiles) for smiles in texts])
+
+    def reads(self, smiles: str) -> bool:
+        """Whether the model has a code of the molecule."""
+        return bool(self._text(smiles))
 
     def _text(self, smiles: str) -> str:
         if smiles not in self._texts:
@@ -53,34 +64,68 @@ class _Rereadable:
         return "" if UNK in self._space.space.tokenizer.encode(text) else text
 
 
-def optimize(
-    space: MoleculeSpace, oracle: Oracle, config: SearchConfig, *, seed: int = 0, calls: Sequence[Call] = ()
-) -> Iterator[list[Call]]:
-    """Molecules that the oracle likes, by Bayesian optimisation; see ``vaeseq.search.search``.
+class PoolTexts:
+    """Proposes molecules of a pool, in random order; canonical, each once."""
 
-    Molecules are asked for once each, as canonical SMILES.
+    def __init__(self, smiles: Iterable[str], seed: int) -> None:
+        texts = list(dict.fromkeys(filter(None, (to_smiles(text, "smiles") for text in smiles))))
+        self._texts = [texts[i] for i in np.random.default_rng(seed).permutation(len(texts))]
+
+    def __call__(self, calls: Sequence[Call], count: int) -> list[str]:
+        """The first ``count`` that were not asked for."""
+        return self.new(count, {call.text for call in calls})
+
+    def new(self, count: int, known: set[str]) -> list[str]:
+        """The first ``count`` that are not known."""
+        return list(islice((text for text in self._texts if text not in known), max(0, count)))
+
+
+def optimize(
+    space: MoleculeSpace,
+    oracle: Oracle,
+    config: SearchConfig,
+    *,
+    method: Method = "bayesian",
+    seed: int = 0,
+    calls: Sequence[Call] = (),
+    start: Iterable[str] = (),
+) -> Iterator[list[Call]]:
+    """Molecules that the oracle likes, round by round; see ``vaeseq.rounds.searched``.
+
+    Molecules are asked for once each, as canonical SMILES. All methods start with the same molecules.
 
     Args:
         space: A trained model.
         oracle: From SMILES to one value each, higher is better, nan for none.
         config: The budget.
+        method: ``structural``: a Gaussian process over structures chooses among what the space and a genetic algorithm
+            propose (``vaemol.structure``); ``bayesian``: one over codes chooses among codes (``vaeseq.search``);
+            ``genetic``: mutation and crossover of graphs (``vaemol.breeding``); ``random_prior``: as at the start.
         seed: Two runs with the same seed ask for the same molecules.
         calls: What an earlier run with the same arguments has paid for.
+        start: Molecules to start with, by chance; without any, greedy decodings of draws from the prior.
 
     Yields:
         The calls of each round, once they are answered.
     """
-    return search(_Rereadable(space), oracle, config, method="bayesian", seed=seed, calls=calls)
+    readable = _Rereadable(space)
+    pool = list(start)
+    source = PoolTexts(pool, seed) if pool else PriorTexts(readable, seed)
+    match method:
+        case "structural":
+            propose = Structural(readable, source, seed=seed)
+        case "bayesian":
+            propose = Bayesian(readable, source, config, seed)
+        case "genetic":
+            propose = Genetic(source, seed)
+        case "random_prior":
+            propose = source
+        case other:
+            raise InputError(f"method must be one of {', '.join(METHODS)}, got {other!r}")
+    return searched(propose, oracle, config, calls=calls)
 
 
-def random_search(
-    space: MoleculeSpace, oracle: Oracle, config: SearchConfig, *, seed: int = 0, calls: Sequence[Call] = ()
-) -> Iterator[list[Call]]:
-    """The baseline: greedy decodings of draws from the prior, the same as those that ``optimize`` starts with."""
-    return search(_Rereadable(space), oracle, config, method="random_prior", seed=seed, calls=calls)
-
-
-METHODS = {"bayesian": optimize, "random_prior": random_search}
+METHODS: tuple[Method, ...] = get_args(Method)
 
 
 def nearest_similarity(smiles: Sequence[str], known: Sequence[str]) -> list[float]:

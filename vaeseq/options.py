@@ -113,12 +113,12 @@ def add_kind(parser: ArgumentParser) -> None:
     )
 
 
-def add_search(parser: ArgumentParser) -> None:
+def add_search(parser: ArgumentParser, methods: Sequence[str]) -> None:
     """The options of a search."""
     parser.add_argument("--budget", type=whole(1), default=200, help="oracle calls in all; default: %(default)s")
     parser.add_argument("--initial", type=whole(1), default=50, help="draws of the prior first; default: %(default)s")
     parser.add_argument("--batch", type=whole(1), default=10, help="calls a round after that; default: %(default)s")
-    parser.add_argument("--method", choices=("bayesian", "random_prior"), default="bayesian")
+    parser.add_argument("--method", choices=methods, default=methods[0], help="default: %(default)s")
     parser.add_argument(
         "--calls", type=Path, metavar="FILE", help="keep every call in this csv; a run that was stopped goes on from it"
     )

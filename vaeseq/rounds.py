@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -61,6 +61,16 @@ class Call(NamedTuple):
     text: str
     value: float
     seconds: float
+
+
+class Source(Protocol):
+    """Texts that depend on no value: where a search starts, and what it falls back on."""
+
+    def __call__(self, calls: Sequence[Call], count: int) -> list[str]:
+        """The next ``count`` that were not asked for; fewer where there are no more."""
+
+    def new(self, count: int, known: set[str]) -> list[str]:
+        """The next ``count`` that are not known; fewer where there are no more."""
 
 
 Propose = Callable[[Sequence[Call], int], list[str]]  # from the calls of all rounds before, texts of the next
@@ -119,3 +129,8 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def mixed_seed(*parts: int) -> int:
+    """Another seed for each of these numbers, whole and 0 or more."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)

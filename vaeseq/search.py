@@ -22,11 +22,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from vaeseq.rounds import Call, Oracle, SearchConfig, searched
+from vaeseq.rounds import Call, Oracle, SearchConfig, Source, mixed_seed, searched
 from vaeseq.walks import TextSpace
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class PriorTexts:
         if count < 1:
             return []
         while self._barren < _PATIENCE and len(self._texts.keys() - known) < count:
-            z = self._space.prior_sample(_CHUNK, seed=_mixed(self._seed, self._chunk))
+            z = self._space.prior_sample(_CHUNK, seed=mixed_seed(self._seed, self._chunk))
             before = len(self._texts)
             self._texts.update(dict.fromkeys(text for text in self._space.decode(z) if text))
             self._chunk += 1
@@ -96,14 +95,10 @@ class PriorTexts:
         return [text for text in self._texts if text not in known][:count]
 
 
-def _mixed(*parts: int) -> int:
-    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
-
-
 class Bayesian:
     """Proposes the texts that promise the most by a Gaussian process, after a first round from the prior."""
 
-    def __init__(self, space: TextSpace, prior: PriorTexts, config: SearchConfig, seed: int) -> None:
+    def __init__(self, space: TextSpace, prior: Source, config: SearchConfig, seed: int) -> None:
         self._space, self._prior, self._config, self._seed = space, prior, config, seed
         self._codes: list[Tensor] = []  # of each round
 
@@ -122,7 +117,7 @@ class Bayesian:
         values = _filled([call.value for call in calls])
         if values is None:
             return self._prior.new(count, known)
-        seed = _mixed(self._seed, len(calls))
+        seed = mixed_seed(self._seed, len(calls))
         z = _drawn(self._space, codes, values, self._config.candidates, seed)
         texts = [text for text in dict.fromkeys(self._space.decode(z)) if text and text not in known]
         texts += self._prior.new(count - len(texts), known.union(texts))

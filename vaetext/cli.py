@@ -52,7 +52,7 @@ def _add_path(command: ArgumentParser) -> None:
 
 def _add_optimize(command: ArgumentParser) -> None:
     command.add_argument("--objective", required=True, help="words:WORD,WORD... (to hold them) or length:NUMBER")
-    options.add_search(command)
+    options.add_search(command, ("bayesian", "random_prior"))
 
 
 def _sample(arguments: Namespace) -> int:

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from vaemol import oracles
+from vaemol.builtin import builtin_molecules
 from vaemol.molecule import tanimoto
-from vaemol.optimization import METHODS, nearest_similarity
+from vaemol.optimization import METHODS, PoolTexts, nearest_similarity, optimize
+from vaeseq.errors import InputError
 from vaeseq.rounds import SearchConfig
 
 SMALL = SearchConfig(budget=20, initial=8, batch=4, candidates=24)
@@ -11,18 +13,51 @@ SMALL = SearchConfig(budget=20, initial=8, batch=4, candidates=24)
 
 @pytest.mark.parametrize("method", METHODS)
 def test_molecules_are_paid_for_once_and_can_be_read_again(space, method):
-    calls = [call for batch in METHODS[method](space, oracles.qed, SMALL) for call in batch]
+    calls = [call for batch in optimize(space, oracles.qed, SMALL, method=method) for call in batch]
     smiles = [call.text for call in calls]
     assert len(set(smiles)) == len(smiles) == SMALL.budget
     np.testing.assert_array_equal([call.value for call in calls], oracles.qed(smiles))
-    assert len(space.texts(smiles)) == len(smiles)
+    if method in ("bayesian", "random_prior"):  # the others propose what the model may not know
+        assert len(space.texts(smiles)) == len(smiles)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_stopped_search_goes_on(space, method):
-    whole = [call for batch in METHODS[method](space, oracles.qed, SMALL) for call in batch]
-    rest = [call for batch in METHODS[method](space, oracles.qed, SMALL, calls=whole[:13]) for call in batch]
+    whole = [call for batch in optimize(space, oracles.qed, SMALL, method=method) for call in batch]
+    rest = [call for batch in optimize(space, oracles.qed, SMALL, method=method, calls=whole[:13]) for call in batch]
     assert [call[:2] for call in rest] == [call[:2] for call in whole[13:]]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_search_may_start_from_a_pool(space, method):
+    pool = ["OCC", "CCO", "nonsense", "C1CCCCC1Cl", "CCN", "CCCCCC(=O)N", "c1ccccc1Br", "CCOCC", "CC#N", "NCCO"]
+    calls = [call for batch in optimize(space, oracles.qed, SMALL, method=method, start=pool) for call in batch]
+    found = [call.text for call in calls]
+    assert set(found[:8]) == set(PoolTexts(pool, 0).new(99, set()))
+    assert len(set(found)) == len(found)
+    assert (len(found) == 8) == (method == "random_prior")  # which has no more to give
+
+
+def test_a_pool_is_canonical_shuffled_and_never_twice():
+    pool = PoolTexts(["OCC", "CCO", "nonsense", "CCN", "C", "CC"], 0)
+    assert sorted(pool.new(9, set())) == ["C", "CC", "CCN", "CCO"]
+    assert pool.new(2, {"C"}) == [text for text in pool.new(9, set()) if text != "C"][:2]
+    assert pool.new(-1, set()) == []
+    assert pool.new(9, set()) != PoolTexts(["OCC", "CCN", "C", "CC"], 2).new(9, set())
+
+
+def test_an_unknown_method_is_said(space):
+    with pytest.raises(InputError, match="structural, bayesian, genetic, random_prior, got 'luck'"):
+        optimize(space, oracles.qed, SMALL, method="luck")
+
+
+def test_changes_of_graphs_find_better_molecules_than_chance(space):
+    oracle, pool = oracles.similarity_to("CC(=O)Oc1ccccc1C(=O)O"), [text for _, text in builtin_molecules()][::40]
+    config, best = SearchConfig(budget=140, initial=20, batch=20), {}
+    for method in ("structural", "genetic", "random_prior"):
+        rounds = optimize(space, oracle, config, method=method, start=pool)
+        best[method] = max(call.value for calls in rounds for call in calls)
+    assert min(best["structural"], best["genetic"]) > best["random_prior"]
 
 
 def test_the_nearest_known_molecule():

@@ -1,0 +1,52 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from vaemol.builtin import builtin_molecules
+from vaemol.genetics import crossed, mutated
+from vaemol.molecule import canonical, parse
+
+SOME = [canonical(mol) for _, text in builtin_molecules() if (mol := parse(text)) and "." not in text][::300]
+
+
+@pytest.mark.parametrize("make", [lambda rng: mutated(SOME[rng.integers(len(SOME))], rng)])
+def test_what_is_new_is_a_molecule_in_one_piece(make):
+    rng = np.random.default_rng(0)
+    found = [text for _ in range(300) if (text := make(rng))]
+    assert len(found) > 250
+    assert all(text == canonical(parse(text)) and "." not in text for text in found)
+
+
+def test_a_mutation_is_small():
+    rng = np.random.default_rng(1)
+    for smiles in SOME:
+        new = mutated(smiles, rng)
+        if new:
+            assert new != smiles
+            assert abs(parse(new).GetNumHeavyAtoms() - parse(smiles).GetNumHeavyAtoms()) <= 1
+
+
+def test_every_change_comes():
+    rng = np.random.default_rng(2)
+    found = Counter(mutated("C1CCCCC1CO", rng) for _ in range(400))
+    assert {"C1CCCCC1", "CC1CCCCC1", "CCCCCCCO", "OCCC1CCCCC1", "C1CCC2(CC1)CO2"} & set(found)
+    wanted = {"CC1CCCCC1", "OCCC1CCCCC1", "O=CC1CCCCC1", "NCC1CCCCC1", "OCC1CCCC1", "CCCCC(C)CO"}
+    assert wanted <= set(found)
+
+
+def test_a_child_has_a_part_of_each():
+    rng = np.random.default_rng(3)
+    children = {crossed("FCCCCC", "BrCCCCC", rng) for _ in range(100)}
+    assert any("F" in text and "Br" in text for text in children if text)
+    assert all(text == canonical(parse(text)) for text in children if text)
+
+
+def test_molecules_that_cannot_be_cut_have_no_children():
+    assert crossed("c1ccccc1", "CCO", np.random.default_rng(0)) is None
+    assert crossed("C", "CCO", np.random.default_rng(0)) is None
+
+
+def test_equal_seeds_give_equal_molecules():
+    for make in (lambda rng: mutated("CCOc1ccccc1", rng), lambda rng: crossed("CCOc1ccccc1", "CCN", rng)):
+        assert make(np.random.default_rng(4)) == make(np.random.default_rng(4))

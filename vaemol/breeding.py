@@ -1,0 +1,67 @@
+"""Parents and children: which of the molecules that were asked for go on, and into what.
+
+References:
+    Jensen (2019), https://doi.org/10.1039/C8SC05372C
+    Tripp, Daxberger and Hernández-Lobato (2020), Sample-efficient optimization in the latent space of deep generative
+    models via weighted retraining, eq. 6 (weights by rank), https://arxiv.org/abs/2006.09191
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from vaemol.genetics import crossed, mutated
+from vaemol.molecule import parse
+from vaeseq.rounds import Call, Source, mixed_seed
+
+SHARP = 0.01  # of the weights: a share of the parents that have most of the children
+TRIES = 50  # for a child that is new
+MUTATED = 0.5  # share of the crossed that are changed too; all others are
+LARGEST = 70  # heavy atoms
+
+
+class Genetic:
+    """Proposes children of the best molecules so far.
+
+    Args:
+        source: Texts of the first round, and where few children are new.
+        seed: Of all that is random.
+    """
+
+    def __init__(self, source: Source, seed: int) -> None:
+        self._source, self._seed = source, seed
+
+    def __call__(self, calls: Sequence[Call], count: int) -> list[str]:
+        """The texts of one round."""
+        rng = np.random.default_rng(mixed_seed(self._seed, len(calls)))
+        found = children_of(calls, count, rng)
+        return found + self._source.new(count - len(found), {call.text for call in calls}.union(found))
+
+
+def parents_of(calls: Sequence[Call], count: int, rng: np.random.Generator) -> list[str]:
+    """Texts of calls, drawn with weights ``1 / (share n + rank)`` by value, the best first; none without any value."""
+    ranked = sorted((call for call in calls if math.isfinite(call.value)), key=lambda call: -call.value)
+    weights = 1 / (SHARP * len(ranked) + np.arange(len(ranked)) + 1)
+    places = rng.choice(len(ranked), size=count, p=weights / weights.sum()) if ranked else []
+    return [ranked[i].text for i in places]
+
+
+def children_of(calls: Sequence[Call], count: int, rng: np.random.Generator) -> list[str]:
+    """Molecules that were not asked for: two crossed, or one changed; fewer where few are new."""
+    known, found = {call.text for call in calls}, dict[str, None]()
+    for _ in range(TRIES):
+        if len(found) >= count or len(pairs := parents_of(calls, 2 * count, rng)) < 2:
+            break
+        for one, other in zip(pairs[::2], pairs[1::2], strict=True):
+            child = _child(one, other, rng)
+            if child and child not in known:
+                found[child] = None
+    return list(found)[:count]
+
+
+def _child(one: str, other: str, rng: np.random.Generator) -> str | None:
+    child = crossed(one, other, rng) if rng.random() < MUTATED else one
+    if child and (child == one or rng.random() < MUTATED):
+        child = mutated(child, rng)
+    return child if child and parse(child).GetNumHeavyAtoms() <= LARGEST else None

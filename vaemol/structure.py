@@ -1,0 +1,109 @@
+"""Search in the space of structures: a Gaussian process over graphs chooses among what the latent space proposes.
+
+The process sees molecules, not codes, so it does not matter how the latent space is bent; the latent space gives what
+is worth looking at: neighbours of good molecules, what lies between two of them, and draws of the prior.
+
+References:
+    Moss, Ober and Diethe (2025), Return of the latent space COWBOYS, https://arxiv.org/abs/2507.03910
+    Gao et al. (2022), PMO, https://arxiv.org/abs/2206.12411
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaemol.breeding import children_of, parents_of
+from vaemol.surrogate import TanimotoProcess
+from vaeseq.paths import mixed
+from vaeseq.rounds import Call, Source, mixed_seed
+from vaeseq.walks import TextSpace
+
+BEST, OTHERS = 600, 400  # calls that the process is fitted to: of the highest values, and of all others at random
+FINAL = 400  # candidates that the functions are drawn at: those of the highest optimistic value
+STEPS = 0.05, 1.0  # noise around a code, in standard deviations of N(0, I)
+CROSSED = 0.5  # share of the codes that are between two parents
+
+
+class Space(TextSpace, Protocol):
+    """A space of molecules that knows which it can read."""
+
+    def reads(self, smiles: str) -> bool:
+        """Whether it has a code of the molecule."""
+
+
+class Structural:
+    """Proposes the molecules that promise the most by a Gaussian process over structures.
+
+    Args:
+        space: Gives candidates: decoded from codes around and between those of good molecules.
+        source: Texts of the first round, and where few candidates are new.
+        seed: Of all that is random.
+        candidates: Of each round from the space, and as many from a genetic algorithm.
+        share: Of the texts of a round, those that are decoded from codes; 0 is the search without the space.
+    """
+
+    def __init__(self, space: Space, source: Source, *, seed: int, candidates: int = 500, share: float = 0.5) -> None:
+        self._space, self._source, self._seed = space, source, seed
+        self._candidates, self._share = candidates, share
+
+    def __call__(self, calls: Sequence[Call], count: int) -> list[str]:
+        """The texts of one round."""
+        finite = [call for call in calls if math.isfinite(call.value)]
+        if len({call.value for call in finite}) < 2:
+            return self._source(calls, count)
+        seed = mixed_seed(self._seed, len(calls))
+        rng = np.random.default_rng(seed)
+        model = self._model(finite, rng)
+        known = {call.text for call in calls}
+        decoded = [text for text in self._decoded(finite, rng) if text not in known] if self._share else []
+        bred = [text for text in children_of(calls, self._candidates, rng) if text not in set(decoded)]
+        chosen = _promising(model, decoded, math.ceil(self._share * count), seed)
+        chosen += _promising(model, bred, count - len(chosen), seed + 1)
+        return chosen + self._source.new(count - len(chosen), known.union(chosen))
+
+    def _model(self, calls: Sequence[Call], rng: np.random.Generator) -> TanimotoProcess:
+        ranked = sorted(calls, key=lambda call: -call.value)
+        others = rng.permutation(len(ranked[BEST:]))[:OTHERS]
+        chosen = ranked[:BEST] + [ranked[BEST + i] for i in others]
+        order = rng.permutation(len(chosen))  # the settings are fitted to the first of them
+        return TanimotoProcess([chosen[i].text for i in order], [chosen[i].value for i in order])
+
+    def _decoded(self, calls: Sequence[Call], rng: np.random.Generator) -> list[str]:
+        read = [call for call in calls if self._space.reads(call.text)]
+        if not (texts := parents_of(read, 2 * self._candidates, rng)):
+            return []
+        unique = list(dict.fromkeys(texts))
+        place = {text: i for i, text in enumerate(unique)}
+        codes = self._space.encode(unique).mean
+        pairs = torch.stack([codes[[place[text] for text in texts[i::2]]] for i in (0, 1)], dim=1)
+        decoded = self._space.decode(around(pairs, rng))
+        return [text for text in dict.fromkeys(decoded) if text]
+
+
+def around(pairs: Tensor, rng: np.random.Generator) -> Tensor:
+    """Codes near or between two codes each, ``(count, 2, latent)`` to ``(count, latent)``."""
+    count, _, latent = pairs.shape
+    share = rng.uniform(size=count) * (rng.uniform(size=count) < CROSSED)
+    weights = torch.tensor(np.stack([1 - share, share], axis=1), dtype=pairs.dtype)
+    between = torch.cat([mixed(pair, weight.unsqueeze(0)) for pair, weight in zip(pairs, weights, strict=True)])
+    low, high = np.log(STEPS)
+    step = torch.tensor(np.exp(rng.uniform(low, high, size=(count, 1))), dtype=pairs.dtype)
+    return between + step * torch.tensor(rng.standard_normal((count, latent)), dtype=pairs.dtype)
+
+
+def _promising(model: TanimotoProcess, smiles: Sequence[str], count: int, seed: int) -> list[str]:
+    """Of each of ``count`` functions that the process may be, the molecule where it is the highest, none twice."""
+    if not smiles or count < 1:
+        return []
+    mean, covariance = model.posterior(smiles)
+    hopes = mean + 2 * covariance.diagonal().clamp(min=0).sqrt()
+    kept = [smiles[i] for i in hopes.argsort(descending=True, stable=True)[:FINAL].tolist()]
+    chosen: dict[str, None] = {}
+    for function in model.drawn(kept, count, seed=seed):
+        best = function.argsort(descending=True, stable=True).tolist()
+        chosen[next(kept[i] for i in best if kept[i] not in chosen or len(chosen) == len(kept))] = None
+    return list(chosen)
