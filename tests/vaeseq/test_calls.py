@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaeseq.calls import COLUMNS, Run, best_calls, best_so_far, recover, resumed
+from vaeseq.calls import COLUMNS, Run, auc_top, best_calls, best_so_far, recover, resumed
 from vaeseq.errors import InputError
 from vaeseq.rounds import Call
 
@@ -84,3 +84,13 @@ def test_best_so_far_and_best_calls():
     assert repr(best_so_far(calls)) == "[nan, 1.0, 1.0, 1.0, 2.0]"
     assert [call.text for call in best_calls(calls, 2)] == ["e", "b"]
     assert len(best_calls(calls, 9)) == 3
+
+
+def test_the_area_under_the_best_by_hand():
+    calls = [Call(str(i), value, 0.0) for i, value in enumerate([0.2, math.nan, 0.8, 0.4, 1.0])]
+    # means of the best two after 2, 4 and 5 calls: .1, .6, .9; then .9 for five calls more
+    wanted = (2 * 0.05 + 2 * 0.35 + 1 * 0.75 + 5 * 0.9) / 10
+    assert auc_top(calls, 2, 10, every=2) == pytest.approx(wanted)
+    assert auc_top(calls, 2, 4, every=2) == pytest.approx((2 * 0.05 + 2 * 0.35) / 4)
+    assert auc_top([], 10, 100) == 0
+    assert auc_top(calls, 1, 5, every=5) == pytest.approx(0.5)
