@@ -221,6 +221,12 @@ _SAMPLES = {
         ("{}.uniqueness", "unique", "fraction, higher"),
     ),
 }
+_TASK = (
+    ("{}.molecules", "molecules", "count"),
+    ("{}.above_a_tenth", "above .1", "count"),
+    ("{}.largest_value", "largest value", "of 0 to 1"),
+    ("{}.largest_difference", "largest difference", "lower"),
+)
 _SWAPPED = (
     ("{}.keeps_the_group_of_the_content", "group of the content", "fraction, higher"),
     ("{}.takes_the_group_of_the_style", "group of the style", "fraction, lower"),
@@ -254,6 +260,7 @@ MATRICES = {
         f"high_rate_{corpus}": Matrix(f"high_rate_{corpus}", "model", _FAMILY + samples)
         for corpus, samples in _SAMPLES.items()
     },
+    "oracles": Matrix("oracles", "task", _TASK),
     **{
         name: Matrix(
             name,

@@ -56,11 +56,13 @@ def _work(params: OptimizeParams) -> Path:
 
 def _searched(space: MoleculeSpace, params: OptimizeParams, log: Path) -> dict[Run, list[Call]]:
     config = SearchConfig(params.budget, params.initial, params.batch)
+    # All of them before the first search: a name may be wrong.
+    oracles = {name: objective(name, max_heavy_atoms=params.max_heavy_atoms) for name in params.objectives}
     runs = {Run(name, method, params.seed): [] for name in params.objectives for method in METHODS}
     with progress("optimising", len(runs) * params.budget) as advance:
         for its, calls in runs.items():
-            oracle = objective(its.objective, max_heavy_atoms=params.max_heavy_atoms)
-            for batch in resumed(log, its, partial(optimize, space, oracle, config, method=its.method, seed=its.seed)):
+            how = {"method": its.method, "seed": its.seed}
+            for batch in resumed(log, its, partial(optimize, space, oracles[its.objective], config, **how)):
                 calls += batch
                 advance(len(batch))
     return runs

@@ -169,10 +169,10 @@ class InterpolateParams(_Section):
 
 
 class OptimizeParams(_Section):
-    """What is optimised with how many oracle calls."""
+    """What is optimised with how many oracle calls; objectives as ``vaemol.oracles.objective`` names them."""
 
     seed: int = 0
-    objectives: tuple[Literal["qed", "penalised_log_p"], ...] = ("qed", "penalised_log_p")
+    objectives: tuple[str, ...] = ("qed", "penalised_log_p")
     budget: Count = 250
     initial: Count = 50
     batch: Count = 10

@@ -6,6 +6,11 @@ from pathlib import Path
 from vaemol.tables import DRAWN
 from vaeseq import options
 
+OBJECTIVES = (
+    "qed, penalised_log_p, a task of PMO such as zaleplon_mpo (README.md names them), similarity:SMILES, "
+    "rediscovery:SMILES, isomers:FORMULA, smarts:PATTERN or command:PROGRAM"
+)
+
 
 def add_with_image(add_options: options.AddOptions, command: ArgumentParser) -> None:
     """Those of a command that can draw what it writes."""
@@ -73,7 +78,7 @@ def add_propose(command: ArgumentParser) -> None:
 
 def add_optimize(command: ArgumentParser) -> None:
     """An objective, and the options of a search."""
-    command.add_argument("--objective", default="qed", help="qed (default), penalised_log_p or similarity:SMILES")
+    command.add_argument("--objective", default="qed", help=f"{OBJECTIVES}; default: %(default)s")
     _add_max_heavy_atoms(command)
     options.add_search(command, ("bayesian", "structural", "genetic", "random_prior"))
     command.add_argument("--start", metavar="FILE", help="SMILES to start with instead of draws of the prior, or -")
@@ -85,7 +90,7 @@ def add_score(command: ArgumentParser) -> None:
     command.add_argument(
         "--objective",
         action="append",
-        help="penalised_log_p, similarity:SMILES or the name of a property; repeatable; default: every property",
+        help=f"the name of a property, {OBJECTIVES}; repeatable; default: every property",
     )
     _add_max_heavy_atoms(command)
 

@@ -6,13 +6,15 @@ Higher is better; nan where a molecule has no value, as for one that does not pa
 import functools
 import math
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 
 import numpy as np
-from rdkit import DataStructs
 from rdkit.Chem import Mol
 
-from vaemol import properties
+from vaemol import modifiers, properties
+from vaemol.commanded import CommandOracle
 from vaemol.molecule import fingerprint, parse
+from vaemol.pmo import TASKS
 from vaeseq.errors import InputError
 
 Oracle = Callable[[Sequence[str]], np.ndarray]
@@ -51,31 +53,77 @@ def similarity_to(target: str) -> Oracle:
     Raises:
         InputError: ``target`` is no molecule.
     """
-    mol = parse(target)
-    if mol is None:
-        raise InputError(f"target must be a molecule in SMILES, got {target!r}")
-    return functools.partial(values, functools.partial(_similarity, reference=fingerprint(mol)))
+    return _similar(target, fingerprint)
+
+
+def rediscovery_of(target: str) -> Oracle:
+    """An oracle: similarity to ``target`` by counts of ECFP4, 0 to 1, as PMO's tasks of that name have it.
+
+    Raises:
+        InputError: ``target`` is no molecule.
+    """
+    return _similar(target, modifiers.ecfp4)
+
+
+def isomers_of(formula: str) -> Oracle:
+    """An oracle: how near a molecule comes to a formula, 0 to 1 (``vaemol.modifiers.isomers``).
+
+    Raises:
+        InputError: ``formula`` is none.
+    """
+    modifiers.atoms_of(formula)
+    return functools.partial(values, functools.partial(modifiers.isomers, formula=formula))
+
+
+def holders_of(smarts: str) -> Oracle:
+    """An oracle: 1 where the pattern is in the molecule, 0 where it is not.
+
+    Raises:
+        InputError: ``smarts`` is no pattern.
+    """
+    modifiers.pattern_of(smarts)
+    return functools.partial(values, functools.partial(modifiers.holds, smarts=smarts))
 
 
 def objective(name: str, *, max_heavy_atoms: int = 38) -> Oracle:
     """The oracle that a command line or ``params.yaml`` names.
 
     Args:
-        name: ``qed``, ``penalised_log_p``, or ``similarity:SMILES``.
+        name: ``qed``, ``penalised_log_p``, one of ``vaemol.pmo.TASKS``, ``similarity:SMILES``, ``rediscovery:SMILES``,
+            ``isomers:FORMULA``, ``smarts:PATTERN`` or ``command:PROGRAM`` (``vaemol.commanded``).
         max_heavy_atoms: Molecules above this size have no penalised logP, which would otherwise grow without end.
 
     Raises:
-        InputError: There is no such objective, or its SMILES is no molecule.
+        InputError: There is no such objective, or what follows the colon is no molecule, formula or pattern.
     """
-    kind, _, target = name.partition(":")
+    kind, _, given = name.partition(":")
     match kind:
-        case "qed" if not target:
+        case "qed" if not given:
             return qed
-        case "penalised_log_p" if not target:
+        case "penalised_log_p" if not given:
             return functools.partial(penalised_log_p, max_heavy_atoms=max_heavy_atoms)
-        case "similarity" if target:
-            return similarity_to(target)
-    raise InputError(f"objective must be qed, penalised_log_p or similarity:SMILES, got {name!r}")
+        case "similarity" if given:
+            return similarity_to(given)
+        case "rediscovery" if given:
+            return rediscovery_of(given)
+        case "isomers" if given:
+            return isomers_of(given)
+        case "smarts" if given:
+            return holders_of(given)
+        case "command" if given:
+            return CommandOracle(given)
+    if name in TASKS:
+        return functools.partial(values, TASKS[name])
+    near = get_close_matches(name, TASKS, 1, 0)[0]
+    raise InputError(
+        f"objective must be qed, penalised_log_p, a task of PMO such as {near} (vaemol.pmo.TASKS has all), "
+        f"similarity:SMILES, rediscovery:SMILES, isomers:FORMULA, smarts:PATTERN or command:PROGRAM, got {name!r}"
+    )
+
+
+def _similar(target: str, kind: modifiers.Fingerprint) -> Oracle:
+    modifiers.of_reference(kind, target)
+    return functools.partial(values, functools.partial(modifiers.similarity, target=target, fingerprint=kind))
 
 
 def values(function: Callable[[Mol], float], smiles: Sequence[str]) -> np.ndarray:
@@ -96,7 +144,3 @@ def _penalised_log_p(mol: Mol, max_heavy_atoms: int) -> float:
 def _standard(value: float, moments: tuple[float, float]) -> float:
     mean, deviation = moments
     return (value - mean) / deviation
-
-
-def _similarity(mol: Mol, reference: DataStructs.ExplicitBitVect) -> float:
-    return DataStructs.TanimotoSimilarity(fingerprint(mol), reference)

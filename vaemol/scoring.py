@@ -22,7 +22,7 @@ def oracle_of(name: str, *, max_heavy_atoms: int = 38) -> Oracle:
     try:
         return objective(name, max_heavy_atoms=max_heavy_atoms)
     except InputError as error:
-        raise InputError(f"{error}, which is no property either: {', '.join(PROPERTIES)}") from error
+        raise InputError(f"{error}; properties are {', '.join(PROPERTIES)}") from error
 
 
 def scored(

@@ -113,6 +113,14 @@ def test_another_model_or_setting_starts_afresh(house):
     assert not Path("work").exists()
 
 
+def test_a_wrong_objective_is_named_before_the_first_search(house):
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("[qed, penalised_log_p]", "[qed, zaleplon]"))
+    with pytest.raises(InputError, match=r"a task of PMO such as zaleplon_mpo .*, got 'zaleplon'"):
+        optimize.main("molecules")
+    assert not list((house / "elsewhere").rglob("calls.csv"))
+
+
 def test_sentences_have_nothing_to_optimise(house):
     with pytest.raises(InputError, match="domain must be molecules, got 'sentences'"):
         optimize.main("sentences")

@@ -1,11 +1,13 @@
 """An objective that is a program."""
 
 import math
+import shlex
 import sys
 
 import pytest
 
 from vaemol.commanded import PATIENCE, CommandOracle
+from vaemol.oracles import objective
 from vaeseq.errors import InputError
 
 
@@ -73,3 +75,9 @@ def test_a_program_that_never_answers_is_broken(program):
 def test_what_is_no_program_is_said(command, message):
     with pytest.raises(InputError, match=message):
         CommandOracle(command)(["C"])
+
+
+def test_a_program_is_named_like_any_objective(program):
+    oracle = program("for line in lines: print(len(line))")
+    named = objective(f"command:{shlex.join(oracle._argv)}")
+    assert named(["CCO"]).tolist() == [3]

@@ -58,7 +58,7 @@ def test_a_value_that_is_not_there_holds_nothing():
         (["scaffold:CCO"], "scaffold must be"),
         (["scaffold:x"], "scaffold must be"),
         (["alerts:none"], "constraint must be"),
-        (["weightiness>=1"], "no property either"),
+        (["weightiness>=1"], "properties are"),
         (["filters:nowhere"], r"patterns\.txt"),
     ],
 )

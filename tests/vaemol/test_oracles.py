@@ -76,12 +76,37 @@ def test_objectives_by_name():
     np.testing.assert_array_equal(objective("qed")(smiles), qed(smiles))
     np.testing.assert_array_equal(objective("penalised_log_p", max_heavy_atoms=20)(smiles), penalised_log_p(smiles, 20))
     assert np.isnan(objective("penalised_log_p", max_heavy_atoms=20)(smiles)).tolist() == [False, True, True]
-    assert objective("similarity:OCC")(smiles)[0] == 1
+    for name in ("similarity:OCC", "rediscovery:OCC", "isomers:CH3OCH3", "smarts:[CX4][OX2H]"):
+        values = objective(name)(smiles)
+        assert values[0] == 1
+        assert values[1] < 0.5
+        assert np.isnan(values[2])
 
 
-@pytest.mark.parametrize("name", ["", "QED", "qed:x", "similarity:", "similarity:nonsense", "logp"])
+@pytest.mark.parametrize("name", ["", "QED", "qed:x", "similarity:", "zaleplon_mpo:x", "smarts:", "isomers", "logp"])
 def test_an_unknown_objective_is_named(name):
-    with pytest.raises(InputError, match=r"objective|target"):
+    with pytest.raises(InputError, match=r"^objective must be qed, .* or command:PROGRAM, got ") as caught:
+        objective(name)
+    assert str(caught.value).endswith(f"got {name!r}")
+
+
+def test_the_task_that_was_meant_is_named():
+    for name, meant in (("zaleplon", "zaleplon_mpo"), ("Celecoxib_Rediscovery", "celecoxib_rediscovery")):
+        with pytest.raises(InputError, match=f"a task of PMO such as {meant} "):
+            objective(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("similarity:nonsense", "target must be a molecule in SMILES, got 'nonsense'"),
+        ("rediscovery:C1CC", "target must be a molecule in SMILES, got 'C1CC'"),
+        ("isomers:c7h8n2o2", "formula must be .* got 'c7h8n2o2'"),
+        ("smarts:[C:", r"pattern must be SMARTS, got '\[C:'"),
+    ],
+)
+def test_what_an_objective_asks_about_must_be_read(name, message):
+    with pytest.raises(InputError, match=message):
         objective(name)
 
 
@@ -89,9 +114,10 @@ def test_similarity_is_that_to_the_target():
     assert similarity_to(ASPIRIN)([ASPIRIN, "c1ccccc1"]).tolist() == [1.0, tanimoto(ASPIRIN, "c1ccccc1")]
 
 
-def test_oracles_travel_between_processes():
-    oracle = pickle.loads(pickle.dumps(similarity_to(ASPIRIN)))
-    np.testing.assert_array_equal(oracle(MIXED), similarity_to(ASPIRIN)(MIXED))
+@pytest.mark.parametrize("name", ["similarity:CCO", "rediscovery:CCO", "isomers:C9H8O4", "smarts:c-C(=O)[OH]"])
+def test_oracles_travel_between_processes(name):
+    oracle = pickle.loads(pickle.dumps(objective(name)))
+    np.testing.assert_array_equal(oracle(MIXED), objective(name)(MIXED))
 
 
 def test_a_target_that_is_no_molecule_is_named():
