@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from vaemol.pmo import TASKS
+
 # Place in the figures, what it is, unit and direction.
 ROWS = {
     "pipeline_molecules_cpu": (
@@ -244,7 +246,16 @@ _PATHS = (
     ("{}.paths_without_jump", "without a jump", "fraction, higher"),
     ("{}.distinct_interior_median", "distinct between the ends", "median, higher"),
 )
+_PMO = (
+    ("{}.auc_top10", "AUC of the best ten", "0 to 1, higher"),
+    ("{}.auc_top10_at_1000", "the same of 1,000 calls", "0 to 1, higher"),
+    ("{}.top10", "best ten", "mean, higher"),
+)
 MATRICES = {
+    **{
+        f"pmo_{method}": Matrix(f"pmo_{method}", "task", _PMO, tuple(TASKS))
+        for method in ("structural", "structural_without_space", "genetic")
+    },
     "interpolation_moses": Matrix(
         "interpolation_moses", "paths", _PATHS, ("pure", "assisted", "straight_line", "stoned")
     ),

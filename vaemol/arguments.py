@@ -80,7 +80,7 @@ def add_optimize(command: ArgumentParser) -> None:
     """An objective, and the options of a search."""
     command.add_argument("--objective", default="qed", help=f"{OBJECTIVES}; default: %(default)s")
     _add_max_heavy_atoms(command)
-    options.add_search(command, ("bayesian", "structural", "genetic", "random_prior"))
+    options.add_search(command, ("bayesian", "structural", "structural_without_space", "genetic", "random_prior"))
     command.add_argument("--start", metavar="FILE", help="SMILES to start with instead of draws of the prior, or -")
 
 

@@ -20,7 +20,7 @@ from vaeseq.rounds import Call, SearchConfig, searched
 from vaeseq.search import Bayesian, PriorTexts
 from vaeseq.tokenizer import UNK
 
-Method = Literal["structural", "bayesian", "genetic", "random_prior"]
+Method = Literal["structural", "structural_without_space", "bayesian", "genetic", "random_prior"]
 
 
 class _Rereadable:
@@ -99,8 +99,9 @@ def optimize(
         oracle: From SMILES to one value each, higher is better, nan for none.
         config: The budget.
         method: ``structural``: a Gaussian process over structures chooses among what the space and a genetic algorithm
-            propose (``vaemol.structure``); ``bayesian``: one over codes chooses among codes (``vaeseq.search``);
-            ``genetic``: mutation and crossover of graphs (``vaemol.breeding``); ``random_prior``: as at the start.
+            propose, half of each (``vaemol.structure``); ``structural_without_space``: among the latter alone;
+            ``bayesian``: one over codes chooses among codes (``vaeseq.search``); ``genetic``: mutation and crossover of
+            graphs (``vaemol.breeding``); ``random_prior``: as at the start.
         seed: Two runs with the same seed ask for the same molecules.
         calls: What an earlier run with the same arguments has paid for.
         start: Molecules to start with, by chance; without any, greedy decodings of draws from the prior.
@@ -112,8 +113,8 @@ def optimize(
     pool = list(start)
     source = PoolTexts(pool, seed) if pool else PriorTexts(readable, seed)
     match method:
-        case "structural":
-            propose = Structural(readable, source, seed=seed)
+        case "structural" | "structural_without_space":
+            propose = Structural(readable, source, seed=seed, share=0.5 if method == "structural" else 0.0)
         case "bayesian":
             propose = Bayesian(readable, source, config, seed)
         case "genetic":
