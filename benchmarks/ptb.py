@@ -17,7 +17,11 @@ References:
 
 import hashlib
 import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
 
 import numpy as np
 import torch
@@ -29,13 +33,14 @@ from pipelines.resume import locked, work_folder
 from vaeseq.bounds import iwae
 from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
 from vaeseq.corpus import Corpus
-from vaeseq.diagnostics import batches, summarise
+from vaeseq.device import autocast
+from vaeseq.diagnostics import summarise
 from vaeseq.fitting import FitConfig
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig, TrainState
 
-SEED, SAMPLES, CHOOSING, LATENT = 0, 500, 20, 32
+SEED, SAMPLES, CHOOSING, LATENT, ROWS = 0, 500, 5, 32, 256
 ENCODER = EncoderConfig(hidden=128, dropout=0.3)
 DECODER = DecoderConfig(hidden=512, dropout=0.4, input_dropout=0.2, weight_drop=0.2)
 TRAIN = TrainConfig(
@@ -58,20 +63,40 @@ def last(state: TrainState) -> TrainState:
 
 
 def weighted_nats(vae: SequenceVAE, corpus: Corpus, split: str, samples: int) -> float:
-    """``-log p(x)`` of all rows of a split together, by the importance-weighted bound; in single precision."""
+    """``-log p(x)`` of all rows of a split together, by the importance-weighted bound, on all cores."""
     vae.eval()
-    device = next(vae.parameters()).device
     weights = hashlib.sha256(b"".join(weight.cpu().numpy().tobytes() for weight in vae.state_dict().values()))
+    count = sum(1 for _ in corpus.in_order(corpus.rows(split), ROWS))
     with locked(work_folder("ptb-weighted", f"{weights.hexdigest()} {split} {samples}")) as folder:
-        kept = folder / "nats"  # a line for each batch
-        found = [float(line) for line in kept.read_text(encoding="utf-8").splitlines()] if kept.exists() else []
-        for i, batch in enumerate(batches(corpus, corpus.rows(split), device)):
-            if i >= len(found):
-                generator = torch.Generator(device).manual_seed(i)
-                found.append(-float(iwae(vae, batch, samples=samples, generator=generator).sum()))
-                with kept.open("a", encoding="utf-8") as file:
-                    file.write(f"{found[-1]!r}\n")
-    return sum(found)
+        kept = folder / "nats.csv"  # a line for each batch
+        lines = kept.read_text(encoding="utf-8").splitlines() if kept.exists() else []
+        found = {int(i): float(nats) for i, nats in (line.split(",") for line in lines)}
+        left = [i for i in reversed(range(count)) if i not in found]  # the longest first
+        for i, nats in zip(left, _spread(partial(_nats, vae, corpus, split, samples), left), strict=True):
+            found[i] = nats
+            with kept.open("a", encoding="utf-8") as file:
+                file.write(f"{i},{nats!r}\n")
+    return sum(found.values())
+
+
+def _nats(vae: SequenceVAE, corpus: Corpus, split: str, samples: int, number: int) -> float:
+    """Of one batch."""
+    device = next(vae.parameters()).device
+    rows = list(corpus.in_order(corpus.rows(split), ROWS))[number]
+    generator = torch.Generator(device).manual_seed(number)
+    with autocast(device, "auto"):
+        return -float(iwae(vae, corpus.batch(rows, device), samples=samples, generator=generator).sum())
+
+
+def _spread(ask: Callable[[int], float], numbers: Sequence[int]) -> Iterator[float]:
+    """The answers in order, on a CPU by a process of one thread for each core."""
+    if torch.cuda.is_available():
+        yield from map(ask, numbers)
+        return
+    with ProcessPoolExecutor(
+        mp_context=get_context("forkserver"), initializer=torch.set_num_threads, initargs=(1,)
+    ) as pool:
+        yield from pool.map(ask, numbers)
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """The command line ``vaemol``: molecules in, molecules out.
 
 Each command is a thin face of a function: ``vaemol.space.MoleculeSpace`` for the first four, ``vaemol.interpolation``,
-``vaemol.optimization``, ``vaemol.scoring`` and ``vaemol.judge`` for the others. Libraries that take a second to load
-are imported inside the commands.
+``vaemol.proposals``, ``vaemol.optimization``, ``vaemol.scoring``, ``vaemol.judge`` and ``vaemol.itineraries`` for the
+others. Libraries that take a second to load are imported inside the commands.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -135,16 +135,20 @@ def _proposed(
     number: int,
     line: Line,
 ) -> list[Row]:
+    from vaemol.interpolation import identity
     from vaemol.proposals import proposed, shown
 
     given = line.text.split()
     try:
         if line.error:
             raise InputError(line.error)
-        rows = [row._asdict() for row in shown(proposed(space, given, holds, asked, seed=seed), given, rank)]
+        found = proposed(space, given, holds, asked, seed=seed)
+        rows = shown(found, given, rank)
     except InputError as error:
         return [{"set": number, "error": str(error)}]
-    return [{"set": number, "known": known is not None and row["smiles"] in known, **row} for row in rows]
+    if len(given) == 2:
+        commands.say_missed_ends(number, [identity(space, end) for end in given], found)
+    return [{"set": number, "known": known is not None and row.smiles in known, **row._asdict()} for row in rows]
 
 
 def _optimize(arguments: Namespace) -> int:

@@ -62,8 +62,9 @@ def proposed(
             found = smooth_path(space, start, end, holds=holds, seed=seed, **how)
         case _:
             found = mixtures(space, given, asked.count, holds=holds, seed=seed)
-    if not found:
-        raise InputError("no molecule was found that is new and holds all that is required; require less of it")
+    if not found or (len(given) == 2 and len(found) == 2):
+        where = "between the two " if len(given) == 2 else ""
+        raise InputError(f"no molecule was found {where}that is new and holds all that is required; require less of it")
     return found
 
 
@@ -165,7 +166,7 @@ def smooth_path(
     (ends,) = ends_of(space, [given])
     begun = walk(space, ends, steps=(points + 1) // 2, kind=kind)
     met = dense(space, ends, begun, unlike, apart=APART, most=points, kind=kind)
-    first, last = (space.decode(torch.stack(ends))[i] or given[i] for i in (0, 1))
+    first, last = (text or end for text, end in zip(space.decode(torch.stack(ends)), given, strict=True))
     codes = way(space, ends, kind)(torch.tensor([t for t, _ in met])).repeat(draws, 1)
     drawn = space.decode(codes, temperature=temperature, seed=seed) if draws else []
     between = [text for text in dict.fromkeys([*(text for _, text in met), *drawn]) if text]

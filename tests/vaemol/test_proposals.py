@@ -46,7 +46,7 @@ def test_a_smooth_path_begins_and_ends_where_its_codes_do(space):
 def test_one_molecule_has_analogues_two_a_path_and_more_a_mixture(space):
     asked = Asked(count=3, similar=(0, 1))
     assert proposed(space, [A], ANY, asked) == analogues(space, A, 3, holds=ANY, similar=(0, 1))
-    assert proposed(space, [A, B], ANY, asked) == smooth_path(space, A, B, holds=ANY)
+    assert proposed(space, [A, B], ANY, asked) == smooth_path(space, A, B, holds=ANY)  # not of the ends alone
     assert proposed(space, [A, B, C], ANY, asked) == mixtures(space, [A, B, C], 3, holds=ANY)
 
 
@@ -57,7 +57,8 @@ def test_one_molecule_has_analogues_two_a_path_and_more_a_mixture(space):
         (["x"], ANY, "readable SMILES"),
         ([A, A], ANY, "two different"),
         ([A, A, "[Xe]"], ANY, "Xe"),
-        ([A], all_of(["heavy_atoms>=999"]), "no molecule was found"),
+        ([A], all_of(["heavy_atoms>=999"]), "no molecule was found that"),
+        ([A, B], all_of(["heavy_atoms>=999"]), "no molecule was found between the two that"),
     ],
 )
 def test_what_cannot_be_proposed_is_said(space, given, holds, message):
