@@ -136,9 +136,9 @@ ROWS = {
     "ptb": (
         ("importance_weighted_perplexity", "VAE, importance-weighted", "perplexity, lower is better"),
         ("twin_perplexity", "language model of the same decoder", "perplexity, lower is better"),
-        ("importance_weighted_nats", "VAE, importance-weighted", "nats a sentence, lower is better"),
-        ("twin_nats", "language model of the same decoder", "nats a sentence, lower is better"),
-        ("elbo_nats", "VAE, minus the evidence lower bound", "nats a sentence, lower is better"),
+        ("importance_weighted_nats", "VAE, importance-weighted", "nats of a sentence, lower is better"),
+        ("twin_nats", "language model of the same decoder", "nats of a sentence, lower is better"),
+        ("elbo_nats", "VAE, minus the evidence lower bound", "nats of a sentence, lower is better"),
         ("samples", "importance samples", "count"),
         ("kl", "KL", "nats"),
         ("mutual_information", "mutual information of code and sentence", "nats, at most ln of the rows"),

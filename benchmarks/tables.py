@@ -76,8 +76,11 @@ def cell(value: float | Figures | None) -> str:
 
 
 def shown(value: float, unit: str = "") -> str:
-    """Three significant digits, or all of a whole number or one above a thousand; of a perplexity two decimals."""
-    if unit.startswith("perplexity"):
+    """Three significant digits, or all of a whole number or one above a thousand; two decimals of what differs little.
+
+    These are perplexities, and the nats of a sentence that they are made of.
+    """
+    if unit.startswith(("perplexity", "nats of a sentence")):
         return f"{value:.2f}"
     whole = float(value).is_integer() and abs(value) > 1
     return f"{value:,.0f}" if whole or abs(value) >= 999.5 else f"{value:.3g}"
