@@ -130,8 +130,8 @@ def test_propose_ranks_and_says_what_is_known(vaemol, space, tmp_path):
 
 
 def test_sets_of_proposals_come_from_standard_input(vaemol):
-    lines = b"CCO OC1CCCC1N\nnonsense\nCCO c1ccncc1 OC1CCCC1N\n"
-    code, rows, _ = vaemol("propose", "--count", 2, "--points", 5, "--draws", 1, stdin=lines)
+    lines = b"CC(=O)Oc1ccccc1C(=O)O OC1CCCC1N\nnonsense\nCCO c1ccncc1 OC1CCCC1N\n"
+    code, rows, _ = vaemol("propose", "--count", 2, stdin=lines)
     assert code == 1
     assert [row["set"] for row in rows if row["error"]] == ["2"]
     assert {len(row["similarities"].split()) for row in rows if row["set"] == "3"} == {3}
