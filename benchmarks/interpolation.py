@@ -13,13 +13,16 @@ References:
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from benchmarks.parts import Parts
 from benchmarks.stoned import stoned_path
+from pipelines.download import sha256_of
 from pipelines.reference import OUT, smiles_in
 from vaemol.constraints import all_of
 from vaemol.filters import kept_patterns
@@ -29,6 +32,7 @@ from vaemol.notation import to_smiles
 from vaemol.proposals import smooth_path
 from vaemol.space import MoleculeSpace
 from vaeseq.errors import InputError
+from vaeseq.paths import PathKind
 from vaeseq.walks import ends_of, walk
 
 PAIRS, SEED, MOST_ALIKE, STEPS = 1_000, 0, 0.3, 11
@@ -46,27 +50,35 @@ def pairs(count: int = PAIRS) -> Iterator[Pair]:
             count -= 1
 
 
-def paths_of(space: MoleculeSpace, some: Sequence[Pair]) -> dict[str, Callable[[], list[list[str]]]]:
-    """What makes the paths of each row."""
+def ways(space: MoleculeSpace) -> dict[str, Callable[[Pair], list[str]]]:
+    """What makes a path of each row; a pair that the model cannot read raises."""
     holds = all_of([f"filters:{OUT}"])
 
-    def between(codes: Callable[[Pair], tuple], kind: str) -> list[list[str]]:
-        return [[text for _, text in walk(space, codes(pair), steps=STEPS, kind=kind)] for pair in some]
+    def decoded(codes: tuple[Tensor, Tensor], kind: PathKind) -> list[str]:
+        return [text for _, text in walk(space, codes, steps=STEPS, kind=kind)]
 
     return {
-        "pure": lambda: between(lambda pair: ends_of(space, [pair])[0], "slerp"),
-        "assisted": lambda: [smooth_path(space, *pair, holds=holds) for pair in some],
-        "straight_line": lambda: between(lambda pair: tuple(space.encode(pair).mean), "lerp"),
-        "stoned": lambda: [stoned_path(*pair, seed=i) for i, pair in enumerate(some)],
+        "pure": lambda pair: decoded(ends_of(space, [pair])[0], "slerp"),
+        "assisted": lambda pair: smooth_path(space, *pair, holds=holds),
+        "straight_line": lambda pair: decoded(tuple(space.encode(pair).mean), "lerp"),
+        "stoned": lambda pair: stoned_path(*pair),
     }
+
+
+def path_or_none(way: Callable[[Pair], list[str]], pair: Pair) -> list[str]:
+    """A path, or where the model cannot read an end, one step without a molecule: all pairs count."""
+    try:
+        return way(pair)
+    except InputError:
+        return [""]
 
 
 def main(folder: Path) -> None:
     """Write ``benchmarks/results/interpolation_moses.json``."""
     space, some, patterns = MoleculeSpace.load(folder), list(pairs()), kept_patterns(OUT)
-    readable = [pair for pair in some if _read(space, pair)]
-    exact = [tuple(space.reconstruct(pair)) == pair for pair in readable]
-    unrefined = {"both_ends_exact_unrefined": sum(exact) / len(some), "pairs_read": len(readable)}
+    model = [sha256_of(path) for path in sorted(folder.glob("*.safetensors"))]
+    exact = [path_or_none(space.reconstruct, pair) == list(pair) for pair in some]
+    unrefined = {"both_ends_exact_unrefined": sum(exact) / len(some)}
     parts = Parts(
         "interpolation_moses",
         command="python -m benchmarks.interpolation MODEL",
@@ -74,16 +86,13 @@ def main(folder: Path) -> None:
         seed=SEED,
         budget={"pairs": len(some), "steps": STEPS},
     )
-    for name, made in paths_of(space, readable).items():
-        settings = f"{name} {len(some)} {(folder / 'decoder.safetensors').stat().st_size}"
-        parts.take(name, settings, lambda made=made: figures_of(made(), readable, patterns)._asdict() | unrefined)
 
+    def judged(name: str, way: Callable[[Pair], list[str]]) -> dict[str, float | None]:
+        figures = figures_of([path_or_none(way, pair) for pair in some], some, patterns)._asdict()
+        return figures if name == "stoned" else figures | unrefined
 
-def _read(space: MoleculeSpace, pair: Pair) -> bool:
-    try:
-        return bool(space.texts(pair))
-    except InputError:
-        return False
+    for name, way in ways(space).items():
+        parts.take(name, f"{name} {len(some)} {model}", partial(judged, name, way))
 
 
 if __name__ == "__main__":

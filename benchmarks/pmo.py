@@ -6,7 +6,7 @@ Run as ``python -m benchmarks.pmo MODEL METHOD [SEEDS [TASK ...]]``, a checkpoin
 
 As PMO has it: the objective is asked for 10,000 different molecules, the first of them from ZINC250k at random, and
 the figure of a task is the area under the mean of the best ten (``vaeseq.calls.auc_top``). Nothing is asked for
-beforehand. Settings were chosen on zaleplon and perindopril alone, as there.
+beforehand. Settings are to be chosen on zaleplon and perindopril alone, as there; none has been so far.
 
 References:
     Gao et al. (2022), Sample efficiency matters (PMO), https://arxiv.org/abs/2206.12411
@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from benchmarks.parts import Parts
-from pipelines.download import cache_folder, mirror_folder, obtain
+from pipelines.download import cache_folder, mirror_folder, obtain, sha256_of
 from pipelines.readers import rows
 from pipelines.resume import locked, work_folder
 from pipelines.sources import load_sources
@@ -72,13 +72,14 @@ def main(folder: Path, method: str, seeds: int, tasks: list[str]) -> None:
         budget={"calls": CONFIG.budget, "start": CONFIG.initial, "batch": CONFIG.batch},
     )
     weights = sorted(folder.glob("*.safetensors"))
+    model = [sha256_of(path) for path in weights]
     runs: dict[str, list[dict[str, Any]]] = {task: [] for task in tasks}
     for seed, task in product(range(seeds), tasks):
-        settings = f"{task} {method} {seed} {CONFIG}"
+        settings = f"{task} {method} {seed} {CONFIG} {model}"
         with locked(work_folder("pmo", settings, *weights)) as work:
             make = partial(figures_of, space, task, method, seed, work)
             runs[task].append(parts.take(f"{task}_of_seed_{seed}", settings, make))
-    parts.several("sums", f"{seeds} {tasks} {CONFIG}", lambda: summed(runs))
+    parts.several("sums", f"{seeds} {tasks} {CONFIG} {model}", lambda: summed(runs))
 
 
 def summed(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:

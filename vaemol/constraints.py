@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from rdkit import Chem, rdBase
 from rdkit.Chem import Mol
 from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 
 from vaemol.filters import kept_patterns, passes
+from vaemol.modifiers import holds, pattern_of
 from vaemol.molecule import parse, scaffold
 from vaemol.scoring import oracle_of
 from vaeseq.errors import InputError
@@ -56,10 +56,12 @@ def constraint(text: str) -> Constraint:
         return lambda smiles: window.sign * oracle(smiles) >= window.sign * window.bound  # nan is not
     kind, _, what = text.strip().partition(":")
     match kind:
-        case "smarts":
-            return _every(_holds(_pattern(what)))
+        case "smarts" if what:
+            pattern_of(what)
+            return _every(functools.partial(holds, smarts=what))
         case "scaffold":
-            return _every(_holds(_scaffold(what)))
+            core = _scaffold(what)
+            return _every(lambda mol: mol.HasSubstructMatch(core))
         case "alerts" if what in ALERTS:
             return _every(lambda mol: not _alerts(what).HasMatch(mol))
         case "filters" if what:
@@ -78,7 +80,7 @@ def all_of(texts: Sequence[str]) -> Constraint:
         if least.name == most.name and least.sign > most.sign and least.bound > most.bound:
             raise InputError(f"constraints must not exclude each other, got {text!r} and {other!r}")
     found = [_every(lambda _: True), *map(constraint, texts)]
-    return lambda smiles: np.logical_and.reduce([holds(smiles) for holds in found])
+    return lambda smiles: np.logical_and.reduce([each(smiles) for each in found])
 
 
 def _window(text: str) -> Window | None:
@@ -94,20 +96,8 @@ def _window(text: str) -> Window | None:
     return Window(name, 1 if side == ">=" else -1, bound)
 
 
-def _every(holds: Callable[[Mol], bool]) -> Constraint:
-    return lambda smiles: np.array([mol is not None and holds(mol) for mol in map(parse, smiles)], dtype=bool)
-
-
-def _holds(pattern: Mol) -> Callable[[Mol], bool]:
-    return lambda mol: mol.HasSubstructMatch(pattern)
-
-
-def _pattern(smarts: str) -> Mol:
-    with rdBase.BlockLogs():
-        pattern = Chem.MolFromSmarts(smarts) if smarts else None
-    if pattern is None:
-        raise InputError(f"smarts must be a pattern, got {smarts!r}")
-    return pattern
+def _every(holding: Callable[[Mol], float]) -> Constraint:
+    return lambda smiles: np.array([mol is not None and holding(mol) for mol in map(parse, smiles)], dtype=bool)
 
 
 def _scaffold(smiles: str) -> Mol:

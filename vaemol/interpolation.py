@@ -12,7 +12,7 @@ from vaemol.molecule import canonical, parse, tanimoto
 from vaemol.properties import log_p, qed, sa_score
 from vaemol.space import MoleculeSpace
 from vaeseq.paths import PathKind
-from vaeseq.walks import Walk, ends_of, filled, walk
+from vaeseq.walks import Walk, dense, ends_of, once, walk
 
 Row = dict[str, Any]
 
@@ -90,7 +90,7 @@ def interpolate(
         kind: ``slerp`` (arc) or ``lerp`` (straight line).
         beams: Width of the beam search between the ends, see ``LatentSpace.decode``; 1 is greedy.
         most: Where it is above ``steps``, points are put in between neighbours that are less alike than .6, up to so
-            many, and no molecule comes twice (``vaeseq.walks.filled``).
+            many, and no molecule comes twice (``vaeseq.walks.dense``).
 
     Raises:
         InputError: A molecule cannot be read by this model, or there are fewer than two steps.
@@ -98,7 +98,7 @@ def interpolate(
     (ends,) = ends_of(space, [(start, end)])
     points = walk(space, ends, steps=steps, kind=kind, beams=beams)
     if most > steps:
-        points = filled(space, ends, points, unlike, apart=APART, most=most, kind=kind, beams=beams)
+        points = once(dense(space, ends, points, unlike, apart=APART, most=most, kind=kind, beams=beams))
     return described(points, start, end)
 
 

@@ -4,7 +4,7 @@ Each function gives canonical SMILES, none of them twice.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -98,7 +98,7 @@ def analogues(
         step = torch.empty(CHUNK, 1).uniform_(*np.log(STEPS).tolist(), generator=generator).exp()
         return center + step * torch.randn(CHUNK, space.latent, generator=generator)
 
-    found = _sifted(space, (codes(g) for g in _generators(seed)), holds, {own})
+    found = _sifted(space, codes, holds, {own}, seed)
     return _first(count, (text for text in found if least <= tanimoto(text, own) <= most))
 
 
@@ -125,7 +125,7 @@ def mixtures(space: MoleculeSpace, smiles: Sequence[str], count: int, *, holds: 
         except ValueError as error:
             raise InputError(str(error)) from error
 
-    return _first(count, _sifted(space, (codes(g) for g in _generators(seed)), holds, set(given)))
+    return _first(count, _sifted(space, codes, holds, set(given), seed))
 
 
 def smooth_path(
@@ -205,17 +205,13 @@ def shown(smiles: Sequence[str], given: Sequence[str], rank: Oracle | None = Non
     ]
 
 
-def _generators(seed: int) -> Iterator[torch.Generator]:
-    generator = torch.Generator().manual_seed(seed)
+def _sifted(
+    space: MoleculeSpace, codes: Callable[[torch.Generator], Tensor], holds: Constraint, known: set[str], seed: int
+) -> Iterator[str]:
+    """What drawn codes decode to and holds, each once, and nothing that is known."""
+    seen, generator = {"", *known}, torch.Generator().manual_seed(seed)
     for _ in range(PATIENCE):
-        yield generator
-
-
-def _sifted(space: MoleculeSpace, codes: Iterator[Tensor], holds: Constraint, known: set[str]) -> Iterator[str]:
-    """What codes decode to and holds, each once, and nothing that is known."""
-    seen = {"", *known}
-    for chunk in codes:
-        new = [text for text in dict.fromkeys(space.decode(chunk)) if text not in seen]
+        new = [text for text in dict.fromkeys(space.decode(codes(generator))) if text not in seen]
         seen.update(new)
         yield from (text for text, held in zip(new, holds(new), strict=True) if held)
 

@@ -1,7 +1,7 @@
 """Search in the space of structures: a Gaussian process over graphs chooses among what the latent space proposes.
 
 The process sees molecules, not codes, so it does not matter how the latent space is bent; the latent space gives what
-is worth looking at: neighbours of good molecules, what lies between two of them, and draws of the prior.
+is worth looking at: neighbours of good molecules, and what lies between two of them.
 
 References:
     Moss, Ober and Diethe (2025), Return of the latent space COWBOYS, https://arxiv.org/abs/2507.03910
@@ -60,7 +60,8 @@ class Structural:
         model = self._model(finite, rng)
         known = {call.text for call in calls}
         decoded = [text for text in self._decoded(finite, rng) if text not in known] if self._share else []
-        bred = [text for text in children_of(calls, self._candidates, rng) if text not in set(decoded)]
+        known |= set(decoded)
+        bred = [text for text in children_of(calls, self._candidates, rng) if text not in known]
         chosen = _promising(model, decoded, math.ceil(self._share * count), seed)
         chosen += _promising(model, bred, count - len(chosen), seed + 1)
         return chosen + self._source.new(count - len(chosen), known.union(chosen))

@@ -124,36 +124,6 @@ def way(space: TextSpace, ends: tuple[Tensor, Tensor], kind: PathKind) -> Callab
     return partial(along, space.denser(path(*ends, KNOTS)))
 
 
-def filled(
-    space: TextSpace,
-    ends: tuple[Tensor, Tensor],
-    begun: Sequence[tuple[float, str]],
-    distance: Callable[[str, str], float],
-    *,
-    apart: float,
-    most: int,
-    kind: PathKind = "slerp",
-    beams: int = 1,
-) -> list[tuple[float, str]]:
-    """A walk with points put in where it jumps, and without a text that comes twice.
-
-    Halfway between two neighbours that are too far apart, the farthest first, another point is decoded, until none are
-    or there are ``most``. Where a text comes again, what lies between is left out, which takes no neighbours apart.
-    Points without a text are left out too.
-
-    Args:
-        space: What decodes.
-        ends: The two codes, each ``(latent,)``.
-        begun: Place t in [0, 1] and text of the points of ``walk`` between these ends.
-        distance: Between two texts; where either is empty it is not asked, and they are too far apart.
-        apart: The farthest that two neighbours may be.
-        most: Points that are decoded, those of ``begun`` among them.
-        kind: As of ``walk``.
-        beams: As of ``walk``.
-    """
-    return _once(dense(space, ends, begun, distance, apart=apart, most=most, kind=kind, beams=beams))
-
-
 def dense(
     space: TextSpace,
     ends: tuple[Tensor, Tensor],
@@ -165,7 +135,21 @@ def dense(
     kind: PathKind = "slerp",
     beams: int = 1,
 ) -> list[tuple[float, str]]:
-    """All points that ``filled`` decodes, in order."""
+    """A walk with points put in where it jumps.
+
+    Halfway between two neighbours that are too far apart, the farthest first, another point is decoded, until none are
+    or there are ``most``.
+
+    Args:
+        space: What decodes.
+        ends: The two codes, each ``(latent,)``.
+        begun: Place t in [0, 1] and text of the points of ``walk`` between these ends.
+        distance: Between two texts; where either is empty it is not asked, and they are too far apart.
+        apart: The farthest that two neighbours may be.
+        most: Points that are decoded, those of ``begun`` among them.
+        kind: As of ``walk``.
+        beams: As of ``walk``.
+    """
     found, codes = dict(begun), way(space, ends, kind)
     while len(found) < most:
         steps = [(a, b) for a, b in pairwise(sorted(found)) if b - a > FINEST]
@@ -183,8 +167,11 @@ def _length(a: str, b: str, distance: Callable[[str, str], float]) -> float:
     return distance(a, b) if a and b else math.inf
 
 
-def _once(walked: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
-    """Without the ways from a text back to it; the last point stays where it is."""
+def once(walked: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """A walk without the ways from a text back to it, and without empty texts; the last point stays where it is.
+
+    Where a text comes again, what lies between is left out, which takes no neighbours apart.
+    """
     kept: list[tuple[float, str]] = []
     for t, text in walked:
         before = [its for _, its in kept]

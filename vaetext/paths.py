@@ -11,7 +11,7 @@ from statistics import fmean, median
 from typing import Any, NamedTuple
 
 from vaeseq.paths import PathKind
-from vaeseq.walks import Walk, ends_of, filled, walk
+from vaeseq.walks import Walk, dense, ends_of, once, walk
 from vaetext.everyday import LABELS, parse
 from vaetext.space import SentenceSpace
 
@@ -83,7 +83,7 @@ def homotopy(
         kind: ``slerp`` (arc) or ``lerp`` (straight line).
         beams: Width of the beam search between the ends, see ``LatentSpace.decode``; 1 is greedy.
         most: Where it is above ``steps``, points are put in between neighbours that are more than one word edit apart,
-            up to so many, and no sentence comes twice (``vaeseq.walks.filled``).
+            up to so many, and no sentence comes twice (``vaeseq.walks.dense``).
 
     Raises:
         InputError: A sentence cannot be read, or there are fewer than two steps.
@@ -91,7 +91,7 @@ def homotopy(
     (ends,) = ends_of(space, [(start, end)])
     points = walk(space, ends, steps=steps, kind=kind, beams=beams)
     if most > steps:
-        points = filled(space, ends, points, word_edits, apart=APART, most=most, kind=kind, beams=beams)
+        points = once(dense(space, ends, points, word_edits, apart=APART, most=most, kind=kind, beams=beams))
     return [PathPoint(*point) for point in points]
 
 

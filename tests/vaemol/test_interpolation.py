@@ -63,7 +63,7 @@ def test_spearman_of_nothing_that_varies_is_nan(values):
     assert math.isnan(spearman(values, values))
 
 
-@pytest.mark.parametrize("kind", ["slerp", "lerp"])
+@pytest.mark.parametrize("kind", ["slerp", "lerp", "density"])
 def test_interpolate_walks_between_posterior_means(space, kind):
     points = interpolate(space, ETHANOL, "OC1CCCC1N", steps=5, kind=kind)
     assert [point.t for point in points] == [0, 0.25, 0.5, 0.75, 1]

@@ -6,7 +6,7 @@ from torch.distributions import Independent, Normal
 
 from vaeseq.errors import InputError
 from vaeseq.inversion import Inverted
-from vaeseq.walks import ends_of, filled, neighbourhoods, prior_ends, walk
+from vaeseq.walks import dense, ends_of, neighbourhoods, once, prior_ends, walk
 
 
 class Plain:
@@ -44,6 +44,23 @@ def test_a_walk_has_its_ends_and_its_places(kind):
     assert [t for t, _ in points] == [0, 0.25, 0.5, 0.75, 1]
     assert (points[0][1], points[-1][1]) == ("1.00 0.00", "0.00 2.00")
     assert points[2][1] == {"slerp": "1.06 1.06", "lerp": "0.50 1.00"}[kind]
+
+
+class Lifted(Plain):
+    """Its denser ways are the same, one higher between the ends."""
+
+    def denser(self, way):
+        return torch.cat([way[:1], way[1:-1] + torch.tensor([0.0, 1.0]), way[-1:]])
+
+
+def test_a_way_through_the_density_is_the_one_that_the_space_gives():
+    ends = _ends("1.00 0.00", "0.00 1.00")
+    arc, lifted = walk(Plain(), ends, steps=3), walk(Lifted(), ends, steps=3, kind="density")
+    assert [arc[0], arc[-1]] == [lifted[0], lifted[-1]]
+    assert (arc[1][1], lifted[1][1]) == ("0.71 0.71", "0.71 1.71")
+    far = {"distance": lambda a, b: 1, "apart": 0, "most": 5}
+    between = dense(Lifted(), ends, lifted, kind="density", **far)
+    assert between[1][1] != dense(Lifted(), ends, arc, **far)[1][1]
 
 
 class Widened(Plain):
@@ -85,7 +102,7 @@ def _apart(a, b):
 def _stairs(space, most, *, apart=1):
     ends = torch.tensor([0.0, 1.0]), torch.tensor([8.0, 1.0])
     begun = walk(space, ends, steps=2, kind="lerp")
-    return filled(space, ends, begun, _apart, apart=apart, most=most, kind="lerp")
+    return once(dense(space, ends, begun, _apart, apart=apart, most=most, kind="lerp"))
 
 
 def test_points_are_put_in_until_no_neighbours_are_far_apart():
@@ -126,7 +143,7 @@ def test_a_jump_that_nothing_fills_ends():
 def test_no_text_comes_twice(texts, kept):
     begun = [(float(t), text.strip()) for t, text in enumerate(texts)]
     ends = torch.zeros(2), torch.ones(2)
-    assert filled(Plain(), ends, begun, _apart, apart=0, most=5) == kept
+    assert once(dense(Plain(), ends, begun, _apart, apart=0, most=5)) == kept
 
 
 def test_ends_from_the_prior_are_its_draws():
