@@ -27,8 +27,16 @@ def fetch(domain: Domain, settings: DataParams, sources: Path, out: Path) -> Raw
     if settings.source.startswith("file:"):
         raw = _own_file(domain, settings, out)
     else:
-        source = _source(domain, settings, load_sources(sources))
-        tables = _fetched(source, settings, out) if source.files else _made(domain, settings, out)
+        known = load_sources(sources)
+        source = _source(domain, settings, known)
+        if source.of:
+            tables = tuple(
+                table.model_copy(update={"share": share})
+                for name, share in source.of.items()
+                for table in _tables(known[name], settings, out)
+            )
+        else:
+            tables = _tables(source, settings, out)
         raw = Raw(
             name=settings.source,
             domain=domain,
@@ -59,6 +67,11 @@ def _source(domain: Domain, settings: DataParams, sources: dict[str, Source]) ->
     if source.opt_in and not settings.accept_licence:
         raise InputError(f"{place}.accept_licence must be true to use {settings.source!r}: {source.licence}")
     return source
+
+
+def _tables(source: Source, settings: DataParams, out: Path) -> tuple[Table, ...]:
+    """Of one set, once its files are there."""
+    return _fetched(source, settings, out) if source.files else _made(source.domain, settings, out)
 
 
 def _fetched(source: Source, settings: DataParams, out: Path) -> tuple[Table, ...]:

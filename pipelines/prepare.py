@@ -58,7 +58,7 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings) -> dict[str, objec
     """
     source = Raw.load(raw)
     sizes, columns = _survey(raw, source)
-    taken = _draw_rows(sum(sizes), source.rows, source.seed)
+    taken = _draw_rows(sizes, source)
     changed: Counter[str] = Counter()
     accepted = 0
     with RowTable(out, columns) as table, progress(f"prepare {source.domain}", sum(taken)) as advance:
@@ -119,12 +119,16 @@ def _survey(raw: Path, source: Raw) -> tuple[list[int], list[str]]:
     return sizes, [name for name in names if name not in labels]
 
 
-def _draw_rows(total: int, wanted: int | None, seed: int) -> bytes:
-    """Which rows to take, a 1 for each: all, or ``wanted`` at random."""
-    if wanted is None or wanted >= total:
-        return b"\1" * total
-    taken = np.zeros(total, dtype=np.uint8)
-    taken[np.random.default_rng(seed).permutation(total)[:wanted]] = 1
+def _draw_rows(sizes: list[int], source: Raw) -> bytes:
+    """Which rows to take, a 1 for each: of each table its share, and of these all, or so many at random."""
+    random = np.random.default_rng(source.seed)
+    taken = np.ones(sum(sizes), dtype=np.uint8)
+    for start, size, table in zip(itertools.accumulate(sizes, initial=0), sizes, source.tables, strict=False):
+        if table.share < 1:
+            taken[start + random.permutation(size)[max(1, round(table.share * size)) :]] = 0
+    left = np.flatnonzero(taken)
+    if source.rows is not None and source.rows < len(left):
+        taken[random.permutation(left)[source.rows :]] = 0
     return taken.tobytes()
 
 

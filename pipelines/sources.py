@@ -1,7 +1,7 @@
 """Typed reading of ``data/sources.yaml`` and of the ``source.json`` that a fetched set carries with it."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML, YAMLError
@@ -39,6 +39,7 @@ class Table(_Strict):
         names: Names of the columns where the file has no header.
         labels: Columns that keep their own name in the row table.
         split: The set's own split of these rows.
+        share: Of its rows, at random.
     """
 
     file: str
@@ -51,12 +52,14 @@ class Table(_Strict):
     names: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     split: Literal["train", "valid", "test"] | None = None
+    share: float = Field(1.0, gt=0, le=1)
 
 
 class Source(_Strict):
-    """One data set; a set without files is made by the program itself.
+    """One data set; a set without files is made by the program itself, or of other sets.
 
-    ``reference`` are files that hold no rows, see ``pipelines.reference``.
+    ``reference`` are files that hold no rows, see ``pipelines.reference``; ``of`` names the sets that it is made of,
+    with the share of each, in the order in which a row that stands in several is taken.
     """
 
     domain: Domain
@@ -68,6 +71,7 @@ class Source(_Strict):
     files: tuple[SourceFile, ...] = ()
     tables: tuple[Table, ...] = ()
     reference: tuple[SourceFile, ...] = ()
+    of: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=dict)
 
 
 class RawFile(_Strict):
@@ -128,7 +132,12 @@ def load_sources(path: Path) -> dict[str, Source]:
         raise InputError(f"sources {str(path)!r} must be a YAML file: {error}") from error
     if not isinstance(entries, dict):
         raise InputError(f"sources {str(path)!r} must hold one entry per data set, got {type(entries).__name__}")
-    return {name: _source(name, entry, path) for name, entry in entries.items()}
+    sources = {name: _source(name, entry, path) for name, entry in entries.items()}
+    for name, source in sources.items():
+        for part in source.of:
+            if part not in sources or sources[part].of or sources[part].domain != source.domain:
+                raise InputError(f"{path}.{name}.of: must name sets of its domain that hold rows, got {part!r}")
+    return sources
 
 
 def _source(name: str, entry: object, path: Path) -> Source:

@@ -93,6 +93,21 @@ def test_a_public_set_comes_from_the_mirror(tmp_path, monkeypatch):
     assert raw.files[0].path == "toy/toy.txt"
 
 
+def test_a_set_made_of_others_has_their_tables_and_their_shares(tmp_path):
+    sources = tmp_path / "sources.yaml"
+    about = {"domain": "molecules", "title": "t", "licence": "CC0", "attribution": "nobody"}
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "toy.smi").write_text(content := "CO\n")
+    file = {"path": "toy.smi", "address": "https://example.org/toy.smi", "bytes": len(content)}
+    file["sha256"] = hashlib.sha256(content.encode()).hexdigest()
+    toy = about | {"files": [file], "tables": [{"file": "toy.smi", "format": "smi", "split": "test"}]}
+    made = about | {"of": {"toy": 0.5, "builtin": 1}}
+    sources.write_text(json.dumps({"toy": toy, "builtin": about, "both": made}))
+    raw = fetch("molecules", DataParams(source="both", mirror=str(tmp_path / "mirror")), sources, tmp_path / "raw")
+    assert [(t.file, t.share, t.split) for t in raw.tables] == [("toy.smi", 0.5, "test"), ("builtin.csv", 1.0, None)]
+    assert [file.path for file in raw.files] == ["toy.smi", "builtin.csv"]
+
+
 def test_a_user_sees_one_line_and_no_traceback(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "pipelines.fetch", "molecules"],

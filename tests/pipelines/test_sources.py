@@ -23,6 +23,7 @@ def test_every_promised_set_is_listed():
         "builtin",
         "zinc250k",
         "moses",
+        "broad",
     }
     assert {name for name, source in sources.items() if source.domain == "sentences"} == {"everyday", "tatoeba", "ptb"}
     assert [name for name, source in sources.items() if source.opt_in] == ["ptb"]
@@ -48,6 +49,15 @@ def test_a_wrong_entry_is_named_with_its_place(tmp_path, address, sha256, size, 
     path = tmp_path / "sources.yaml"
     path.write_text(ENTRY % (address, f'"{sha256}"', size))
     with pytest.raises(InputError, match=place):
+        load_sources(path)
+
+
+@pytest.mark.parametrize("part", ["toy", "none", "moses"])
+def test_a_set_is_made_of_sets_that_are_there(tmp_path, part):
+    path = tmp_path / "sources.yaml"
+    made = "toy: {domain: sentences, title: t, licence: l, attribution: a, of: {%s: 1}}\n" % part  # noqa: UP031
+    path.write_text(made + "moses: {domain: molecules, title: t, licence: l, attribution: a}\n")
+    with pytest.raises(InputError, match=rf"toy\.of: must name sets of its domain that hold rows, got '{part}'"):
         load_sources(path)
 
 
