@@ -162,6 +162,7 @@ NAMES = {
 REASONS = {
     "unparsable": "cannot be read",
     "unrepresentable": "the notation cannot say it",
+    "unknown_symbol": "holds a symbol that the model gone on from does not know",
     "unstable": "its canonical form does not read back as itself",
     "not_standardised": "rdkit refuses what standardising leads to",
     "no_carbon": "no organic part",

@@ -58,10 +58,12 @@ class SentencePrepareParams(_Section):
 class ModelParams(_Section):
     """Sizes of the model; null ``language_hidden`` means no language model, else the decoder corrects one.
 
+    ``start`` is the folder of a model to go on from, with its vocabulary and its sizes instead of those here.
     ``latent`` is the dimension of z, ``content`` how much of it the rows of a group share; ``slots``, ``codebook`` and
     ``levels`` are of discrete codes, see ``vaeseq.quantised``.
     """
 
+    start: str | None = Field(None, min_length=1)
     latent: Count = 64
     content: Annotated[int, Field(ge=0)] = 0
     embedding: Count = 64

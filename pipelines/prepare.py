@@ -46,23 +46,28 @@ class _Plan:
     preload: tuple[str, ...]
 
 
-def prepare_corpus(raw: Path, out: Path, settings: _Settings) -> dict[str, object]:
+def prepare_corpus(raw: Path, out: Path, settings: _Settings, *, start: Path | None = None) -> dict[str, object]:
     """Prepare what lies in a raw folder; the same bytes come out whatever the number of workers.
+
+    Rows are cut by the vocabulary of the model in ``start``, if there is one, and a row that it cannot spell is
+    rejected; else by a vocabulary made of the train rows.
 
     Writes ``rows.parquet``, ``rejects.csv``, ``tokenizer.json``, ``tokens.safetensors`` and last ``summary.json``,
     which is returned. There ``input`` rows were taken from the ``source_rows`` of the source; ``split`` counts the rows
     of the table, ``copies`` of train molecules included; ``symbols_*`` are per row, without ``<bos>`` and ``<eos>``.
 
     Raises:
-        InputError: The raw files cannot be read, hold no row that can be used, or too few for three splits.
+        InputError: The raw files or the vocabulary cannot be read, or hold no row that can be used, or too few for
+            three splits.
     """
     source = Raw.load(raw)
+    tokenizer = Tokenizer.load(start / "tokenizer.json") if start else None
     sizes, columns = _survey(raw, source)
     taken = _draw_rows(sizes, source)
     changed: Counter[str] = Counter()
     accepted = 0
     with RowTable(out, columns) as table, progress(f"prepare {source.domain}", sum(taken)) as advance:
-        for row, records, split in _outcomes(raw, source, sizes, taken, settings):
+        for row, records, split in _outcomes(raw, source, sizes, taken, settings, tokenizer):
             advance(1)
             if isinstance(records, Rejected):
                 table.reject(row, records.reason)
@@ -86,7 +91,8 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings) -> dict[str, objec
         "copies": table.accepted.total() - accepted,
         "split": counts,
     }
-    summary = facts | _cut(out, table, source.domain, settings)
+    tokenizer = tokenizer or _tokenizer(texts(table.path, "train"), source.domain, settings)
+    summary = facts | _cut(out, table, source.domain, settings, tokenizer)
     (out / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return summary
 
@@ -138,6 +144,7 @@ def _outcomes(
     sizes: list[int],
     taken: bytes,
     settings: _Settings,
+    tokenizer: Tokenizer | None,
 ) -> Iterator[tuple[RawRow, list[Record] | Rejected, Split]]:
     """Every row that is taken, in order, with its records or why there are none, and its split."""
     plan = _plan(source, settings)
@@ -148,6 +155,8 @@ def _outcomes(
         found = itertools.compress(rows(raw / table.file, table, source.domain), itertools.islice(left, size))
         for row, result in ordered_map(plan.records, found, workers=settings.workers, preload=plan.preload):
             row = row if row.id or len(sizes) == 1 else row._replace(id=f"{table.member or table.file}:{row.line}")
+            if tokenizer and not isinstance(result, Rejected) and UNK in tokenizer.encode(str(result[0]["text"])):
+                result = Rejected("unknown_symbol")
             if not isinstance(result, Rejected) and not source.keep_duplicates and seen.again(str(result[0][plan.key])):
                 result = Rejected("duplicate")
             split = "train" if isinstance(result, Rejected) else plan.split(result[0])
@@ -171,11 +180,10 @@ def _counts(source: Raw, table: RowTable) -> dict[str, int]:
     return counts
 
 
-def _cut(out: Path, table: RowTable, domain: Domain, settings: _Settings) -> dict[str, object]:
+def _cut(out: Path, table: RowTable, domain: Domain, settings: _Settings, tokenizer: Tokenizer) -> dict[str, object]:
     """Write the tokenizer and the ids; what there is to say about them."""
     from vaeseq.corpus import SPLITS, Corpus, write_tokens  # torch, which a worker would load with this module
 
-    tokenizer = _tokenizer(texts(table.path, "train"), domain, settings)
     tokenizer.save(out / "tokenizer.json")
     split = bytes(map(SPLITS.index, splits(table.path)))
     ids = _ids(tokenizer, table)
@@ -210,8 +218,9 @@ def _ids(tokenizer: Tokenizer, table: RowTable) -> Iterator[list[int]]:
 
 def main(domain: str) -> None:
     """Prepare the fetched set of a domain."""
-    settings = getattr(load_params(), domain).prepare
-    summary = prepare_corpus(Path("data/raw") / domain, Path("data/prepared") / domain, settings)
+    params = getattr(load_params(), domain)
+    raw, out, start = Path("data/raw", domain), Path("data/prepared", domain), params.model.start
+    summary = prepare_corpus(raw, out, params.prepare, start=Path(start) if start else None)
     print(
         f"{domain}: {summary['accepted']:,} of {summary['input']:,} rows, rejected {summary['rejected']}",
         file=sys.stderr,

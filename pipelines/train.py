@@ -5,7 +5,7 @@ import hashlib
 import json
 import sys
 import time
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,8 +45,9 @@ def main(domain: str) -> None:
         corpus = Corpus.load(prepared, _groups(domain, params, prepared / "rows.parquet"))
         tokenizer = Tokenizer.load(prepared / "tokenizer.json")
         torch.manual_seed(params.train.seed)
-        config = _config(params.model, tokenizer.size)
-        vae = SequenceVAE.build(config).to(device_of())
+        summary = json.loads((prepared / "summary.json").read_text(encoding="utf-8"))
+        begun = _begun(params.model, tokenizer, _described(domain, summary, corpus))
+        vae = begun.vae.to(device_of())
         aim, pace = _part(ObjectiveConfig, params.train), _part(TrainConfig, params.train)
         state = TrainState(vae, pace, aim, seed=params.train.seed)
         work = _work(domain, params, prepared)
@@ -60,11 +61,26 @@ def main(domain: str) -> None:
             _train(state, corpus, work / STATE, report / "train" / "history.csv", Live(domain, "train"))
             vae.load_state_dict(state.best)
             metrics = _metrics(state, corpus)
-            summary = json.loads((prepared / "summary.json").read_text(encoding="utf-8"))
-            stored = Checkpoint(vae, config, tokenizer, _described(domain, summary, corpus))
-            checkpoint.save(Path("checkpoints", domain), stored, card=_card(domain, params, summary, prepared, metrics))
+            checkpoint.save(Path("checkpoints", domain), begun, card=_card(domain, params, summary, prepared, metrics))
             (report / "train.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
             (work / STATE).unlink()  # done: where DVC runs the stage again, it shall train again
+
+
+def _begun(sizes: ModelParams, tokenizer: Tokenizer, described: dict[str, Any]) -> Checkpoint:
+    """A new model, or that of ``sizes.start`` as it was trained, without the prior that was fitted afterwards."""
+    if not sizes.start:
+        config = _config(sizes, tokenizer.size)
+        return Checkpoint(SequenceVAE.build(config), config, tokenizer, described)
+    stored = checkpoint.load(Path(sizes.start))
+    for told in ("name", "notation", "lower"):
+        if described.get(told) != (found := stored.domain.get(told)):
+            raise InputError(f"model.start must be of {told} {described.get(told)!r}, as the data are, got {found!r}")
+    if stored.tokenizer != tokenizer:
+        raise InputError(f"model.start must be the model that the data were prepared for, got {sizes.start!r}")
+    prior = stored.config.trained_prior or stored.config.prior
+    config = replace(stored.config, prior=prior, trained_prior=None, signal=1.0)
+    longest = max(described["max_length"], stored.domain["max_length"])
+    return Checkpoint(stored.vae.as_trained(), config, tokenizer, described | {"max_length": longest})
 
 
 def _config(sizes: ModelParams, vocabulary: int) -> VAEConfig:
@@ -117,6 +133,8 @@ def _work(domain: str, params: MoleculeParams | SentenceParams, prepared: Path) 
     data = [prepared / "tokens.safetensors", prepared / "tokenizer.json"]
     if params.train.group:
         data.append(prepared / "rows.parquet")
+    if params.model.start:
+        data += sorted(path for path in Path(params.model.start).iterdir() if path.is_file())
     code = sorted(Path(training.__file__).parent.glob("*.py"))
     return work_folder(f"train-{domain}", sections, *data, *code)
 
@@ -178,7 +196,7 @@ def _metrics(state: TrainState, corpus: Corpus) -> dict[str, float | int | None]
     }
 
 
-def _described(domain: str, summary: dict[str, Any], corpus: Corpus) -> dict[str, object]:
+def _described(domain: str, summary: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
     """What a reader of the model must know about its texts."""
     # A quarter more than the longest row: decoding must end, and may go a little beyond what was seen.
     longest = int(corpus.lengths.max() * 1.25) + 1

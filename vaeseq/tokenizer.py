@@ -112,6 +112,10 @@ class Tokenizer:
         """Write the ``tokenizer.json``."""
         path.write_text(self._backend.to_str(pretty=True), encoding="utf-8")
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both cut every text alike."""
+        return isinstance(other, Tokenizer) and self._backend.to_str() == other._backend.to_str()
+
     @property
     def size(self) -> int:
         """Ids in the vocabulary, the reserved ones included."""

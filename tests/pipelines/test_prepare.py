@@ -208,19 +208,6 @@ def test_rows_are_a_seeded_draw(tmp_path):
     assert drawn[0] == sorted(drawn[0])
 
 
-def test_a_table_gives_its_share_and_the_draw_is_of_what_is_left(tmp_path):
-    half = {"half.smi": ("\n".join(RINGS[:40]) + "\n", {"format": "smi", "share": 0.5})}
-    whole = {"whole.smi": ("\n".join(RINGS[40:]) + "\n", {"format": "smi"})}
-    drawn = {}
-    for rows in (None, 25):
-        raw = raw_folder(tmp_path / f"raw-{rows}", "molecules", half | whole, rows=rows)
-        prepare_corpus(raw, tmp_path / f"out-{rows}", MoleculePrepareParams(**HALF))
-        drawn[rows] = [row["source_id"] for row in table(tmp_path / f"out-{rows}")]
-    assert [name.split(":")[0] for name in drawn[None]] == ["half.smi"] * 20 + ["whole.smi"] * 14
-    assert len(drawn[25]) == 25
-    assert set(drawn[25]) < set(drawn[None])
-
-
 WORDS = ["the", "cat", "dog", "sees", "likes", "a", "small", "bird", "“today”", "Zoë"]
 LINES = [f"{a} {b} {c}." for a, b, c in itertools.product(WORDS, repeat=3)][:400]
 

@@ -9,14 +9,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from ruamel.yaml import YAML
 from safetensors import safe_open
 
 from pipelines import evaluate, fetch, prepare, prior, train
 from pipelines.resume import locked, work_folder
+from vaeseq import checkpoint
 from vaeseq.errors import InputError
 from vaeseq.manifold import grid
 from vaeseq.space import LatentSpace
@@ -135,6 +138,31 @@ def test_sentences_of_a_frame_share_their_content(here: Path) -> None:
         train.main("sentences")
     _with(here, model={"content": 0})
     with pytest.raises(InputError, match=r"must be given together, got 'scaffold' and 0"):
+        train.main("sentences")
+
+
+def test_a_model_is_gone_on_from_on_other_rows(here: Path) -> None:
+    _with(here, train={"steps": 20})
+    train.main("sentences")
+    prior.main("sentences")
+    (here / "models/sentences").rename(here / "begun")
+    _with(here, data={"seed": 1}, train={"learning_rate": 1e-9})
+    fetch.main("sentences")
+    prepare.main("sentences")
+    _with(here, model={"start": "begun", "decoder_hidden": 8})
+    with pytest.raises(InputError, match=r"must be the model that the data were prepared for, got 'begun'"):
+        train.main("sentences")
+    prepare.main("sentences")
+    train.main("sentences")
+    begun, found = (checkpoint.load(here / folder) for folder in ("begun", "checkpoints/sentences"))
+    assert found.config == replace(begun.config, prior=begun.config.trained_prior, trained_prior=None)
+    assert found.domain["max_length"] >= begun.domain["max_length"]
+    for name in ("encoder", "decoder", "language"):
+        for old, new in zip(*(getattr(model.vae, name).parameters() for model in (begun, found)), strict=True):
+            torch.testing.assert_close(new, old, atol=1e-6, rtol=0)
+    _with(here, prepare={"lower": True})
+    prepare.main("sentences")
+    with pytest.raises(InputError, match=r"model\.start must be of lower True, as the data are, got False"):
         train.main("sentences")
 
 
