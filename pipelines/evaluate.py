@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from pipelines.params import EvaluateParams, load_params
+from pipelines.params import EvaluateParams, domain_params
 from pipelines.stage import run
 from vaeseq.corpus import SPLITS, Corpus, choose
 from vaeseq.diagnostics import iwae_by_row, summarise
@@ -36,7 +36,7 @@ Row = dict[str, Any]
 
 def main(domain: str) -> None:
     """Write ``reports/<domain>/evaluate.json`` and the tables beside it."""
-    params: EvaluateParams = getattr(load_params(), domain).evaluate
+    params: EvaluateParams = domain_params(domain).evaluate
     prepared, out = Path("data/prepared", domain), Path("reports", domain, "evaluate")
     space, corpus = LatentSpace.load(Path("models", domain)), Corpus.load(prepared)
     table = pq.read_table(prepared / "rows.parquet")

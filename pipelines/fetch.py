@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.download import cache_folder, mirror_folder, obtain, sha256_of
-from pipelines.params import DataParams, load_params
+from pipelines.params import DataParams, domain_params
 from pipelines.readers import format_of
 from pipelines.sources import Domain, Raw, RawFile, Source, Table, load_sources
 from vaeseq.errors import InputError
@@ -54,7 +54,7 @@ def fetch(domain: Domain, settings: DataParams, sources: Path, out: Path) -> Raw
 
 def main(domain: str) -> None:
     """Fetch the set that ``params.yaml`` names."""
-    settings = getattr(load_params(), domain).data
+    settings = domain_params(domain).data
     fetch(domain, settings, Path("data/sources.yaml"), Path("data/raw") / domain)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from torch import Tensor
 
-from pipelines.params import InterpolateParams, load_params
+from pipelines.params import InterpolateParams, domain_params
 from pipelines.stage import run
 from vaeseq.errors import InputError
 from vaeseq.walks import TextSpace, Walk, ends_of, neighbourhoods, prior_ends, walk
@@ -39,7 +39,7 @@ class Pair(NamedTuple):
 
 def main(domain: str) -> None:
     """Write ``reports/<domain>/interpolate.json``, the tables beside it, and pictures of molecules."""
-    params: InterpolateParams = getattr(load_params(), domain).interpolate
+    params: InterpolateParams = domain_params(domain).interpolate
     out = Path("reports", domain, "interpolate")
     out.mkdir(parents=True, exist_ok=True)
     module = importlib.import_module(PATHS[domain])

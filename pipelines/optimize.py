@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from pipelines.params import OptimizeParams, load_params
+from pipelines.params import OptimizeParams, domain_params
 from pipelines.progress import progress
 from pipelines.resume import locked, work_folder
 from pipelines.stage import run
@@ -35,7 +35,7 @@ def main(domain: str) -> None:
     """Write ``reports/molecules/optimize.json`` and the tables beside it."""
     if domain != "molecules":
         raise InputError(f"domain must be molecules, got {domain!r}: sentences have no property to optimise here")
-    params = load_params().molecules.optimize
+    params = domain_params("molecules").optimize
     out = Path("reports/molecules/optimize")
     out.mkdir(parents=True, exist_ok=True)
     space = MoleculeSpace.load(MODEL)

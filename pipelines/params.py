@@ -215,10 +215,22 @@ class SentenceParams(_DomainParams):
 
 
 class Params(_Section):
-    """The whole file."""
+    """The whole file; it may be of one domain alone."""
 
-    molecules: MoleculeParams
-    sentences: SentenceParams
+    molecules: MoleculeParams | None = None
+    sentences: SentenceParams | None = None
+
+
+def domain_params(domain: str, path: Path = Path("params.yaml")) -> MoleculeParams | SentenceParams:
+    """Those of one domain.
+
+    Raises:
+        InputError: As ``load_params``, or there are none.
+    """
+    found = getattr(load_params(path), domain)
+    if found is None:
+        raise InputError(f"{domain} is missing ({path})")
+    return found
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.params import MoleculePrepareParams, SentencePrepareParams, load_params
+from pipelines.params import MoleculePrepareParams, SentencePrepareParams, domain_params
 from pipelines.progress import progress
 from pipelines.readers import RawRow, rows
 from pipelines.records import (
@@ -218,7 +218,7 @@ def _ids(tokenizer: Tokenizer, table: RowTable) -> Iterator[list[int]]:
 
 def main(domain: str) -> None:
     """Prepare the fetched set of a domain."""
-    params = getattr(load_params(), domain)
+    params = domain_params(domain)
     raw, out, start = Path("data/raw", domain), Path("data/prepared", domain), params.model.start
     summary = prepare_corpus(raw, out, params.prepare, start=Path(start) if start else None)
     print(

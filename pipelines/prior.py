@@ -4,7 +4,7 @@ import json
 from dataclasses import fields, replace
 from pathlib import Path
 
-from pipelines.params import PriorParams, load_params
+from pipelines.params import PriorParams, domain_params
 from pipelines.progress import progress
 from pipelines.stage import run
 from vaeseq import checkpoint
@@ -17,7 +17,7 @@ from vaeseq.fitting import FitConfig, cross_entropy, fit_prior, prior_and_codes
 
 def main(domain: str) -> None:
     """Write ``models/<domain>/`` and ``reports/<domain>/prior.json``: what a code costs, ``-E log p(z)``, nats."""
-    params: PriorParams = getattr(load_params(), domain).prior
+    params: PriorParams = domain_params(domain).prior
     trained = Path("checkpoints", domain)
     stored, card = checkpoint.load(trained), (trained / "README.md").read_text(encoding="utf-8")
     figures: dict[str, float] = {}

@@ -52,6 +52,7 @@ def page(root: Path) -> bytes:
 
 def _rendered(root: Path, easel: Easel) -> str:
     params = load_params(root / "params.yaml")
+    domains = {name: found for name in DOMAINS if (found := getattr(params, name))}
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -64,9 +65,10 @@ def _rendered(root: Path, easel: Easel) -> str:
     return environment.get_template("report.html").render(
         style=Markup(style),  # our own file, and the policy of the page allows these bytes and no others
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        domains=[_domain(name, getattr(params, name), root, easel) for name in DOMAINS],
+        domains=[_domain(name, found, root, easel) for name, found in domains.items()],
         versions=_versions(),
         commit=_commit(root),
+        fitted=(root / "fit.json").is_file(),
     )
 
 

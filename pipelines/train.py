@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from pipelines.params import ModelParams, MoleculeParams, SentenceParams, TrainParams, load_params
+from pipelines.params import ModelParams, MoleculeParams, SentenceParams, TrainParams, domain_params
 from pipelines.progress import progress
 from pipelines.resume import locked, work_folder
 from pipelines.stage import run
@@ -40,16 +40,9 @@ Config = TypeVar("Config", ObjectiveConfig, TrainConfig)
 def main(domain: str) -> None:
     """Write ``checkpoints/<domain>/``, ``reports/<domain>/train.json`` and the history."""
     spread()
-    params, prepared = getattr(load_params(), domain), Path("data/prepared", domain)
+    params, prepared = domain_params(domain), Path("data/prepared", domain)
     with joined() as leads:
-        corpus = Corpus.load(prepared, _groups(domain, params, prepared / "rows.parquet"))
-        tokenizer = Tokenizer.load(prepared / "tokenizer.json")
-        torch.manual_seed(params.train.seed)
-        summary = json.loads((prepared / "summary.json").read_text(encoding="utf-8"))
-        begun = _begun(params.model, tokenizer, _described(domain, summary, corpus))
-        vae = begun.vae.to(device_of())
-        aim, pace = _part(ObjectiveConfig, params.train), _part(TrainConfig, params.train)
-        state = TrainState(vae, pace, aim, seed=params.train.seed)
+        corpus, begun, state = opened(domain, params, prepared)
         work = _work(domain, params, prepared)
         if not leads:
             _resume(state, work / STATE)
@@ -59,11 +52,25 @@ def main(domain: str) -> None:
         with locked(work):
             report = Path("reports", domain)
             _train(state, corpus, work / STATE, report / "train" / "history.csv", Live(domain, "train"))
-            vae.load_state_dict(state.best)
+            state.vae.load_state_dict(state.best)
             metrics = _metrics(state, corpus)
+            summary = json.loads((prepared / "summary.json").read_text(encoding="utf-8"))
             checkpoint.save(Path("checkpoints", domain), begun, card=_card(domain, params, summary, prepared, metrics))
             (report / "train.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
             (work / STATE).unlink()  # done: where DVC runs the stage again, it shall train again
+
+
+def opened(
+    domain: str, params: MoleculeParams | SentenceParams, prepared: Path
+) -> tuple[Corpus, Checkpoint, TrainState]:
+    """The rows, the model before it has learnt from them, and the state of its training."""
+    corpus = Corpus.load(prepared, _groups(domain, params, prepared / "rows.parquet"))
+    tokenizer = Tokenizer.load(prepared / "tokenizer.json")
+    summary = json.loads((prepared / "summary.json").read_text(encoding="utf-8"))
+    torch.manual_seed(params.train.seed)
+    begun = _begun(params.model, tokenizer, _described(domain, summary, corpus))
+    aim, pace = _part(ObjectiveConfig, params.train), _part(TrainConfig, params.train)
+    return corpus, begun, TrainState(begun.vae.to(device_of()), pace, aim, seed=params.train.seed)
 
 
 def _begun(sizes: ModelParams, tokenizer: Tokenizer, described: dict[str, Any]) -> Checkpoint:

@@ -6,7 +6,7 @@ others. Libraries that take a second to load are imported inside the commands.
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,12 +28,12 @@ PROPOSAL = ("set", "smiles", "similarities", "qed", "log_p", "sa_score", "value"
 CALL = ("call", "smiles", "value", "best_so_far", "seconds")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code: 0 done, 1 bad input, 2 wrong usage."""
-    return console.run(_parser(), argv)
+def main(argv: Sequence[str] | None = None, further: Mapping[options.Verb, options.AddOptions] | None = None) -> int:
+    """Run one command, one of ``further`` among them, and give its exit code: 0 done, 1 bad input, 2 wrong usage."""
+    return console.run(_parser(further or {}), argv)
 
 
-def _parser() -> ArgumentParser:
+def _parser(further: Mapping[options.Verb, options.AddOptions]) -> ArgumentParser:
     verbs = {
         _sample: partial(takes.add_with_image, options.add_count),
         _encode: takes.add_molecules,
@@ -50,7 +50,7 @@ def _parser() -> ArgumentParser:
     formats = dict.fromkeys(verbs.keys() - {_encode} - judging, ("sdf",))
     models = dict.fromkeys(verbs.keys() - {_score} - judging, Path("models/molecules"))
     about = "Walk in a latent space of molecules, all given as SMILES."
-    return options.parser_of("vaemol", about, verbs, models=models, formats=formats)
+    return options.parser_of("vaemol", about, verbs | further, models=models, formats=formats)
 
 
 def _sample(arguments: Namespace) -> int:

@@ -101,7 +101,7 @@ class TrainState:
 
     def forget_best(self) -> None:
         """As if no look at held-out rows had been taken."""
-        self.best_step, self.best_badness = 0, (math.inf, math.inf)
+        self.best_step, self.best_badness = 0, math.inf
         self.best: dict[str, Tensor] = {}
 
     @property
@@ -172,7 +172,7 @@ class TrainState:
         self.step, self.seconds, self.best_step = scalars["step"], scalars["seconds"], scalars["best_step"]
         self.inner_steps = scalars["inner_steps"]
         self.history = [Record(**record) for record in scalars["history"]]
-        self.best_badness = tuple(scalars["best_badness"])
+        self.best_badness = scalars["best_badness"]
         if self.controller:
             self.controller = RateController(
                 self.controller.rate, scalars["log_beta"], scalars["kl"], device=self.device

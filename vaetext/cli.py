@@ -5,7 +5,7 @@ Each command is a thin face of a function: ``vaetext.space.SentenceSpace`` for t
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from vaetext.space import SentenceSpace
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code: 0 done, 1 bad input, 2 wrong usage."""
-    return console.run(_parser(), argv)
+def main(argv: Sequence[str] | None = None, further: Mapping[options.Verb, options.AddOptions] | None = None) -> int:
+    """Run one command, one of ``further`` among them, and give its exit code: 0 done, 1 bad input, 2 wrong usage."""
+    return console.run(_parser(further or {}), argv)
 
 
-def _parser() -> ArgumentParser:
+def _parser(further: Mapping[options.Verb, options.AddOptions]) -> ArgumentParser:
     verbs = {
         _sample: options.add_count,
         _encode: _add_sentences,
@@ -34,7 +34,7 @@ def _parser() -> ArgumentParser:
     }
     about = "Walk in a latent space of sentences."
     models = dict.fromkeys(verbs, Path("models/sentences"))
-    return options.parser_of("vaetext", about, verbs, models=models, formats={})
+    return options.parser_of("vaetext", about, verbs | further, models=models, formats={})
 
 
 def _add_sentences(command: ArgumentParser) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from pipelines.params import ModelParams, load_params
+from pipelines.params import ModelParams, domain_params, load_params
 from pipelines.train import _config
 from vaeseq.config import EncoderConfig, PriorConfig
 from vaeseq.errors import InputError
@@ -50,6 +50,15 @@ def test_a_value_out_of_range_is_named_with_its_place(place: str, value: object,
         load_params(_changed(tmp_path, place, value))
     assert place in str(caught.value)
     assert repr(value) in str(caught.value)
+
+
+def test_a_file_may_be_of_one_domain_alone(tmp_path: Path) -> None:
+    yaml, path = YAML(typ="safe", pure=True), tmp_path / "params.yaml"
+    with path.open("w", encoding="utf-8") as file:
+        yaml.dump({"sentences": yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))["sentences"]}, file)
+    assert domain_params("sentences", path) == domain_params("sentences", ROOT / "params.yaml")
+    with pytest.raises(InputError, match=r"^molecules is missing"):
+        domain_params("molecules", path)
 
 
 @pytest.mark.parametrize(

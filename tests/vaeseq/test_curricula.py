@@ -147,7 +147,7 @@ def test_a_new_decoder_forgets_all_but_the_embedding(corpus: Corpus) -> None:
     assert not any(weight in state.optimizer.state for weight in decoder)
     assert all(state.averaged[name].equal(weight) for name, weight in _weights(state).items() if "decoder" in name)
     assert state.best == {}
-    assert state.best_badness == (math.inf, math.inf)
+    assert state.best_badness == math.inf
     again = _state()
     again.step = state.step
     start_decoder_anew(again)

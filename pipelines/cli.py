@@ -1,0 +1,53 @@
+"""The command lines ``vaemol`` and ``vaetext``: what a model can do, and ``fit``, which takes the pipeline."""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from pipelines.sources import Domain
+from vaemol import cli as molecules
+from vaeseq import console, options
+from vaetext import cli as sentences
+
+FOUND = ("model", "report", "rows", "rejected", "steps", "rate", "kl", "active_units", "mutual_information")
+
+
+def vaemol(argv: Sequence[str] | None = None) -> int:
+    """The command line ``vaemol``."""
+    return molecules.main(argv, {_fit: partial(_add_fit, "molecules")})
+
+
+def vaetext(argv: Sequence[str] | None = None) -> int:
+    """The command line ``vaetext``."""
+    return sentences.main(argv, {_fit: partial(_add_fit, "sentences")})
+
+
+def _fit(arguments: Namespace) -> int:
+    """Train a model of your own file within a time, and write a report on it."""
+    from pipelines.fit import Asked, fit
+
+    names = ("file", "minutes", "column", "start", "seed")
+    asked = Asked(**{name: getattr(arguments, name) for name in names})
+    into = arguments.into or Path(f"{arguments.file.name.partition('.')[0]}-{arguments.domain}")
+    found = fit(arguments.domain, asked, into)
+    return console.emit([[found]], (*FOUND, "exact_reconstruction"), arguments)
+
+
+def _add_fit(domain: Domain, command: ArgumentParser) -> None:
+    command.set_defaults(domain=domain)
+    command.add_argument("file", type=Path, metavar="FILE", help=f"{domain}, in any form that data/README.md names")
+    command.add_argument(
+        "--into", type=Path, metavar="FOLDER", help=f"where all of it goes; default: name of FILE, -{domain}"
+    )
+    command.add_argument("--minutes", type=_minutes, default=15.0, help="that it may take, about; default: %(default)s")
+    command.add_argument("--column", metavar="NAME", help=f"that holds the {domain}; default: found by its usual names")
+    command.add_argument("--start", type=Path, metavar="MODEL", help="the folder of a model to go on from")
+    options.add_seed(command)
+
+
+def _minutes(text: str) -> float:
+    minutes = options.not_negative(text)
+    if minutes <= 0:
+        raise ArgumentTypeError(f"must be above 0, got {text!r}")
+    return minutes

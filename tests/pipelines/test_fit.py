@@ -1,0 +1,112 @@
+"""A model of one's own file: what is asked, what follows from the rows, and the whole of it on a small file."""
+
+import csv
+import json
+import random
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipelines import cli, fit
+from pipelines.fit import COVERED, SETTINGS, Asked, covered
+from pipelines.params import load_params
+from vaemol.space import MoleculeSpace
+from vaeseq.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("domain", ["molecules", "sentences"])
+def test_settings_are_those_of_the_pipeline(domain: str) -> None:
+    params = getattr(load_params(ROOT / "params.yaml"), domain)
+    for section, values in SETTINGS[domain].items():
+        for name, value in values.items():
+            assert getattr(getattr(params, section), name) == value, f"{section}.{name}"
+
+
+def test_a_corpus_of_few_words_is_cut_into_words_and_one_without_spaces_is_not() -> None:
+    chance = random.Random(0)
+    assert covered(["the cat sees a dog", "a dog"]) == 1.0
+    assert covered([]) == 1.0
+    unbroken = ["".join(chance.choices("一二三四五六七八九十", k=12)) for _ in range(20_000)]
+    assert covered(unbroken) < COVERED
+
+
+@pytest.fixture
+def molecules(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.csv"
+    chains = [a + b + c + "c1ccccc1" for a in "CNO" for b in "CNO" for c in ("", "C", "N", "CC", "CO", "CN")]
+    rows = [f"{smiles},{i}" for i, smiles in enumerate([*chains, *(f"C{smiles}C" for smiles in chains)])]
+    path.write_text("\n".join(["smiles,pIC50", *rows, "C(C,5"]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_file_becomes_a_model_and_a_report(
+    molecules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fit, "LEAST", 5)
+    monkeypatch.setitem(SETTINGS["molecules"], "interpolate", {"pairs": 1, "random": 1})
+    assert cli.vaemol(["fit", "mine.csv", "--minutes", "0.01", "--output", "told.csv"]) == 0
+    with (tmp_path / "told.csv").open(encoding="utf-8") as file:
+        (told,) = csv.DictReader(file)
+    assert (told["model"], told["report"]) == ("mine-molecules/models/molecules", "mine-molecules/reports/index.html")
+    assert int(told["rows"]) + int(told["rejected"]) == 109
+    assert int(told["rejected"]) > 0
+    assert all(MoleculeSpace.load(tmp_path / told["model"], "cpu").sample(3))
+    page = (tmp_path / told["report"]).read_text(encoding="utf-8")
+    assert "vaemol sample --model models/molecules" in page
+    assert "vaetext" not in page
+    train = YAML(typ="safe").load((tmp_path / "mine-molecules/params.yaml").read_text())["molecules"]["train"]
+    assert train["steps"] == 5
+    assert 0 < train["rate"] < SETTINGS["molecules"]["train"]["rate"], "so short molecules have less to say"
+    capfd.readouterr()
+    assert cli.vaemol(["fit", "mine.csv", "--minutes", "0.01"]) == 0
+    assert "train" not in capfd.readouterr().err, "what is done is not done again"
+
+    start = ["--start", told["model"], "--into", "again"]
+    assert cli.vaemol(["fit", "mine.csv", "--minutes", "0.01", "--output", "again.json", *start]) == 0
+    again = json.loads((tmp_path / "again.json").read_text())[0]
+    assert again["rate"] != told["rate"], "it goes on at the rate that the model has"
+
+
+def test_a_folder_is_of_one_fit(molecules: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "fit"
+    summary = folder / "data/prepared/molecules/summary.json"
+
+    def claim(asked: Asked, folder: Path = folder) -> None:
+        fit._claim("molecules", asked, folder)
+
+    claim(Asked(molecules))
+    (folder / "data").mkdir()
+    claim(Asked(molecules, minutes=3.0))
+    assert not (folder / "data").exists(), "nothing was learnt from it yet, so it begins anew"
+    summary.parent.mkdir(parents=True)
+    summary.touch()
+    claim(Asked(molecules, minutes=3.0))
+    assert summary.exists()
+    with pytest.raises(InputError, match=r"holds another fit \(minutes '3\.0'\)"):
+        claim(Asked(molecules))
+    molecules.write_text("smiles\nCCO\n")
+    with pytest.raises(InputError, match=r"holds another fit \(file 'mine\.csv sha256"):
+        claim(Asked(molecules, minutes=3.0))
+    with pytest.raises(InputError, match=r"folder must be empty or hold a fit"):
+        claim(Asked(molecules), tmp_path)
+    with pytest.raises(InputError, match=r"file must be one that is there, got 'none\.smi'"):
+        claim(Asked(Path("none.smi")), folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [("smiles\nC(C\n", "every split must hold a row"), ("a,b\n1,2\n", "column"), ("", "must hold rows")],
+)
+def test_a_file_that_is_of_no_use_says_why(
+    tmp_path: Path, content: str, says: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.csv").write_text(content)
+    assert cli.vaemol(["fit", "bad.csv"]) == 1
+    err = capfd.readouterr().err
+    assert says in err
+    assert "Traceback" not in err
