@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from itertools import islice
 from pathlib import Path
 
-from pipelines.charts import Chart, Series, lines
+from pipelines.charts import Chart, Series, lines, scatter
 from pipelines.glossary import FIGURES, NAMES, in_words, meaning, number, reason
 from pipelines.tables import Row, figures, short, shown, table, value
 from pipelines.tiles import Easel
@@ -123,6 +123,36 @@ def _cell(name: str, column: dict[str, object]) -> tuple[str, str]:
     if rows_of in column:
         over.append(f"{number(column[rows_of])} rows")
     return number(column[name]), ", ".join(over)
+
+
+def predictions(domain: str, root: Path) -> Chapter:
+    """How right predicted properties are by split, and a picture of each over held-out rows."""
+    folder = root / "reports" / domain / "evaluate"
+    qualities, rows = table(folder / "properties.csv"), table(folder / "predictions.csv")
+    if not qualities:
+        return {}
+    names = list(dict.fromkeys(row["property"] for row in qualities))
+    held_out = {name: [row for row in rows if row["property"] == name and row["split"] != "train"] for name in names}
+    return {
+        "rows": [
+            {column: row[column] for column in ("property", "split")}
+            | {column: shown(row, column) for column in ("rows", "r2", "rmse", "coverage_90")}
+            for row in qualities
+        ],
+        "charts": [_predicted(name, its) for name, its in held_out.items() if its],
+    }
+
+
+def _predicted(name: str, rows: list[Row]) -> Chart:
+    clouds = [
+        Series(title, *([value(row, column) for row in its] for column in ("predicted", "measured")), style)
+        for title, style, its in (
+            ("like what it was taught", "c0", [row for row in rows if _true(row["inside"])]),
+            ("unlike it", "c1", [row for row in rows if not _true(row["inside"])]),
+        )
+        if its
+    ]
+    return scatter(short(name), clouds, x_label="predicted", y_label="measured", caption="valid and test rows")
 
 
 def samples(domain: str, root: Path, easel: Easel) -> list[Chapter]:

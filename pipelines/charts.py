@@ -106,15 +106,22 @@ def lines(
     return Chart(title, _drawing(marks, f"{title} over {x_label}", frame), legend, caption)
 
 
-def scatter(title: str, clouds: Sequence[Series], *, caption: str = "") -> Chart:
-    """Clouds of points on a plane whose axes have no unit of their own; the first cloud lies on top."""
+def scatter(
+    title: str,
+    clouds: Sequence[Series],
+    *,
+    x_label: str = "first principal component",
+    y_label: str = "second principal component",
+    caption: str = "",
+) -> Chart:
+    """Clouds of points on a plane; the first cloud lies on top."""
     frame = _Frame(
         _span((v for one in clouds for v in one.x), room=0.03),
         _span((v for one in clouds for v in one.y), room=0.03),
         WIDTH,
         340,
     )
-    marks = [_axes(frame, "first principal component", "second principal component")]
+    marks = [_axes(frame, x_label, y_label)]
     marks += [
         Markup('<path class="dots {}" d="{}"/>').format(
             one.style, "".join(f"M{frame.across(x)} {frame.down(y)}h0" for x, y in zip(one.x, one.y, strict=True))
@@ -122,7 +129,10 @@ def scatter(title: str, clouds: Sequence[Series], *, caption: str = "") -> Chart
         for one in reversed(clouds)
     ]
     return Chart(
-        title, _drawing(marks, f"{title}: map of the latent space", frame), [(c.name, c.style) for c in clouds], caption
+        title,
+        _drawing(marks, f"{title}: {y_label} over {x_label}", frame),
+        [(c.name, c.style) for c in clouds],
+        caption,
     )
 
 

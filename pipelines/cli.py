@@ -10,8 +10,6 @@ from vaemol import cli as molecules
 from vaeseq import console, options
 from vaetext import cli as sentences
 
-FOUND = ("model", "report", "rows", "rejected", "steps", "rate", "kl", "active_units", "mutual_information")
-
 
 def vaemol(argv: Sequence[str] | None = None) -> int:
     """The command line ``vaemol``."""
@@ -28,10 +26,10 @@ def _fit(arguments: Namespace) -> int:
     from pipelines.fit import Asked, fit
 
     names = ("file", "minutes", "column", "start", "seed")
-    asked = Asked(**{name: getattr(arguments, name) for name in names})
+    asked = Asked(**{name: getattr(arguments, name) for name in names}, properties=tuple(arguments.property))
     into = arguments.into or Path(f"{arguments.file.name.partition('.')[0]}-{arguments.domain}")
     found = fit(arguments.domain, asked, into)
-    return console.emit([[found]], (*FOUND, "exact_reconstruction"), arguments)
+    return console.emit([[found]], list(found), arguments)
 
 
 def _add_fit(domain: Domain, command: ArgumentParser) -> None:
@@ -42,6 +40,13 @@ def _add_fit(domain: Domain, command: ArgumentParser) -> None:
     )
     command.add_argument("--minutes", type=_minutes, default=15.0, help="that it may take, about; default: %(default)s")
     command.add_argument("--column", metavar="NAME", help=f"that holds the {domain}; default: found by its usual names")
+    command.add_argument(
+        "--property",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a column of FILE to predict, such as an assay's value; repeatable",
+    )
     command.add_argument("--start", type=Path, metavar="MODEL", help="the folder of a model to go on from")
     options.add_seed(command)
 

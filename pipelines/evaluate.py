@@ -11,9 +11,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+import torch
 
+from pipelines.columns import targets_of
 from pipelines.params import EvaluateParams, domain_params
 from pipelines.stage import run
+from vaeseq.calibration import quality
 from vaeseq.corpus import SPLITS, Corpus, choose
 from vaeseq.diagnostics import iwae_by_row, summarise
 from vaeseq.manifold import grid
@@ -64,6 +67,10 @@ def main(domain: str) -> None:
     Path("reports", domain, "evaluate.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     _write(out / "samples.csv", [evaluation.sample_row(sample) for sample in samples])
     _write(out / "reconstructions.csv", reconstructions)
+    if space.vae.properties:
+        qualities, predictions = _predicted(space, prepared, chosen, evaluation)
+        _write(out / "properties.csv", qualities)
+        _write(out / "predictions.csv", predictions)
     _write(out / "latent_map.csv", _latent_map(space, table, chosen, evaluation))
     # Another prior fills other cells.
     if space.latent == 2 and isinstance(space.vae.as_trained().prior, StandardNormalPrior):
@@ -145,6 +152,39 @@ def _fractions(space: LatentSpace, outcome: list[Row], evaluation: ModuleType) -
         "token_reconstruction": mean("symbols"),
         evaluation.SIMILARITY: mean("similarity"),
     }
+
+
+def _predicted(
+    space: LatentSpace, prepared: Path, chosen: dict[str, np.ndarray], evaluation: ModuleType
+) -> tuple[list[Row], list[Row]]:
+    """How right predicted properties are by split, and each row's that is known, nan where it is not measured."""
+    head, table = space.vae.properties, prepared / "rows.parquet"
+    targets, texts = targets_of(table, head.names), pq.read_table(table, columns=["text", evaluation.IDENTITY])
+    qualities, predictions = [], []
+    for split, rows in chosen.items():
+        rows = rows[~np.isnan(targets[rows]).all(axis=1)]
+        if not len(rows):
+            continue
+        records = texts.take(rows).to_pylist()
+        told = space.predict([record["text"] for record in records])
+        measured = torch.from_numpy(targets[rows])
+        for i, name in enumerate(head.names):
+            found = quality(told.mean[:, i], told.deviation[:, i], measured[:, i])
+            qualities.append({"property": name, "split": split, **found._asdict()})
+            predictions += [
+                {"property": name, "split": split, "text": record[evaluation.IDENTITY], "measured": true}
+                | {"predicted": mean, "deviation": deviation, "inside": inside}
+                for record, true, mean, deviation, inside in zip(
+                    records,
+                    measured[:, i].tolist(),
+                    told.mean[:, i].tolist(),
+                    told.deviation[:, i].tolist(),
+                    told.inside.tolist(),
+                    strict=True,
+                )
+                if true == true
+            ]
+    return qualities, predictions
 
 
 def _latent_map(space: LatentSpace, table: Any, chosen: dict[str, np.ndarray], evaluation: ModuleType) -> list[Row]:  # noqa: ANN401 - pyarrow has no types

@@ -25,6 +25,7 @@ from pipelines.outputs import last_file
 from pipelines.params import domain_params
 from pipelines.readers import rows
 from pipelines.sources import Domain, Raw
+from pipelines.tables import table
 from vaeseq.errors import InputError
 
 STAGES = ("fetch", "prepare", "train", "prior", "evaluate", "interpolate")
@@ -58,6 +59,7 @@ class Asked:
         file: Molecules or sentences, as ``data/README.md`` says.
         minutes: In all.
         column: Of the text; None finds it.
+        properties: Names of columns that are to be predicted from a code; molecules are then split by scaffold.
         start: The folder of a model to go on from; None starts anew.
         seed: Of all that is random.
     """
@@ -65,6 +67,7 @@ class Asked:
     file: Path
     minutes: float = 15.0
     column: str | None = None
+    properties: tuple[str, ...] = ()
     start: Path | None = None
     seed: int = 0
 
@@ -80,7 +83,9 @@ def fit(domain: Domain, asked: Asked, folder: Path) -> dict[str, object]:
     data = {"source": f"file:{asked.file.resolve()}", "column": asked.column, "seed": asked.seed}
     model = {"start": str(asked.start.resolve())} if asked.start else SETTINGS[domain]["model"]
     prepare = {name: value for name, value in _read_by(asked.start).items() if name in ("notation", "lower")}
-    train = SETTINGS[domain]["train"] | {"seed": asked.seed}
+    train = SETTINGS[domain]["train"] | {"seed": asked.seed, "properties": list(asked.properties)}
+    if asked.properties and domain == "molecules":
+        prepare |= {"split": "scaffold"}
     settings = {"data": data, "prepare": prepare, "model": model, "train": train}
     prior = dict(SETTINGS[domain]["prior"])
     prior["steps"] = math.ceil(prior["steps"] * min(1.0, asked.minutes / Asked.minutes))
@@ -218,7 +223,9 @@ def _told(domain: Domain, folder: Path) -> dict[str, object]:
             f"reports/{domain}/evaluate.json",
         )
     )
-    test = found.get("test") or found["valid"]
+    split = "test" if found.get("test") else "valid"
+    test, right = found[split], folder / "reports" / domain / "evaluate/properties.csv"
+    told = [row for row in table(right) if row["split"] == split]
     return {
         "model": str(folder / "models" / domain),
         "report": str(folder / "reports/index.html"),
@@ -227,4 +234,5 @@ def _told(domain: Domain, folder: Path) -> dict[str, object]:
         "steps": trained["steps"],
         "rate": trained["rate"],
         **{name: test[name] for name in ("kl", "active_units", "mutual_information", "exact_reconstruction")},
+        **{f"{name}_{row['property']}": float(row[name]) for row in told for name in ("r2", "rmse", "coverage_90")},
     }

@@ -16,7 +16,7 @@ from pipelines.resume import locked, work_folder
 from pipelines.stage import run
 from vaemol.molecule import parse
 from vaemol.optimization import nearest_similarity, optimize
-from vaemol.oracles import objective
+from vaemol.prediction import objective_in
 from vaemol.properties import properties
 from vaemol.space import MoleculeSpace
 from vaeseq.calls import Run, best_calls, best_so_far, resumed
@@ -57,7 +57,7 @@ def _work(params: OptimizeParams) -> Path:
 def _searched(space: MoleculeSpace, params: OptimizeParams, log: Path) -> dict[Run, list[Call]]:
     config = SearchConfig(params.budget, params.initial, params.batch)
     # All of them before the first search: a name may be wrong.
-    oracles = {name: objective(name, max_heavy_atoms=params.max_heavy_atoms) for name in params.objectives}
+    oracles = {name: objective_in(space, name, max_heavy_atoms=params.max_heavy_atoms) for name in params.objectives}
     runs = {Run(name, method, params.seed): [] for name in params.objectives for method in METHODS}
     with progress("optimising", len(runs) * params.budget) as advance:
         for its, calls in runs.items():

@@ -85,12 +85,15 @@ class ModelParams(_Section):
 class TrainParams(_Section):
     """What is minimised, how long and how fast; see ``vaeseq.objectives`` and ``vaeseq.state``.
 
-    Rows with the same value in the column ``group`` of ``rows.parquet`` share their content, ``group_size`` at a time.
+    Rows with the same value in the column ``group`` of ``rows.parquet`` share their content, ``group_size`` at a time;
+    its columns ``properties`` are predicted from the code.
     """
 
     seed: int = 0
     group: str | None = None
     group_size: Count = 4
+    properties: tuple[str, ...] = ()
+    property_weight: Annotated[float, Field(ge=0)] = 1.0
     rate: Positive | None = None
     rate_start: Positive | None = None
     beta: Annotated[float, Field(ge=0)] = 1.0

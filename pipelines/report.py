@@ -81,6 +81,7 @@ def _domain(name: str, params: MoleculeParams | SentenceParams, root: Path, ease
         "data": chapters.data(name, root),
         "training": chapters.training(name, root, params.train.rate),
         "tables": chapters.tables(found),
+        "predictions": chapters.predictions(name, root),
         "samples": chapters.samples(name, root, easel),
         "reconstructions": chapters.reconstructions(name, root, easel),
         "maps": maps.latent_maps(name, root),

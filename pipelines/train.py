@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from pipelines.columns import groups_of, targets_of
 from pipelines.params import ModelParams, MoleculeParams, SentenceParams, TrainParams, domain_params
 from pipelines.progress import progress
 from pipelines.resume import locked, work_folder
@@ -18,16 +19,17 @@ from pipelines.stage import run
 from pipelines.team import joined, spread
 from pipelines.tracking import Live
 from vaeseq import checkpoint, training
+from vaeseq.calibration import calibrate
 from vaeseq.checkpoint import Checkpoint
 from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
 from vaeseq.corpus import Corpus
 from vaeseq.device import device_of
 from vaeseq.diagnostics import summarise
 from vaeseq.errors import InputError
-from vaeseq.groups import Groups
 from vaeseq.history import Record
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
+from vaeseq.regression import PropertyHead
 from vaeseq.state import TrainConfig, TrainState
 from vaeseq.tokenizer import Tokenizer
 from vaeseq.training import fit, held_out_rows
@@ -53,6 +55,8 @@ def main(domain: str) -> None:
             report = Path("reports", domain)
             _train(state, corpus, work / STATE, report / "train" / "history.csv", Live(domain, "train"))
             state.vae.load_state_dict(state.best)
+            if state.vae.properties:
+                calibrate(state.vae, corpus)
             metrics = _metrics(state, corpus)
             summary = json.loads((prepared / "summary.json").read_text(encoding="utf-8"))
             checkpoint.save(Path("checkpoints", domain), begun, card=_card(domain, params, summary, prepared, metrics))
@@ -64,11 +68,13 @@ def opened(
     domain: str, params: MoleculeParams | SentenceParams, prepared: Path
 ) -> tuple[Corpus, Checkpoint, TrainState]:
     """The rows, the model before it has learnt from them, and the state of its training."""
-    corpus = Corpus.load(prepared, _groups(domain, params, prepared / "rows.parquet"))
+    table = prepared / "rows.parquet"
+    corpus = Corpus.load(prepared, groups_of(domain, params, table), targets_of(table, params.train.properties))
     tokenizer = Tokenizer.load(prepared / "tokenizer.json")
     summary = json.loads((prepared / "summary.json").read_text(encoding="utf-8"))
     torch.manual_seed(params.train.seed)
     begun = _begun(params.model, tokenizer, _described(domain, summary, corpus))
+    begun = _predicting(begun, params.train.properties, corpus)
     aim, pace = _part(ObjectiveConfig, params.train), _part(TrainConfig, params.train)
     return corpus, begun, TrainState(begun.vae.to(device_of()), pace, aim, seed=params.train.seed)
 
@@ -88,6 +94,16 @@ def _begun(sizes: ModelParams, tokenizer: Tokenizer, described: dict[str, Any]) 
     config = replace(stored.config, prior=prior, trained_prior=None, signal=1.0)
     longest = max(described["max_length"], stored.domain["max_length"])
     return Checkpoint(stored.vae.as_trained(), config, tokenizer, described | {"max_length": longest})
+
+
+def _predicting(begun: Checkpoint, names: tuple[str, ...], corpus: Corpus) -> Checkpoint:
+    """The model with a head for these properties: its own, if it has that of these very ones."""
+    vae = begun.vae
+    if names != begun.config.properties:
+        vae.properties = PropertyHead(names, vae.latent) if names else None
+    if vae.properties:
+        vae.properties.measure(corpus.targets[corpus.rows("train")])
+    return replace(begun, config=replace(begun.config, properties=names))
 
 
 def _config(sizes: ModelParams, vocabulary: int) -> VAEConfig:
@@ -112,23 +128,6 @@ def _config(sizes: ModelParams, vocabulary: int) -> VAEConfig:
     )
 
 
-def _groups(domain: str, params: MoleculeParams | SentenceParams, table: Path) -> Groups | None:
-    """Rows with the same value in the column that the parameters name, if they name one."""
-    column, content = params.train.group, params.model.content
-    if bool(column) != bool(content):
-        raise InputError(
-            f"{domain}.train.group and {domain}.model.content must be given together, got {column!r} and {content!r}"
-        )
-    if not column:
-        return None
-    import pyarrow.parquet as pq  # nothing else here needs it
-
-    names = pq.read_schema(table).names
-    if column not in names:
-        raise InputError(f"{domain}.train.group must be a column of {str(table)!r}: {names}, got {column!r}")
-    return Groups.named(pq.read_table(table, columns=[column])[column].to_pylist(), params.train.group_size)
-
-
 def _part(kind: type[Config], params: TrainParams) -> Config:
     """The fields of ``params`` that ``kind`` has; names and defaults are the same in both."""
     return kind(**{field.name: getattr(params, field.name) for field in fields(kind)})
@@ -138,7 +137,7 @@ def _work(domain: str, params: MoleculeParams | SentenceParams, prepared: Path) 
     """The folder of resume state for exactly these parameters, data and code."""
     sections = params.model_dump_json(include={"model", "train"})
     data = [prepared / "tokens.safetensors", prepared / "tokenizer.json"]
-    if params.train.group:
+    if params.train.group or params.train.properties:
         data.append(prepared / "rows.parquet")
     if params.model.start:
         data += sorted(path for path in Path(params.model.start).iterdir() if path.is_file())

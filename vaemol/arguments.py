@@ -10,6 +10,7 @@ OBJECTIVES = (
     "qed, penalised_log_p, a task of PMO such as zaleplon_mpo (README.md names them), similarity:SMILES, "
     "rediscovery:SMILES, isomers:FORMULA, smarts:PATTERN or command:PROGRAM"
 )
+PREDICTED = ", or property:NAME, what the model predicts"
 
 
 def add_with_image(add_options: options.AddOptions, command: ArgumentParser) -> None:
@@ -68,7 +69,7 @@ def add_propose(command: ArgumentParser) -> None:
         help="of each proposal: smarts:PATTERN, scaffold:SMILES, alerts:pains, alerts:brenk, filters:FOLDER, "
         "NAME>=NUMBER or NAME<=NUMBER; repeatable",
     )
-    command.add_argument("--rank", metavar="OBJECTIVE", help="give its value, the best first")
+    command.add_argument("--rank", metavar="OBJECTIVE", help=f"give its value, the best first: {OBJECTIVES}{PREDICTED}")
     command.add_argument(
         "--known", type=Path, metavar="FILE", help="say of each whether it is in a file of SMILES, or in a reference"
     )
@@ -78,9 +79,10 @@ def add_propose(command: ArgumentParser) -> None:
 
 def add_optimize(command: ArgumentParser) -> None:
     """An objective, and the options of a search."""
-    command.add_argument("--objective", default="qed", help=f"{OBJECTIVES}; default: %(default)s")
+    command.add_argument("--objective", default="qed", help=f"{OBJECTIVES}{PREDICTED}; default: %(default)s")
     _add_max_heavy_atoms(command)
-    options.add_search(command, ("bayesian", "structural", "structural_without_space", "genetic", "random_prior"))
+    methods = ("bayesian", "structural", "structural_without_space", "ascent", "genetic", "random_prior")
+    options.add_search(command, methods)
     command.add_argument("--start", metavar="FILE", help="SMILES to start with instead of draws of the prior, or -")
 
 

@@ -37,6 +37,7 @@ def _parser(further: Mapping[options.Verb, options.AddOptions]) -> ArgumentParse
     verbs = {
         _sample: partial(takes.add_with_image, options.add_count),
         _encode: takes.add_molecules,
+        _predict: takes.add_molecules,
         _decode: partial(takes.add_with_image, options.add_codes),
         _reconstruct: partial(takes.add_with_image, takes.add_molecules),
         _interpolate: partial(takes.add_with_image, takes.add_interpolate),
@@ -47,7 +48,7 @@ def _parser(further: Mapping[options.Verb, options.AddOptions]) -> ArgumentParse
         _judge_paths: takes.add_judge_paths,
     }
     judging = {_judge, _judge_paths}
-    formats = dict.fromkeys(verbs.keys() - {_encode} - judging, ("sdf",))
+    formats = dict.fromkeys(verbs.keys() - {_encode, _predict} - judging, ("sdf",))
     models = dict.fromkeys(verbs.keys() - {_score} - judging, Path("models/molecules"))
     about = "Walk in a latent space of molecules, all given as SMILES."
     return options.parser_of("vaemol", about, verbs | further, models=models, formats=formats)
@@ -64,6 +65,13 @@ def _encode(arguments: Namespace) -> int:
     space, lines = _space(arguments), console.given(arguments.smiles, "molecules")
     columns = ["smiles", *commands.code_columns(space.latent), "error"]
     return console.emit(commands.encoded(space, lines, "smiles"), columns, arguments)
+
+
+def _predict(arguments: Namespace) -> int:
+    """Predict the properties that the model was taught; inside: whether it knows molecules like it."""
+    space, lines = _space(arguments), console.given(arguments.smiles, "molecules")
+    columns = ["smiles", *commands.predicted_columns(space), "error"]
+    return console.emit(commands.predicted(space, lines, "smiles"), columns, arguments)
 
 
 def _decode(arguments: Namespace) -> int:
@@ -112,14 +120,18 @@ def _path(space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line)
 def _propose(arguments: Namespace) -> int:
     """Propose molecules around one, on the smoothest path between two, or among several."""
     from vaemol.constraints import all_of
+    from vaemol.prediction import KIND, predicted_by
     from vaemol.proposals import Asked
     from vaemol.reference import known_in
     from vaemol.scoring import oracle_of
 
-    rank = oracle_of(arguments.rank) if arguments.rank else None
+    space, rank = _space(arguments), None
+    if arguments.rank:
+        taught, _, name = arguments.rank.partition(KIND)
+        rank = predicted_by(space, name) if name and not taught else oracle_of(arguments.rank)
     known = known_in(arguments.known) if arguments.known else None
     asked = Asked(arguments.count, tuple(arguments.similarity), arguments.points, arguments.draws, arguments.kind)
-    propose = partial(_proposed, _space(arguments), all_of(arguments.require), asked, rank, known, arguments.seed)
+    propose = partial(_proposed, space, all_of(arguments.require), asked, rank, known, arguments.seed)
     sets = console.given([" ".join(arguments.smiles)] if arguments.smiles not in ([], ["-"]) else [], "molecules")
     columns = [name for name in PROPOSAL if (rank or name != "value") and (known is not None or name != "known")]
     return emit((propose(number, its) for number, its in enumerate(sets, start=1)), columns, arguments)
@@ -154,14 +166,15 @@ def _proposed(
 def _optimize(arguments: Namespace) -> int:
     """Search for molecules of a high value in few oracle calls; each is written once it is answered."""
     from vaemol.optimization import optimize
-    from vaemol.oracles import objective
+    from vaemol.prediction import climbs, objective_in
     from vaeseq.rounds import SearchConfig
 
-    oracle = objective(arguments.objective, max_heavy_atoms=arguments.max_heavy_atoms)
+    space = _space(arguments)
+    oracle = objective_in(space, arguments.objective, max_heavy_atoms=arguments.max_heavy_atoms)
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
     pool = [line.text for line in console.given_file(arguments.start, "molecules")] if arguments.start else []
-    how = {"method": arguments.method, "seed": arguments.seed, "start": pool}
-    start = partial(optimize, _space(arguments), oracle, config, **how)
+    how = {"method": arguments.method, "seed": arguments.seed, "start": pool, "climbing": climbs(arguments.objective)}
+    start = partial(optimize, space, oracle, config, **how)
     return emit(commands.searched(start, arguments, "smiles"), CALL, arguments, best_drawn, kept=arguments.budget)
 
 

@@ -15,12 +15,13 @@ from vaemol.notation import to_smiles, to_text
 from vaemol.oracles import Oracle
 from vaemol.space import MoleculeSpace
 from vaemol.structure import Structural
+from vaeseq.ascent import Ascent
 from vaeseq.errors import InputError, Rejected
 from vaeseq.rounds import Call, SearchConfig, searched
 from vaeseq.search import Bayesian, PriorTexts
 from vaeseq.tokenizer import UNK
 
-Method = Literal["structural", "structural_without_space", "bayesian", "genetic", "random_prior"]
+Method = Literal["structural", "structural_without_space", "bayesian", "ascent", "genetic", "random_prior"]
 
 
 class _Rereadable:
@@ -89,6 +90,7 @@ def optimize(
     seed: int = 0,
     calls: Sequence[Call] = (),
     start: Iterable[str] = (),
+    climbing: str = "",
 ) -> Iterator[list[Call]]:
     """Molecules that the oracle likes, round by round; see ``vaeseq.rounds.searched``.
 
@@ -100,11 +102,16 @@ def optimize(
         config: The budget.
         method: ``structural``: a Gaussian process over structures chooses among what the space and a genetic algorithm
             propose, half of each (``vaemol.structure``); ``structural_without_space``: among the latter alone;
-            ``bayesian``: one over codes chooses among codes (``vaeseq.search``); ``genetic``: mutation and crossover of
+            ``bayesian``: one over codes chooses among codes (``vaeseq.search``); ``ascent``: codes climb what the model
+            predicts of ``climbing`` (``vaeseq.ascent``); ``genetic``: mutation and crossover of
             graphs (``vaemol.breeding``); ``random_prior``: as at the start.
         seed: Two runs with the same seed ask for the same molecules.
         calls: What an earlier run with the same arguments has paid for.
         start: Molecules to start with, by chance; without any, greedy decodings of draws from the prior.
+        climbing: A property that the model predicts, for ``ascent``.
+
+    Raises:
+        InputError: The method is unknown, or climbs what the model does not predict.
 
     Yields:
         The calls of each round, once they are answered.
@@ -117,6 +124,12 @@ def optimize(
             propose = Structural(readable, source, seed=seed, share=0.5 if method == "structural" else 0.0)
         case "bayesian":
             propose = Bayesian(readable, source, config, seed)
+        case "ascent":
+            if climbing not in space.space.properties:
+                raise InputError(
+                    f"ascent must climb what the model predicts: {', '.join(space.space.properties)}; got {climbing!r}"
+                )
+            propose = Ascent(readable, space.space.vae.properties, climbing, source, seed)
         case "genetic":
             propose = Genetic(source, seed)
         case "random_prior":

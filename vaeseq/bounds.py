@@ -89,6 +89,8 @@ def elbo(
         by_dimension = part * by_dimension
         kl = by_dimension.sum(dim=1)
     aux = {"commitment": posterior.commitment} if hasattr(posterior, "commitment") else {}
+    if vae.properties and batch.targets is not None:
+        aux["properties"] = vae.properties.losses(z, batch.targets)
     return Bound(-vae.decoder(blur(z) if blur else z).log_prob(batch.tokens, visible), kl, by_dimension, aux)
 
 

@@ -62,6 +62,29 @@ def encoded(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[
         yield [row if row["error"] else row | dict(zip(names, next(codes), strict=True)) for row in rows]
 
 
+def predicted(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[list[Row]]:
+    """What the model predicts of each line, see ``predicted_columns``."""
+    names = predicted_columns(space)
+    for rows, texts in _read(space, lines, column):
+        told = space.space.predict(texts)
+        values = iter(zip(told.mean.tolist(), told.deviation.tolist(), told.inside.tolist(), strict=True))
+        yield [row if row["error"] else row | _told(names, *next(values)) for row in rows]
+
+
+def predicted_columns(space: DomainSpace) -> list[str]:
+    """Each property, how far the truth may be (one standard deviation), and whether the model knows texts like it.
+
+    Raises:
+        InputError: The model predicts nothing.
+    """
+    return [name for each in space.space.properties for name in (each, f"{each}_deviation")] + ["inside"]
+
+
+def _told(names: Sequence[str], mean: Sequence[float], deviation: Sequence[float], inside: bool) -> Row:
+    numbers = itertools.chain.from_iterable(zip(mean, deviation, strict=True))
+    return dict(zip(names, [*numbers, inside], strict=True))
+
+
 def reconstructed(
     space: DomainSpace, lines: Iterable[Line], column: str, compare: Callable[[str, str], Row]
 ) -> Iterator[list[Row]]:

@@ -108,6 +108,7 @@ class VAEConfig:
     ``trained_prior`` is the one that encoder and decoder were trained with, where ``prior`` was fitted afterwards.
     ``content`` is how many dimensions of a code, the first ones, the rows of a group share (``vaeseq.groups``).
     ``signal`` is that of the codes that such a fitted prior is of (``vaeseq.blurring``).
+    ``properties`` are the names of what is predicted from a code (``vaeseq.regression``).
     """
 
     vocabulary: int
@@ -120,9 +121,16 @@ class VAEConfig:
     trained_prior: PriorConfig | None = None
     content: int = 0
     signal: float = 1.0
+    properties: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_sizes(self, "vocabulary", "latent", "embedding")
+        names = self.properties
+        if not isinstance(names, list | tuple) or not all(type(name) is str and name for name in names):
+            raise InputError(f"properties must be names, got {names!r}")
+        if len(set(names)) < len(names) or len(names) > WIDEST or (names and not self.latent):
+            raise InputError(f"properties must be distinct, and of a model with a code, got {names!r}")
+        object.__setattr__(self, "properties", tuple(names))  # JSON has lists
         if type(self.signal) not in (int, float) or not 0 < self.signal <= 1:
             raise InputError(f"signal must be above 0 and at most 1, got {self.signal!r}")
         if self.signal < 1 and (self.trained_prior is None or self.encoder.posterior != "gaussian"):

@@ -32,12 +32,14 @@ class Batch:
         observed: True where the symbol is given to the encoder, ``(batch, length)``.
         row: Index of each row in the row table, ``(batch,)``.
         group: The same number for rows that share their content, ``(batch,)``; None where every row is by itself.
+        targets: Properties of each row ``(batch, properties)``, nan where unknown; None where none are asked for.
     """
 
     tokens: Tensor
     observed: Tensor
     row: Tensor
     group: Tensor | None = None
+    targets: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
@@ -45,8 +47,8 @@ class Batch:
 
     def each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         """The batch whose tensors are made of this one's."""
-        group = None if self.group is None else change(self.group)
-        return Batch(change(self.tokens), change(self.observed), change(self.row), group)
+        group, targets = (None if part is None else change(part) for part in (self.group, self.targets))
+        return Batch(change(self.tokens), change(self.observed), change(self.row), group, targets)
 
 
 def pad(sequences: Sequence[Sequence[int]]) -> Tensor:
@@ -98,6 +100,7 @@ class Corpus:
         split: uint8 ``(rows,)``, an index into ``SPLITS``.
         weight: float32 ``(rows,)``.
         groups: Which rows belong together; batches then hold whole small groups. None where every row is by itself.
+        targets: Properties of each row, float32 ``(rows, properties)``, nan where unknown; None where none are asked.
     """
 
     def __init__(
@@ -107,22 +110,23 @@ class Corpus:
         split: np.ndarray,
         weight: np.ndarray,
         groups: "Groups | None" = None,
+        targets: np.ndarray | None = None,
     ) -> None:
         self.tokens, self.offsets, self.split, self.weight = tokens, offsets, split, weight
-        self.groups = groups
+        self.groups, self.targets = groups, targets
         self.lengths = np.diff(offsets)
         self._placed: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
     @classmethod
-    def load(cls, folder: Path, groups: "Groups | None" = None) -> "Corpus":
+    def load(cls, folder: Path, groups: "Groups | None" = None, targets: np.ndarray | None = None) -> "Corpus":
         """Read ``tokens.safetensors`` from a prepared folder.
 
         Raises:
-            InputError: The file is missing or broken, or the groups are of other rows.
+            InputError: The file is missing or broken, or groups or targets are of other rows.
         """
         path = folder / "tokens.safetensors"
         try:
-            corpus = cls(**load_file(path), groups=groups)
+            corpus = cls(**load_file(path), groups=groups, targets=targets)
         except (OSError, SafetensorError, TypeError) as error:
             raise InputError(f"prepared data {str(path)!r} cannot be read: {error}; run the prepare stage") from error
         rows = len(corpus.offsets) - 1
@@ -130,6 +134,8 @@ class Corpus:
             raise InputError(f"prepared data {str(path)!r} must hold tables of one length; run the prepare stage")
         if groups is not None and len(groups.of) != rows:
             raise InputError(f"groups must be of the {rows} rows of {str(path)!r}, got {len(groups.of)}")
+        if targets is not None and len(targets) != rows:
+            raise InputError(f"targets must be of the {rows} rows of {str(path)!r}, got {len(targets)}")
         return corpus
 
     def __len__(self) -> int:
@@ -157,7 +163,8 @@ class Corpus:
         index = torch.where(inside, first.unsqueeze(1) + place, 0)
         tokens = torch.where(inside, ids[index].long() & 0xFFFF, PAD)
         group = torch.from_numpy(self.groups.small(numbers)).to(home, non_blocking=True) if self.groups else None
-        return Batch(tokens, torch.ones_like(inside), row, group).to(device)
+        targets = None if self.targets is None else torch.from_numpy(self.targets[numbers]).to(home, non_blocking=True)
+        return Batch(tokens, torch.ones_like(inside), row, group, targets).to(device)
 
     def _fits(self, device: torch.device) -> bool:
         return device.type == "cuda" and 2 * self.tokens.nbytes < torch.cuda.mem_get_info(device)[0]

@@ -3,7 +3,8 @@
 ``p(x, z) = p(x | z) p(z)`` with ``q(z | x)``: ``posterior(tokens)`` is the posterior, ``decoder(z)`` the likelihood,
 ``prior()`` the prior. Everything else (bounds, samples, paths, search) is a function of these three, and of a fourth
 where there is one: ``language(count)``, a language model ``p(x)`` of texts without a code, which the decoder corrects
-and paths ask whether something is a text at all.
+and paths ask whether something is a text at all. ``properties(z)``, where there is such a head, is what else is known
+of a text, given its code.
 
 References:
     Kingma and Welling (2014), Auto-Encoding Variational Bayes, https://arxiv.org/abs/1312.6114
@@ -21,6 +22,7 @@ from vaeseq.config import DecoderConfig, PriorConfig, VAEConfig
 from vaeseq.decoder import CorrectingDecoder, LanguageModel, LSTMDecoder
 from vaeseq.encoder import BiLSTMEncoder, NoEncoder
 from vaeseq.errors import InputError
+from vaeseq.regression import PropertyHead
 from vaeseq.tokenizer import PAD
 
 
@@ -36,10 +38,12 @@ class SequenceVAE(nn.Module):
         trained_prior: nn.Module | None = None,
         content: int = 0,
         signal: float = 1.0,
+        properties: PropertyHead | None = None,
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
         self.language, self.trained_prior, self.content, self.signal = language, trained_prior, content, signal
+        self.properties = properties
 
     @property
     def latent(self) -> int:
@@ -61,7 +65,8 @@ class SequenceVAE(nn.Module):
         decoder = _decoder(config.decoder, embedding, config.latent, language)
         prior = prior_of(config, encoder, config.prior, signal=config.signal)
         trained = prior_of(config, encoder, config.trained_prior) if config.trained_prior else None
-        return cls(encoder, decoder, prior, language, trained, config.content, config.signal)
+        properties = PropertyHead(config.properties, config.latent) if config.properties else None
+        return cls(encoder, decoder, prior, language, trained, config.content, config.signal, properties)
 
     def posterior(self, tokens: Tensor, observed: Tensor | None = None) -> Distribution:
         """``q(z | x)`` of such codes as the prior draws, see ``BiLSTMEncoder``; the encoder's are of full signal."""
@@ -74,7 +79,9 @@ class SequenceVAE(nn.Module):
     def as_trained(self) -> "SequenceVAE":
         """The same modules with the prior that encoder and decoder were trained with."""
         prior = self.trained_prior or self.prior
-        return SequenceVAE(self.encoder, self.decoder, prior, self.language, content=self.content)
+        return SequenceVAE(
+            self.encoder, self.decoder, prior, self.language, content=self.content, properties=self.properties
+        )
 
 
 def _encoder(config: VAEConfig, embedding: nn.Embedding) -> nn.Module:

@@ -55,6 +55,7 @@ class ObjectiveConfig:
         commitment: Weight of the squared distance of the encoder from its code where codes are discrete (van den Oord
             et al. 2017, equation 3, https://arxiv.org/abs/1711.00937).
         language_share: Share of the rows that also teach the language model, if the model has one.
+        property_weight: Of ``-log p`` of the known properties of a row (``vaeseq.regression``), in its mean over rows.
     """
 
     rate: float | None = None
@@ -69,6 +70,7 @@ class ObjectiveConfig:
     samples: int = 1
     commitment: float = 0.25
     language_share: float = 0.25
+    property_weight: float = 1.0
 
     def __post_init__(self) -> None:
         if self.rate is not None and self.rate <= 0:
@@ -85,6 +87,8 @@ class ObjectiveConfig:
             )
         if not 0 <= self.commitment < math.inf:
             raise InputError(f"commitment must be 0 or more, got {self.commitment!r}")
+        if not 0 <= self.property_weight < math.inf:
+            raise InputError(f"property_weight must be 0 or more, got {self.property_weight!r}")
         if not (0 <= self.beta < math.inf and 0 <= self.free_bits < math.inf):
             raise InputError(f"beta and free_bits must be 0 or more, got {self.beta!r} and {self.free_bits!r}")
         if not (0 <= self.word_dropout <= 1 and 0 <= self.code_noise <= 1):
@@ -165,8 +169,9 @@ def objective(
 
     ``loss = mean(reconstruction) + beta sum_j max(mean(kl_j), free_bits)``, nats per sequence, and the mean
     ``-log p(x)`` of the rows that teach the language model, which shares the embedding and the clipping of the
-    gradient with the rest. Where several processes have a share of the batch each, the mean of their losses is that of
-    the whole batch, and so is the mean of their gradients.
+    gradient with the rest; and ``-log p`` of the known properties where the model predicts some. Where several
+    processes have a share of the batch each, the mean of their losses is that of the whole batch, and so is the mean of
+    their gradients.
 
     Args:
         vae: The model.
@@ -190,6 +195,8 @@ def objective(
         loss = bound.reconstruction.sum() / count + beta * _counted(bound, config.free_bits, count, noise.team)
         if "commitment" in bound.aux:
             loss = loss + config.commitment * bound.aux["commitment"].sum() / count
+        if "properties" in bound.aux:
+            loss = loss + config.property_weight * bound.aux["properties"].sum() / count
     if vae.language:
         rows, total = noise.some(config.language_share, device=device)
         # A process without such a row reads one for nothing: each has to have a gradient for each weight.

@@ -4,7 +4,7 @@ import copy
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from vaeseq.errors import InputError
 from vaeseq.inversion import Inverted, inverted
 from vaeseq.model import SequenceVAE
 from vaeseq.paths import lifted
+from vaeseq.regression import PropertyHead
 from vaeseq.tokenizer import Tokenizer
 
 BATCH = 256  # texts encoded at once, and beams
@@ -25,6 +26,20 @@ SYMBOLS = 2**20  # decoded at once at most: of each code as many as a text may h
 MAX_LENGTH = 100_000
 MOST_BEAMS = 64
 GUIDE = 3.0  # weight of the language model next to the decoder (LOG.md)
+
+
+class Told(NamedTuple):
+    """What a model predicts of texts.
+
+    Attributes:
+        mean: ``(texts, properties)``, in the order of ``vae.properties.names``.
+        deviation: How far the truth may be, one standard deviation, as many.
+        inside: Whether the text is like those that the model was taught the properties of, ``(texts,)``.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    inside: Tensor
 
 
 class LatentSpace:
@@ -94,6 +109,33 @@ class LatentSpace:
                 if text == texts[i]:
                     codes[i], exact[i] = code, True
         return Inverted(codes, exact)
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Names of what the model predicts.
+
+        Raises:
+            InputError: That is nothing.
+        """
+        return self._predicting.names
+
+    @property
+    def _predicting(self) -> PropertyHead:
+        if not self.vae.properties:
+            raise InputError("model must be one that predicts properties (`fit --property`), this one predicts none")
+        return self.vae.properties
+
+    @torch.no_grad()
+    def predict(self, texts: Sequence[str]) -> Told:
+        """Properties of each text from the mean of its posterior; on the CPU.
+
+        Raises:
+            InputError: The model predicts none.
+        """
+        head = self._predicting
+        codes = self.encode(texts).mean.to(self.device)
+        told = head(codes)
+        return Told(told.mean.cpu(), told.stddev.cpu(), head.inside(codes).cpu())
 
     def denser(self, way: Tensor) -> Tensor:
         """A way between the same ends ``(knots, latent)`` through what the prior holds likely; on the CPU.

@@ -92,6 +92,10 @@ def _check(state: TrainState, corpus: Corpus, team: Team) -> None:
             "pretrain_steps must be 0 for the importance-weighted bound, whose KL has no weight, "
             f"got {state.train.pretrain_steps} and samples {state.aim.samples}"
         )
+    if state.vae.properties and state.aim.samples > 1:
+        raise InputError(
+            f"properties must not be learnt by the importance-weighted bound, got {state.aim.samples} samples"
+        )
     if corpus.groups and (team.size > 1 or state.aim.samples > 1):
         raise InputError(
             "rows in groups must be trained on by one process, which takes one sample of each, "

@@ -27,6 +27,7 @@ def _parser(further: Mapping[options.Verb, options.AddOptions]) -> ArgumentParse
     verbs = {
         _sample: options.add_count,
         _encode: _add_sentences,
+        _predict: _add_sentences,
         _decode: options.add_codes,
         _reconstruct: _add_sentences,
         _path: _add_path,
@@ -66,6 +67,13 @@ def _encode(arguments: Namespace) -> int:
     space, lines = _space(arguments), console.given(arguments.text, "sentences")
     columns = ["text", *commands.code_columns(space.latent), "error"]
     return console.emit(commands.encoded(space, lines, "text"), columns, arguments)
+
+
+def _predict(arguments: Namespace) -> int:
+    """Predict the properties that the model was taught; inside: whether it knows sentences like it."""
+    space, lines = _space(arguments), console.given(arguments.text, "sentences")
+    columns = ["text", *commands.predicted_columns(space), "error"]
+    return console.emit(commands.predicted(space, lines, "text"), columns, arguments)
 
 
 def _decode(arguments: Namespace) -> int:

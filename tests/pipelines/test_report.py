@@ -120,6 +120,38 @@ def test_no_string_of_the_data_becomes_markup(tmp_path, write_outputs, write_jso
     assert "{{ 7 * 7 }}" in text
 
 
+def test_predicted_properties_have_a_table_and_a_picture_each(tmp_path, write_outputs, write_csv):
+    write_outputs(tmp_path)
+    assert b"molecules-predictions" not in report.page(tmp_path)
+    folder = tmp_path / "reports/molecules/evaluate"
+    figures = {"rows": 40, "r2": 0.71, "rmse": 0.55, "coverage_90": 0.9}
+    qualities = [{"property": HOSTILE[0], "split": split} | figures for split in ("train", "test")]
+    write_csv(folder / "properties.csv", [*qualities, {"property": "pKi", "split": "test"} | figures | {"r2": ""}])
+    rows = [
+        {"property": name, "split": split, "text": ASPIRIN, "measured": i, "predicted": i + 0.5, "inside": i < 3}
+        for name in (HOSTILE[0], "pKi")
+        for split in ("train", "test")
+        for i in range(5)
+    ]
+    write_csv(folder / "predictions.csv", rows)
+    page = report.page(tmp_path).decode()
+    assert_loads_nothing(page)
+    assert 'href="#molecules-predictions"' in page
+    assert page.count("measured over predicted") == 2
+    assert re.search(r"0\.71.*0\.55.*none", page, re.DOTALL)
+    found = chapters.predictions("molecules", tmp_path)
+    assert [chart.legend for chart in found["charts"]] == [[("like what it was taught", "c0"), ("unlike it", "c1")]] * 2
+
+
+def test_a_fit_says_how_to_go_on_with_it(tmp_path, write_outputs):
+    write_outputs(tmp_path)
+    assert "make repro" in report.page(tmp_path).decode()
+    (tmp_path / "fit.json").write_text("{}")
+    page = report.page(tmp_path).decode()
+    assert "make repro" not in page
+    assert "vaemol sample --model models/molecules" in page
+
+
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_what_has_not_been_run_is_left_out(tmp_path, write_outputs, domain):
     write_outputs(tmp_path)

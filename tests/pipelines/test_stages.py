@@ -166,6 +166,28 @@ def test_a_model_is_gone_on_from_on_other_rows(here: Path) -> None:
         train.main("sentences")
 
 
+def test_properties_are_learnt_and_told_of_every_split(here: Path) -> None:
+    _with(here, train={"steps": 60, "properties": ["words", "characters"]})
+    train.main("sentences")
+    prior.main("sentences")
+    evaluate.main("sentences")
+    space = LatentSpace.load(here / "models/sentences", "cpu")
+    assert space.properties == ("words", "characters")
+    assert math.isfinite(space.vae.properties.edge)
+    told = _rows(here / "reports/sentences/evaluate/properties.csv")
+    assert [(row["property"], row["split"]) for row in told] == [
+        (name, split) for split in ("train", "valid", "test") for name in space.properties
+    ]
+    rows = _rows(here / "reports/sentences/evaluate/predictions.csv")
+    test = [row for row in rows if (row["split"], row["property"]) == ("test", "words")]
+    assert [int(float(row["measured"])) for row in test] == [len(row["text"].split()) for row in test]
+    predicted = space.predict([row["text"] for row in test]).mean[:, 0]
+    assert [float(row["predicted"]) for row in test] == pytest.approx(predicted.tolist(), rel=1e-4)
+    _with(here, train={"properties": ["weight", "frames"]})
+    with pytest.raises(InputError, match=r"train\.properties must be columns"):
+        train.main("sentences")
+
+
 def test_a_killed_stage_goes_on_to_the_same_weights(
     here: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

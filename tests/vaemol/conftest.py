@@ -21,7 +21,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint folder."""
     vocabulary = {symbol for smiles in KNOWN for symbol in symbols(to_text(smiles, "selfies"), "selfies")}
     tokenizer = Tokenizer.of_symbols(vocabulary, SELFIES_PATTERN)
-    config = VAEConfig(tokenizer.size, 6, 8, EncoderConfig("bilstm", 16), DecoderConfig("lstm", 24))
+    config = VAEConfig(
+        tokenizer.size, 6, 8, EncoderConfig("bilstm", 16), DecoderConfig("lstm", 24), properties=("pIC50",)
+    )
     with torch.random.fork_rng():
         torch.manual_seed(0)
         vae = SequenceVAE.build(config)

@@ -13,7 +13,7 @@ SMALL = SearchConfig(budget=20, initial=8, batch=4, candidates=24)
 
 @pytest.mark.parametrize("method", METHODS)
 def test_molecules_are_paid_for_once_and_can_be_read_again(space, method):
-    calls = [call for batch in optimize(space, oracles.qed, SMALL, method=method) for call in batch]
+    calls = [call for batch in optimize(space, oracles.qed, SMALL, climbing="pIC50", method=method) for call in batch]
     smiles = [call.text for call in calls]
     assert len(set(smiles)) == len(smiles) == SMALL.budget
     np.testing.assert_array_equal([call.value for call in calls], oracles.qed(smiles))
@@ -23,15 +23,23 @@ def test_molecules_are_paid_for_once_and_can_be_read_again(space, method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_stopped_search_goes_on(space, method):
-    whole = [call for batch in optimize(space, oracles.qed, SMALL, method=method) for call in batch]
-    rest = [call for batch in optimize(space, oracles.qed, SMALL, method=method, calls=whole[:13]) for call in batch]
+    whole = [call for batch in optimize(space, oracles.qed, SMALL, climbing="pIC50", method=method) for call in batch]
+    rest = [
+        call
+        for batch in optimize(space, oracles.qed, SMALL, climbing="pIC50", method=method, calls=whole[:13])
+        for call in batch
+    ]
     assert [call[:2] for call in rest] == [call[:2] for call in whole[13:]]
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_search_may_start_from_a_pool(space, method):
     pool = ["OCC", "CCO", "nonsense", "C1CCCCC1Cl", "CCN", "CCCCCC(=O)N", "c1ccccc1Br", "CCOCC", "CC#N", "NCCO"]
-    calls = [call for batch in optimize(space, oracles.qed, SMALL, method=method, start=pool) for call in batch]
+    calls = [
+        call
+        for batch in optimize(space, oracles.qed, SMALL, climbing="pIC50", method=method, start=pool)
+        for call in batch
+    ]
     found = [call.text for call in calls]
     assert set(found[:8]) == set(PoolTexts(pool, 0).new(99, set()))
     assert len(set(found)) == len(found)
@@ -47,8 +55,14 @@ def test_a_pool_is_canonical_shuffled_and_never_twice():
 
 
 def test_an_unknown_method_is_said(space):
-    with pytest.raises(InputError, match="bayesian, genetic, random_prior, got 'luck'"):
+    with pytest.raises(InputError, match="bayesian, ascent, genetic, random_prior, got 'luck'"):
         optimize(space, oracles.qed, SMALL, method="luck")
+
+
+@pytest.mark.parametrize("climbing", ["", "qed"])
+def test_ascent_climbs_only_what_the_model_predicts(space, climbing):
+    with pytest.raises(InputError, match=rf"must climb what the model predicts: pIC50; got '{climbing}'"):
+        optimize(space, oracles.qed, SMALL, method="ascent", climbing=climbing)
 
 
 def test_changes_of_graphs_find_better_molecules_than_chance(space):

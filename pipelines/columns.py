@@ -1,0 +1,64 @@
+"""What training takes from columns of the row table: rows that belong together, and properties to predict."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from pipelines.params import MoleculeParams, SentenceParams
+from vaeseq.errors import InputError
+from vaeseq.groups import Groups
+
+
+def groups_of(domain: str, params: MoleculeParams | SentenceParams, table: Path) -> Groups | None:
+    """Rows with the same value in the column that the parameters name, if they name one.
+
+    Raises:
+        InputError: There is no such column, or the model has no content for a group to share.
+    """
+    column, content = params.train.group, params.model.content
+    if bool(column) != bool(content):
+        raise InputError(
+            f"{domain}.train.group and {domain}.model.content must be given together, got {column!r} and {content!r}"
+        )
+    if not column:
+        return None
+    names = pq.read_schema(table).names
+    if column not in names:
+        raise InputError(f"{domain}.train.group must be a column of {str(table)!r}: {names}, got {column!r}")
+    return Groups.named(pq.read_table(table, columns=[column])[column].to_pylist(), params.train.group_size)
+
+
+def targets_of(table: Path, names: Sequence[str]) -> np.ndarray | None:
+    """Columns of a row table as numbers ``(rows, names)``, nan where a cell is none; None where no name is given.
+
+    A name is that of a column of the source, kept as ``source_<name>``, or else of the table.
+
+    Raises:
+        InputError: A column is missing, or no train row has a number in it.
+    """
+    if not names:
+        return None
+    known = pq.read_schema(table).names
+    columns = [f"source_{name}" if f"source_{name}" in known else name for name in names]
+    if missing := [column for column in columns if column not in known]:
+        raise InputError(f"train.properties must be columns of {str(table)!r}: {known}, got {missing}")
+    rows = pq.read_table(table, columns=[*dict.fromkeys(("split", *columns))])
+    train = np.asarray(rows["split"]) == "train"
+    targets = np.stack([_numbers(rows[column].to_pylist()) for column in columns], axis=1)
+    if blank := [name for name, column in zip(names, targets[train].T, strict=True) if np.isnan(column).all()]:
+        raise InputError(f"train.properties must have a number in some train row of {str(table)!r}, {blank} have none")
+    return targets
+
+
+def _numbers(cells: Sequence[object]) -> np.ndarray:
+    def number(cell: object) -> float:
+        try:
+            value = float(cell)
+        except (TypeError, ValueError):
+            return math.nan
+        return value if math.isfinite(value) else math.nan
+
+    return np.array([number(cell) for cell in cells], np.float32)

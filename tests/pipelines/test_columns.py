@@ -1,0 +1,39 @@
+"""Properties to predict, as columns of the row table."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.columns import targets_of
+from vaeseq.errors import InputError
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    rows = {
+        "split": ["train", "train", "valid", "train"],
+        "qed": [0.1, 0.2, 0.3, 0.4],
+        "log_p": [1.0, 2.0, 3.0, 4.0],
+        "source_log_p": ["7", "", ">5", " 8.5 "],
+        "source_note": ["a", "b", "12", "inf"],
+    }
+    pq.write_table(pa.table(rows), tmp_path / "rows.parquet")
+    return tmp_path / "rows.parquet"
+
+
+def test_a_name_is_of_the_source_before_it_is_of_the_table(table: Path) -> None:
+    found = targets_of(table, ("log_p", "qed"))
+    nan = math.nan
+    np.testing.assert_array_equal(found, np.array([[7, 0.1], [nan, 0.2], [nan, 0.3], [8.5, 0.4]], np.float32))
+    assert targets_of(table, ()) is None
+
+
+def test_a_column_that_is_not_there_or_holds_no_number_is_said(table: Path) -> None:
+    with pytest.raises(InputError, match=r"must be columns of .*'source_log_p', 'source_note'\], got \['pKi'\]"):
+        targets_of(table, ("qed", "pKi"))
+    with pytest.raises(InputError, match=r"must have a number in some train row of .*\['note'\] have none"):
+        targets_of(table, ("note", "qed"))

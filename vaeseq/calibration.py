@@ -1,0 +1,91 @@
+"""How right predicted properties are, and making a property head as sure as it may be."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaeseq.corpus import Corpus
+from vaeseq.diagnostics import batches
+from vaeseq.model import SequenceVAE
+
+NINETY = 1.6448536269514722  # deviations to both sides that hold nine tenths of a normal distribution
+_QUANTILE = 0.99  # of held-out rows that count as inside
+_RIDGE = 1e-3  # of the variance of codes, so that few rows have a whitening too
+
+
+class Quality(NamedTuple):
+    """Of the predictions of one property over rows that have it.
+
+    Attributes:
+        rows: How many.
+        r2: Share of the variance that is explained; below 0 where the mean of the rows would be nearer.
+        rmse: Root of the mean squared error, in the property's units.
+        coverage_90: Share of the rows within the interval that is to hold nine tenths of them.
+    """
+
+    rows: int
+    r2: float
+    rmse: float
+    coverage_90: float
+
+
+class Predicted(NamedTuple):
+    """Of some rows, each ``(rows, properties)``; ``codes`` are their posterior means ``(rows, latent)``."""
+
+    mean: Tensor
+    deviation: Tensor
+    targets: Tensor
+    codes: Tensor
+
+
+@torch.no_grad()
+def predicted(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray) -> Predicted:
+    """From the posterior mean of each row, by length and not in the order given; on the CPU."""
+    vae.eval()
+    device = next(vae.parameters()).device
+    found = []
+    for batch in batches(corpus, rows, device):
+        code = vae.posterior(batch.tokens, batch.observed).mean
+        told = vae.properties(code)
+        found.append([part.cpu() for part in (told.mean, told.stddev, batch.targets, code)])
+    return Predicted(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+
+
+def quality(mean: Tensor, deviation: Tensor, targets: Tensor) -> Quality:
+    """Of one property: predictions and what was measured, each ``(rows,)``, nan where nothing was."""
+    known = ~targets.isnan()
+    mean, deviation, true = (part[known].double() for part in (mean, deviation, targets))
+    if not len(true):
+        return Quality(0, math.nan, math.nan, math.nan)
+    error = (true - mean).square()
+    total = (true - true.mean()).square().sum()
+    within = (error.sqrt() <= NINETY * deviation).double().mean()
+    r2 = 1 - float(error.sum() / total) if total > 0 else math.nan
+    return Quality(len(true), r2, float(error.mean().sqrt()), float(within))
+
+
+def calibrate(vae: SequenceVAE, corpus: Corpus) -> None:
+    """Settle how sure the head is, and where it knows anything: by rows of the valid split, or without any of train.
+
+    Predicted deviations are multiplied so that the errors of held-out rows are as large as they say; codes are inside
+    where they are no further from those of training rows than nearly all held-out ones.
+
+    References:
+        Levi et al. (2022), Evaluating and Calibrating Uncertainty Prediction in Regression Tasks (one factor for all
+        deviations), https://arxiv.org/abs/1905.11659
+    """
+    head = vae.properties
+    known = ~np.isnan(corpus.targets)
+    train, valid = (corpus.rows(split)[known[corpus.rows(split)].any(axis=1)] for split in ("train", "valid"))
+    learnt, held_out = predicted(vae, corpus, train), predicted(vae, corpus, valid if len(valid) else train)
+    ratio = ((held_out.targets - held_out.mean) / held_out.deviation).square().nanmean(dim=0).sqrt()
+    head.spread.mul_(torch.where(ratio > 0, ratio, 1.0).to(head.spread))
+    middle = learnt.codes.mean(dim=0)
+    covariance = (learnt.codes - middle).T @ (learnt.codes - middle) / len(learnt.codes)
+    values, axes = torch.linalg.eigh(covariance.double())
+    head.middle.copy_(middle)
+    head.whitening.copy_(axes / (values + _RIDGE * values.mean()).sqrt())
+    head.edge.copy_(head.distance(held_out.codes.to(head.middle)).quantile(_QUANTILE))

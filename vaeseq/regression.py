@@ -1,0 +1,81 @@
+"""What is known of texts beside their symbols, from their codes: measured or computed properties.
+
+The head learns together with encoder and decoder, so that the space is ordered by what it predicts. How sure it is, and
+where it knows anything at all, is settled afterwards on rows that taught it nothing, see ``vaeseq.calibration``.
+
+References:
+    Gómez-Bombarelli et al. (2018), a property predictor trained jointly, https://arxiv.org/abs/1610.02415
+    Nix and Weigend (1994), a network that predicts its own variance, https://doi.org/10.1109/ICNN.1994.374138
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.distributions import Normal
+
+HIDDEN = 64
+_WIDEST = 3.0  # a log deviation, in units of the property, is within plus and minus this
+
+
+class PropertyHead(nn.Module):
+    """A normal distribution of each property, given a code.
+
+    Attributes:
+        names: Of the properties.
+        centre: Mean over the training rows ``(properties,)``; with ``scale``, their deviation, it makes the units.
+        spread: What predicted deviations are multiplied with to be right on held-out rows ``(properties,)``.
+        middle: Mean of the codes of the rows that are known ``(latent,)``.
+        whitening: Makes these codes, less their mean, uncorrelated and of variance 1, ``(latent, latent)``.
+        edge: How far from the middle, in these units, codes of held-out rows reach.
+    """
+
+    def __init__(self, names: Sequence[str], latent: int) -> None:
+        super().__init__()
+        self.names, count = tuple(names), len(names)
+        self.layers = nn.Sequential(nn.Linear(latent, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, 2 * count))
+        for name, start in (
+            ("centre", torch.zeros(count)),
+            ("scale", torch.ones(count)),
+            ("spread", torch.ones(count)),
+            ("middle", torch.zeros(latent)),
+            ("whitening", torch.eye(latent)),
+            ("edge", torch.tensor(torch.inf)),
+        ):
+            self.register_buffer(name, start)
+
+    def forward(self, z: Tensor) -> Normal:
+        """Of each property, in its own units, for codes ``(batch, latent)``; batch shape ``(batch, properties)``."""
+        mean, deviation = self._standard(z)
+        return Normal(self.centre + self.scale * mean, self.scale * self.spread * deviation, validate_args=False)
+
+    def losses(self, z: Tensor, targets: Tensor) -> Tensor:
+        """``-log p`` of what is known of each row, in units of the training rows, ``(batch,)``.
+
+        Args:
+            z: Codes ``(batch, latent)``.
+            targets: ``(batch, properties)``, nan where a property is not known.
+        """
+        known = ~targets.isnan()
+        value = torch.where(known, (targets - self.centre) / self.scale, 0.0)
+        told = Normal(*self._standard(z), validate_args=False).log_prob(value)
+        return -torch.where(known, told, 0.0).sum(dim=1)
+
+    def measure(self, targets: np.ndarray) -> None:
+        """Take the units from training rows ``(rows, properties)``, of each property at least one known."""
+        centre, scale = np.nanmean(targets, axis=0), np.nanstd(targets, axis=0)
+        self.centre.copy_(torch.as_tensor(centre))
+        self.scale.copy_(torch.as_tensor(np.where(scale > 0, scale, 1.0)))
+
+    def inside(self, z: Tensor) -> Tensor:
+        """Whether codes ``(batch, latent)`` lie where codes of known rows do, ``(batch,)``."""
+        return self.distance(z) <= self.edge
+
+    def distance(self, z: Tensor) -> Tensor:
+        """Of codes ``(batch, latent)`` from the middle (Mahalanobis), ``(batch,)``."""
+        return ((z - self.middle) @ self.whitening).norm(dim=1)
+
+    def _standard(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_deviation = self.layers(z).float().chunk(2, dim=1)
+        return mean, (_WIDEST * torch.tanh(log_deviation / _WIDEST)).exp()
