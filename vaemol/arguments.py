@@ -61,14 +61,7 @@ def add_propose(command: ArgumentParser) -> None:
     command.add_argument(
         "--draws", type=options.whole(0), default=4, help="of each point on a path, beside its greedy text; default: 4"
     )
-    command.add_argument(
-        "--require",
-        action="append",
-        default=[],
-        metavar="WHAT",
-        help="of each proposal: smarts:PATTERN, scaffold:SMILES, alerts:pains, alerts:brenk, filters:FOLDER, "
-        "NAME>=NUMBER or NAME<=NUMBER; repeatable",
-    )
+    _add_require(command)
     command.add_argument("--rank", metavar="OBJECTIVE", help=f"give its value, the best first: {OBJECTIVES}{PREDICTED}")
     command.add_argument(
         "--known", type=Path, metavar="FILE", help="say of each whether it is in a file of SMILES, or in a reference"
@@ -78,8 +71,25 @@ def add_propose(command: ArgumentParser) -> None:
 
 
 def add_optimize(command: ArgumentParser) -> None:
-    """An objective, and the options of a search."""
-    command.add_argument("--objective", default="qed", help=f"{OBJECTIVES}{PREDICTED}; default: %(default)s")
+    """Objectives, what molecules must be, and the options of a search."""
+    command.add_argument(
+        "--objective",
+        action="append",
+        help=f"{OBJECTIVES}{PREDICTED}, the name of a property, or min: before any of them; repeatable: of several, "
+        "weighted or, without weights, all that no other molecule beats are sought; default: qed",
+    )
+    command.add_argument(
+        "--weight",
+        type=float,
+        action="append",
+        default=[],
+        metavar="NUMBER",
+        help="of each objective, in order: their weighted sum is sought",
+    )
+    command.add_argument(
+        "--front", metavar="FILE", help="write the molecules that no other beats in all objectives as csv"
+    )
+    _add_require(command)
     _add_max_heavy_atoms(command)
     methods = ("bayesian", "structural", "structural_without_space", "ascent", "genetic", "random_prior")
     options.add_search(command, methods)
@@ -112,6 +122,17 @@ def add_judge_paths(command: ArgumentParser) -> None:
         "--pairs", type=Path, required=True, metavar="FILE", help="the two ends of each path, a line each"
     )
     _add_reference(command)
+
+
+def _add_require(command: ArgumentParser) -> None:
+    command.add_argument(
+        "--require",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        help="of each proposal: smarts:PATTERN, scaffold:SMILES, alerts:pains, alerts:brenk, filters:FOLDER, "
+        "NAME>=NUMBER or NAME<=NUMBER; repeatable",
+    )
 
 
 def _add_reference(command: ArgumentParser) -> None:

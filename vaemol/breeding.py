@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vaemol.constraints import Constraint, kept
 from vaemol.genetics import crossed, mutated
 from vaemol.molecule import parse
 from vaeseq.rounds import Call, Source, mixed_seed
@@ -27,15 +28,16 @@ class Genetic:
     Args:
         source: Texts of the first round, and where few children are new.
         seed: Of all that is random.
+        admits: What children must hold.
     """
 
-    def __init__(self, source: Source, seed: int) -> None:
-        self._source, self._seed = source, seed
+    def __init__(self, source: Source, seed: int, admits: Constraint | None = None) -> None:
+        self._source, self._seed, self._admits = source, seed, admits
 
     def __call__(self, calls: Sequence[Call], count: int) -> list[str]:
         """The texts of one round."""
         rng = np.random.default_rng(mixed_seed(self._seed, len(calls)))
-        found = children_of(calls, count, rng)
+        found = children_of(calls, count, rng, self._admits)
         return found + self._source.new(count - len(found), {call.text for call in calls}.union(found))
 
 
@@ -47,16 +49,16 @@ def parents_of(calls: Sequence[Call], count: int, rng: np.random.Generator) -> l
     return [ranked[i].text for i in places]
 
 
-def children_of(calls: Sequence[Call], count: int, rng: np.random.Generator) -> list[str]:
-    """Molecules that were not asked for: two crossed, or one changed; fewer where few are new."""
+def children_of(
+    calls: Sequence[Call], count: int, rng: np.random.Generator, admits: Constraint | None = None
+) -> list[str]:
+    """Molecules that were not asked for and are admitted: two crossed, or one changed; fewer where few are new."""
     known, found = {call.text for call in calls}, dict[str, None]()
     for _ in range(TRIES):
         if len(found) >= count or len(pairs := parents_of(calls, 2 * count, rng)) < 2:
             break
-        for one, other in zip(pairs[::2], pairs[1::2], strict=True):
-            child = _child(one, other, rng)
-            if child and child not in known:
-                found[child] = None
+        born = [_child(one, other, rng) for one, other in zip(pairs[::2], pairs[1::2], strict=True)]
+        found |= dict.fromkeys(kept([child for child in born if child and child not in known], admits))
     return list(found)[:count]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vaemol import arguments as takes
-from vaemol.tables import as_sdf, best_drawn, emit, pairs_drawn, path_drawn
+from vaemol.tables import as_sdf, best_drawn, emit, front_kept, pairs_drawn, path_drawn
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Row
 from vaeseq.errors import InputError
@@ -120,10 +120,10 @@ def _path(space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line)
 def _propose(arguments: Namespace) -> int:
     """Propose molecules around one, on the smoothest path between two, or among several."""
     from vaemol.constraints import all_of
+    from vaemol.oracles import oracle_of
     from vaemol.prediction import KIND, predicted_by
     from vaemol.proposals import Asked
     from vaemol.reference import known_in
-    from vaemol.scoring import oracle_of
 
     space, rank = _space(arguments), None
     if arguments.rank:
@@ -164,18 +164,33 @@ def _proposed(
 
 
 def _optimize(arguments: Namespace) -> int:
-    """Search for molecules of a high value in few oracle calls; each is written once it is answered."""
+    """Search for molecules of high values in few oracle calls; each is written once it is answered."""
+    from vaemol.constraints import all_of
     from vaemol.optimization import optimize
-    from vaemol.prediction import climbs, objective_in
+    from vaemol.prediction import climbs, objective_in, together
     from vaeseq.rounds import SearchConfig
 
+    names, weights = arguments.objective or ["qed"], arguments.weight
+    several = len(names) > 1 and not weights
+    if weights and len(weights) != len(names):
+        raise InputError(f"weights must be as many as objectives, {len(names)}, got {len(weights)}")
+    if arguments.front and not several:
+        raise InputError("front must be of several objectives without weights; --front needs --objective twice")
     space = _space(arguments)
-    oracle = objective_in(space, arguments.objective, max_heavy_atoms=arguments.max_heavy_atoms)
+    oracles = [objective_in(space, name, max_heavy_atoms=arguments.max_heavy_atoms) for name in names]
+    oracle = together(oracles, weights) if several or weights else oracles[0]
+    how = {"method": arguments.method, "seed": arguments.seed, "climbing": climbs(names[0]), "several": several}
+    how["admits"] = all_of(arguments.require) if arguments.require else None
+    how["start"] = [its.text for its in console.given_file(arguments.start, "molecules")] if arguments.start else []
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
-    pool = [line.text for line in console.given_file(arguments.start, "molecules")] if arguments.start else []
-    how = {"method": arguments.method, "seed": arguments.seed, "start": pool, "climbing": climbs(arguments.objective)}
     start = partial(optimize, space, oracle, config, **how)
-    return emit(commands.searched(start, arguments, "smiles"), CALL, arguments, best_drawn, kept=arguments.budget)
+    called = ", ".join(names) + (f" weighed {', '.join(map(repr, weights))}" if weights else "")
+    parts = names if several else []
+    rows = commands.searched(start, arguments, "smiles", called=called, parts=parts)
+    if arguments.front:
+        rows = front_kept(rows, parts, arguments.front)
+    columns = [*CALL[:2], *parts, CALL[-1]] if several else CALL
+    return emit(rows, columns, arguments, partial(best_drawn, parts=parts), kept=arguments.budget)
 
 
 def _score(arguments: Namespace) -> int:

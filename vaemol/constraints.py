@@ -18,7 +18,7 @@ from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 from vaemol.filters import kept_patterns, passes
 from vaemol.modifiers import holds, pattern_of
 from vaemol.molecule import parse, scaffold
-from vaemol.scoring import oracle_of
+from vaemol.oracles import oracle_of
 from vaeseq.errors import InputError
 
 Constraint = Callable[[Sequence[str]], np.ndarray]
@@ -81,6 +81,13 @@ def all_of(texts: Sequence[str]) -> Constraint:
             raise InputError(f"constraints must not exclude each other, got {text!r} and {other!r}")
     found = [_every(lambda _: True), *map(constraint, texts)]
     return lambda smiles: np.logical_and.reduce([each(smiles) for each in found])
+
+
+def kept(smiles: Sequence[str], admits: Constraint | None) -> list[str]:
+    """Those that hold a constraint, in order; all without one."""
+    if admits is None or not smiles:
+        return list(smiles)
+    return [text for text, held in zip(smiles, admits(smiles), strict=True) if held]
 
 
 def _window(text: str) -> Window | None:

@@ -1,6 +1,7 @@
 """Better molecules in few oracle calls, by several methods."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Literal, get_args
 
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.distributions import Independent
 
 from vaemol.breeding import Genetic
+from vaemol.constraints import Constraint, kept
 from vaemol.molecule import fingerprint, parse
 from vaemol.notation import to_smiles, to_text
 from vaemol.oracles import Oracle
@@ -17,6 +19,7 @@ from vaemol.space import MoleculeSpace
 from vaemol.structure import Structural
 from vaeseq.ascent import Ascent
 from vaeseq.errors import InputError, Rejected
+from vaeseq.fronts import Weighed
 from vaeseq.rounds import Call, SearchConfig, searched
 from vaeseq.search import Bayesian, PriorTexts
 from vaeseq.tokenizer import UNK
@@ -25,13 +28,13 @@ Method = Literal["structural", "structural_without_space", "bayesian", "ascent",
 
 
 class _Rereadable:
-    """A space of molecules that decodes only what it can encode again, and remembers how that is written.
+    """A space of molecules that decodes only what is admitted and can be encoded again, and how that is written.
 
     The canonical SMILES of a decoded text may need a symbol, such as a larger ring number, that no training text had.
     """
 
-    def __init__(self, space: MoleculeSpace) -> None:
-        self._space = space
+    def __init__(self, space: MoleculeSpace, admits: Constraint | None = None) -> None:
+        self._space, self._admits = space, admits
         self._texts: dict[str, str] = {}
 
     @property
@@ -43,7 +46,10 @@ class _Rereadable:
 
     def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
         decoded = self._space.decode(z, temperature=temperature, seed=seed, beams=beams)
-        return [smiles if smiles and self.reads(smiles) else "" for smiles in decoded]
+        found = [smiles if smiles and self.reads(smiles) else "" for smiles in decoded]
+        if self._admits is None:
+            return found
+        return [smiles if held else "" for smiles, held in zip(found, self._admits(found), strict=True)]
 
     def encode(self, texts: Sequence[str]) -> Independent:
         return self._space.space.encode([self._text(smiles) for smiles in texts])
@@ -68,9 +74,14 @@ class _Rereadable:
 class PoolTexts:
     """Proposes molecules of a pool, in random order; canonical, each once."""
 
-    def __init__(self, smiles: Iterable[str], seed: int) -> None:
+    def __init__(self, smiles: Iterable[str], seed: int, admits: Constraint | None = None) -> None:
         texts = list(dict.fromkeys(filter(None, (to_smiles(text, "smiles") for text in smiles))))
+        if not (texts := kept(texts, admits)):
+            raise InputError("molecules to start with must hold what is required, none of them does")
         self._texts = [texts[i] for i in np.random.default_rng(seed).permutation(len(texts))]
+
+    def __len__(self) -> int:
+        return len(self._texts)
 
     def __call__(self, calls: Sequence[Call], count: int) -> list[str]:
         """The first ``count`` that were not asked for."""
@@ -91,6 +102,8 @@ def optimize(
     calls: Sequence[Call] = (),
     start: Iterable[str] = (),
     climbing: str = "",
+    admits: Constraint | None = None,
+    several: bool = False,
 ) -> Iterator[list[Call]]:
     """Molecules that the oracle likes, round by round; see ``vaeseq.rounds.searched``.
 
@@ -107,21 +120,28 @@ def optimize(
             graphs (``vaemol.breeding``); ``random_prior``: as at the start.
         seed: Two runs with the same seed ask for the same molecules.
         calls: What an earlier run with the same arguments has paid for.
-        start: Molecules to start with, by chance; without any, greedy decodings of draws from the prior.
+        start: Molecules to start with, by chance, all of them where they are fewer than the first round; without any,
+            greedy decodings of draws from the prior.
         climbing: A property that the model predicts, for ``ascent``.
+        admits: What a molecule must hold to be asked for; nothing is paid for the others.
+        several: The oracle answers for several objectives at once: a Pareto front is sought (``vaeseq.fronts``).
 
     Raises:
-        InputError: The method is unknown, or climbs what the model does not predict.
+        InputError: The method is unknown, or climbs what the model does not predict; or nothing to start with is
+            admitted.
 
     Yields:
         The calls of each round, once they are answered.
     """
-    readable = _Rereadable(space)
+    readable = _Rereadable(space, admits)
     pool = list(start)
-    source = PoolTexts(pool, seed) if pool else PriorTexts(readable, seed)
+    source = PoolTexts(pool, seed, admits) if pool else PriorTexts(readable, seed)
+    if pool:
+        config = replace(config, initial=min(config.initial, len(source)))
     match method:
         case "structural" | "structural_without_space":
-            propose = Structural(readable, source, seed=seed, share=0.5 if method == "structural" else 0.0)
+            share = 0.5 if method == "structural" else 0.0
+            propose = Structural(readable, source, seed=seed, share=share, admits=admits)
         case "bayesian":
             propose = Bayesian(readable, source, config, seed)
         case "ascent":
@@ -131,12 +151,12 @@ def optimize(
                 )
             propose = Ascent(readable, space.space.vae.properties, climbing, source, seed)
         case "genetic":
-            propose = Genetic(source, seed)
+            propose = Genetic(source, seed, admits)
         case "random_prior":
             propose = source
         case other:
             raise InputError(f"method must be one of {', '.join(METHODS)}, got {other!r}")
-    return searched(propose, oracle, config, calls=calls)
+    return searched(Weighed(propose, seed) if several else propose, oracle, config, calls=calls)
 
 
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -121,6 +121,20 @@ def objective(name: str, *, max_heavy_atoms: int = 38) -> Oracle:
     )
 
 
+def oracle_of(name: str, *, max_heavy_atoms: int = 38) -> Oracle:
+    """The oracle of a property, or of an objective, see ``objective``.
+
+    Raises:
+        InputError: There is neither of that name.
+    """
+    if name in properties.PROPERTIES:
+        return functools.partial(values, properties.PROPERTIES[name])
+    try:
+        return objective(name, max_heavy_atoms=max_heavy_atoms)
+    except InputError as error:
+        raise InputError(f"{error}; properties are {', '.join(properties.PROPERTIES)}") from error
+
+
 def _similar(target: str, kind: modifiers.Fingerprint) -> Oracle:
     modifiers.of_reference(kind, target)
     return functools.partial(values, functools.partial(modifiers.similarity, target=target, fingerprint=kind))

@@ -4,25 +4,11 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from vaemol.molecule import parse, settled
-from vaemol.oracles import Oracle, objective, values
+from vaemol.oracles import Oracle, oracle_of
 from vaemol.properties import PROPERTIES
 from vaeseq.console import Line, Row
-from vaeseq.errors import InputError, Rejected
+from vaeseq.errors import Rejected
 from vaeseq.parallel import ordered_map
-
-
-def oracle_of(name: str, *, max_heavy_atoms: int = 38) -> Oracle:
-    """The oracle of a property, or of an objective, see ``vaemol.oracles.objective``.
-
-    Raises:
-        InputError: There is neither of that name.
-    """
-    if name in PROPERTIES:
-        return functools.partial(values, PROPERTIES[name])
-    try:
-        return objective(name, max_heavy_atoms=max_heavy_atoms)
-    except InputError as error:
-        raise InputError(f"{error}; properties are {', '.join(PROPERTIES)}") from error
 
 
 def scored(

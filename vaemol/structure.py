@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from vaemol.breeding import children_of, parents_of
+from vaemol.constraints import Constraint
 from vaemol.surrogate import TanimotoProcess
 from vaeseq.paths import mixed
 from vaeseq.rounds import Call, Source, mixed_seed
@@ -44,11 +45,21 @@ class Structural:
         seed: Of all that is random.
         candidates: Of each round from the space, and as many from a genetic algorithm.
         share: Of the texts of a round, those that are decoded from codes; 0 is the search without the space.
+        admits: What candidates must hold; the space decodes only such.
     """
 
-    def __init__(self, space: Space, source: Source, *, seed: int, candidates: int = 500, share: float = 0.5) -> None:
+    def __init__(
+        self,
+        space: Space,
+        source: Source,
+        *,
+        seed: int,
+        candidates: int = 500,
+        share: float = 0.5,
+        admits: Constraint | None = None,
+    ) -> None:
         self._space, self._source, self._seed = space, source, seed
-        self._candidates, self._share = candidates, share
+        self._candidates, self._share, self._admits = candidates, share, admits
 
     def __call__(self, calls: Sequence[Call], count: int) -> list[str]:
         """The texts of one round."""
@@ -61,7 +72,7 @@ class Structural:
         known = {call.text for call in calls}
         decoded = [text for text in self._decoded(finite, rng) if text not in known] if self._share else []
         known |= set(decoded)
-        bred = [text for text in children_of(calls, self._candidates, rng) if text not in known]
+        bred = [text for text in children_of(calls, self._candidates, rng, self._admits) if text not in known]
         chosen = _promising(model, decoded, math.ceil(self._share * count), seed)
         chosen += _promising(model, bred, count - len(chosen), seed + 1)
         return chosen + self._source.new(count - len(chosen), known.union(chosen))

@@ -50,11 +50,35 @@ def path_drawn(rows: list[Row], columns: int) -> tuple[str, list[str], list[str]
     return "strip", [str(row["smiles"]) for row in rows], [f"{row['t']:.3g}" for row in rows], columns
 
 
-def best_drawn(rows: list[Row]) -> tuple[str, list[str], list[str], int]:
-    """The best twelve calls of a search."""
-    valued = [row for row in rows if isfinite(float(str(row["value"])))]
-    best = sorted(valued, key=lambda row: float(str(row["value"])), reverse=True)[:12]
-    return "grid", [str(row["smiles"]) for row in best], [f"{row['value']:.3f}" for row in best], 4
+def best_drawn(rows: list[Row], parts: Sequence[str]) -> tuple[str, list[str], list[str], int]:
+    """The best twelve calls of a search, or of several objectives those that no other beats."""
+    if parts:
+        best = _front(rows, parts)[:DRAWN]
+        legends = [", ".join(f"{float(str(row[name])):.3g}" for name in parts) for row in best]
+    else:
+        valued = [row for row in rows if isfinite(float(str(row["value"])))]
+        best = sorted(valued, key=lambda row: float(str(row["value"])), reverse=True)[:12]
+        legends = [f"{row['value']:.3f}" for row in best]
+    return "grid", [str(row["smiles"]) for row in best], legends, 4
+
+
+def front_kept(rows: Iterable[list[Row]], parts: Sequence[str], path: str) -> Iterator[list[Row]]:
+    """The same rows; at their end those that no other beats are written to a csv file, the best of the first first."""
+    seen: list[Row] = []
+    for chunk in rows:
+        seen += chunk
+        yield chunk
+    best = sorted(_front(seen, parts), key=lambda row: -float(str(row[parts[0]])))
+    Path(path).write_text("".join(console.as_csv([best], ["smiles", *parts])), encoding="utf-8")
+
+
+def _front(rows: list[Row], parts: Sequence[str]) -> list[Row]:
+    import numpy as np
+
+    from vaeseq.fronts import on_front
+
+    values = np.array([[row[name] for name in parts] for row in rows], dtype=np.float64).reshape(-1, len(parts))
+    return [row for row, best in zip(rows, on_front(values).tolist(), strict=True) if best]
 
 
 def _write_image(path: Path, drawing: tuple[str, list[str], list[str], int]) -> None:

@@ -1,6 +1,7 @@
 """Oracle calls on disk: a CSV file that only grows, from which a killed search goes on.
 
 A call is in the file, and on the disk, before the search goes on. A last line that a kill cut off anywhere is dropped.
+The values of several objectives stand in one cell with spaces between them.
 """
 
 import csv
@@ -84,14 +85,17 @@ def _complete_rows(whole: bytes) -> list[list[str]]:
 def _read(path: Path, number: int, row: list[str]) -> tuple[Run, Call, int]:
     try:
         objective, method, seed, place, text, value, seconds = row
-        return Run(objective, method, int(seed)), Call(text, float(value), float(seconds)), int(place)
+        parts = tuple(map(float, value.split(" ")))
+        call = Call(text, parts[0], float(seconds)) if len(parts) == 1 else Call(text, math.nan, float(seconds), parts)
+        return Run(objective, method, int(seed)), call, int(place)
     except ValueError as error:
         raise InputError(f"calls {str(path)!r}, record {number}, is broken: {error}; name another file") from error
 
 
 def _append(path: Path, run: Run, done: int, calls: Sequence[Call]) -> None:
     rows = [
-        (*run, done + i, call.text, repr(call.value), f"{call.seconds:.3f}") for i, call in enumerate(calls, start=1)
+        (*run, done + i, call.text, " ".join(map(repr, call.parts or (call.value,))), f"{call.seconds:.3f}")
+        for i, call in enumerate(calls, start=1)
     ]
     with path.open("ab") as file:
         file.write(_as_csv(rows))

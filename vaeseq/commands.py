@@ -179,17 +179,26 @@ def _cells(line: Line) -> list[str]:
         return []
 
 
-def searched(start: Callable[..., Iterator[list["Call"]]], arguments: Namespace, column: str) -> Iterator[list[Row]]:
+def searched(
+    start: Callable[..., Iterator[list["Call"]]],
+    arguments: Namespace,
+    column: str,
+    *,
+    called: str,
+    parts: Sequence[str],
+) -> Iterator[list[Row]]:
     """The calls of a search, round by round, those that an earlier run left in ``arguments.calls`` first.
 
     Args:
         start: Starts the search with `calls` made so far.
-        arguments: With ``calls``, ``objective``, ``method`` and ``seed``.
+        arguments: With ``calls``, ``method`` and ``seed``.
         column: Where the text goes.
+        called: Name of the objective in the file of calls.
+        parts: Names of the objectives, each a column, where a call has several values.
     """
     from vaeseq.calls import Run, best_so_far, resumed
 
-    run = Run(arguments.objective, arguments.method, arguments.seed)
+    run = Run(called, arguments.method, arguments.seed)
     made: list[Call] = []
     for batch in resumed(arguments.calls, run, start) if arguments.calls else start():
         made += batch
@@ -197,9 +206,10 @@ def searched(start: Callable[..., Iterator[list["Call"]]], arguments: Namespace,
         bests = best_so_far(made)[first:]
         yield [
             {"call": number, column: call.text, "value": call.value, "best_so_far": best, "seconds": call.seconds}
+            | dict(zip(parts, call.parts, strict=True))
             for number, (call, best) in enumerate(zip(batch, bests, strict=True), start=first + 1)
         ]
-        print(f"{len(made)} of {arguments.budget} calls, best {bests[-1]:.4g}", file=sys.stderr)
+        print(f"{len(made)} of {arguments.budget} calls{'' if parts else f', best {bests[-1]:.4g}'}", file=sys.stderr)
     if len(made) < arguments.budget:
         print(f"the space has no more new {column} to give: {len(made)} calls made", file=sys.stderr)
 

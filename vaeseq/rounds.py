@@ -4,6 +4,7 @@ Each round is a function of the calls of the rounds before and of nothing else, 
 again with the calls it paid for goes on as if nothing had happened.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -54,13 +55,15 @@ class Call(NamedTuple):
 
     Attributes:
         text: The text.
-        value: Higher is better; nan where the oracle has none.
+        value: Higher is better; nan where the oracle has none, or several.
         seconds: Since the search began, pauses left out.
+        parts: The values of several objectives.
     """
 
     text: str
     value: float
     seconds: float
+    parts: tuple[float, ...] = ()
 
 
 class Source(Protocol):
@@ -86,12 +89,12 @@ def searched(
 
     Args:
         propose: Gives the texts of a round.
-        oracle: One value per text, higher is better, nan for a text that has none.
+        oracle: One value per text, higher is better, nan for a text that has none; or of several objectives as many.
         config: The budget.
         calls: What an earlier search with the same arguments has paid for; none of it is asked for again.
 
     Raises:
-        InputError: The oracle does not give one number per text.
+        InputError: The oracle does not give one number per text, nor as many numbers for each.
     """
     paid = list(calls)
     began = time.monotonic() - (paid[-1].seconds if paid else 0.0)
@@ -105,19 +108,23 @@ def searched(
         values = _asked(oracle, texts)
         seconds = time.monotonic() - began
         if texts:
-            paid += [Call(text, value, seconds) for text, value in zip(texts, values, strict=True)]
+            paid += [_call(text, value, seconds) for text, value in zip(texts, values, strict=True)]
             yield paid[-len(texts) :]
         if len(paid) < end:
             return
 
 
-def _asked(oracle: Oracle, texts: list[str]) -> list[float]:
+def _asked(oracle: Oracle, texts: list[str]) -> np.ndarray:
     if not texts:
-        return []
+        return np.empty(0)
     values = np.asarray(oracle(texts), dtype=np.float64)
-    if values.shape != (len(texts),):
+    if len(values) != len(texts) or not (values.ndim == 1 or (values.ndim == 2 and values.shape[1] > 1)):
         raise InputError(f"oracle must give one number per text, got shape {values.shape} for {len(texts)} texts")
-    return values.tolist()
+    return values
+
+
+def _call(text: str, value: np.ndarray, seconds: float) -> Call:
+    return Call(text, math.nan, seconds, tuple(value.tolist())) if value.ndim else Call(text, float(value), seconds)
 
 
 @contextmanager

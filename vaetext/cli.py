@@ -129,7 +129,9 @@ def _optimize(arguments: Namespace) -> int:
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
     start = partial(METHODS[arguments.method], _space(arguments), oracle, config, seed=arguments.seed)
     columns = ["call", "text", "value", "best_so_far", "seconds"]
-    return console.emit(commands.searched(start, arguments, "text"), columns, arguments)
+    return console.emit(
+        commands.searched(start, arguments, "text", called=arguments.objective, parts=()), columns, arguments
+    )
 
 
 def _space(arguments: Namespace) -> "SentenceSpace":

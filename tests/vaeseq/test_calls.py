@@ -10,13 +10,11 @@ from vaeseq.rounds import Call
 
 RUN, OTHER = Run("qed", "bayesian", 0), Run("qed", "random_prior", 0)
 # What decoding can give: any text but lone surrogates.
+TEXTS, SECONDS = st.text(st.characters(exclude_categories=["Cs"])), st.floats(0, 1e6).map(lambda x: round(x, 3))
+SEVERAL = st.lists(st.floats(), min_size=2, max_size=4).map(tuple)
 CALLS = st.lists(
-    st.builds(
-        Call,
-        st.text(st.characters(exclude_categories=["Cs"])),
-        st.floats(),
-        st.floats(0, 1e6).map(lambda x: round(x, 3)),
-    ),
+    st.builds(Call, TEXTS, st.floats(), SECONDS, st.just(()))
+    | st.builds(Call, TEXTS, st.just(math.nan), SECONDS, SEVERAL),
     max_size=5,
 )
 

@@ -1,0 +1,95 @@
+"""Several objectives, and what molecules must hold, on the command line of `vaemol optimize`."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from vaemol import cli, oracles
+from vaemol.constraints import all_of
+from vaemol.oracles import oracle_of
+from vaemol.prediction import objective_in, together
+from vaeseq.fronts import on_front
+
+BUDGET = ("--budget", "24", "--initial", "12", "--batch", "6")
+POOL = ["OCC", "C1CCCCC1Cl", "CCN", "CCCCCC(=O)N", "c1ccccc1Br", "CCOCC", "NCCO", "Oc1ccccc1", "CCc1ccncc1"]
+
+
+@pytest.fixture
+def vaemol(model, capsys):
+    def run(*arguments):
+        code = cli.main(["optimize", "--model", str(model), *BUDGET, *map(str, arguments)])
+        out, err = capsys.readouterr()
+        return code, list(csv.DictReader(io.StringIO(out))), err
+
+    return run
+
+
+@pytest.mark.parametrize("method", ["bayesian", "genetic", "structural"])
+def test_of_several_objectives_those_are_kept_that_no_other_beats(vaemol, tmp_path, method):
+    names = ("qed", "min:sa_score")
+    asked = [part for name in names for part in ("--objective", name)]
+    files = ("--front", tmp_path / "front.csv", "--calls", tmp_path / "calls.csv", "--image", tmp_path / "front.svg")
+    code, rows, _ = vaemol(*asked, "--method", method, *files)
+    assert code == 0
+    assert list(rows[0]) == ["call", "smiles", *names, "seconds"]
+    smiles = [row["smiles"] for row in rows]
+    assert len(set(smiles)) == 24
+    values = np.array([[float(row[name]) for name in names] for row in rows])
+    np.testing.assert_allclose(values, np.stack([oracles.qed(smiles), -oracle_of("sa_score")(smiles)], 1), rtol=1e-6)
+    with (tmp_path / "front.csv").open() as file:
+        front = list(csv.DictReader(file))
+    assert {row["smiles"] for row in front} == {s for s, best in zip(smiles, on_front(values), strict=True) if best}
+    assert [float(row["qed"]) for row in front] == sorted((float(row["qed"]) for row in front), reverse=True)
+    assert (tmp_path / "front.svg").stat().st_size > 1000
+    again = vaemol(*asked, "--method", method, *files)[1]
+    assert [row | {"seconds": ""} for row in again] == [row | {"seconds": ""} for row in rows], "all of it was paid for"
+    assert (tmp_path / "calls.csv").read_text().count("\n") == 25
+
+
+def test_weighted_objectives_are_one(vaemol):
+    code, rows, err = vaemol("--objective", "qed", "--objective", "log_p", "--weight", 1, "--weight", -0.25)
+    assert code == 0
+    smiles = [row["smiles"] for row in rows]
+    wanted = oracles.qed(smiles) - 0.25 * oracle_of("log_p")(smiles)
+    np.testing.assert_allclose([float(row["value"]) for row in rows], wanted, rtol=1e-6)
+    assert "best" in err
+
+
+@pytest.mark.parametrize("method", ["bayesian", "genetic", "structural", "ascent", "random_prior"])
+def test_nothing_is_paid_for_what_does_not_hold_what_is_required(vaemol, tmp_path, method, space):
+    (tmp_path / "pool.smi").write_text("\n".join(POOL))
+    require, start = ("log_p>=0.5", "alerts:pains"), ("--start", tmp_path / "pool.smi")
+    asked = [part for text in require for part in ("--require", text)]
+    code, rows, _ = vaemol("--method", method, "--objective", "property:pIC50", *asked, *start)
+    assert code == 0
+    smiles = [row["smiles"] for row in rows]
+    assert all_of(require)(smiles).all()
+    assert len(smiles) > all_of(require)(POOL).sum() or method == "random_prior"
+    assert np.isfinite(objective_in(space, "property:pIC50")(smiles)).any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--start", "POOL", "--require", "qed>=0.99"), "none of them does"),
+        (("--objective", "qed", "--weight", 1, "--weight", 2), "weights must be as many as objectives, 1, got 2"),
+        (("--front", "x.csv"), "front must be of several objectives"),
+        (("--objective", "min:nothing"), "objective must be"),
+        (("--require", "log_p>=2", "--require", "log_p<=1"), "must not exclude each other"),
+    ],
+)
+def test_what_does_not_go_together_is_said(vaemol, arguments, says, tmp_path):
+    (tmp_path / "pool.smi").write_text("\n".join(POOL))
+    arguments = [tmp_path / "pool.smi" if part == "POOL" else part for part in arguments]
+    code, rows, err = vaemol(*arguments)
+    assert (code, rows) == (1, [])
+    assert says in err
+
+
+def test_what_is_to_be_low_is_turned_round(space):
+    low = objective_in(space, "min:min:qed")
+    np.testing.assert_array_equal(low(POOL), oracles.qed(POOL))
+    both = together([oracles.qed, low])
+    assert both(POOL).shape == (len(POOL), 2)

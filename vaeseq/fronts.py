@@ -1,0 +1,61 @@
+"""Several objectives at once: which texts no other beats in all of them, and a search for such.
+
+References:
+    Knowles (2006), ParEGO (each round weighs the objectives by chance), https://doi.org/10.1109/TEVC.2005.851274
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from vaeseq.rounds import Call, Propose, mixed_seed
+
+_SUM = 0.05  # weight of the plain sum beside the worst objective: of two texts that share a worst, the better one
+
+
+def on_front(values: np.ndarray) -> np.ndarray:
+    """Whether no other row is at least as good in every objective and better in one, ``(texts,)``.
+
+    Args:
+        values: ``(texts, objectives)``, higher is better; a row with a nan is never on the front.
+    """
+    whole = np.isfinite(values).all(axis=1)
+    found = whole.copy()
+    for i in np.flatnonzero(whole):
+        others = values[whole]
+        beaten = (others >= values[i]).all(axis=1) & (others > values[i]).any(axis=1)
+        found[i] = not beaten.any()
+    return found
+
+
+class Weighed:
+    """Proposes what another search does for a single value, which weighs the objectives anew by chance in each round.
+
+    Args:
+        propose: A search of one objective.
+        seed: Of the weights.
+    """
+
+    def __init__(self, propose: Propose, seed: int) -> None:
+        self._propose, self._seed = propose, seed
+
+    def __call__(self, calls: Sequence[Call], count: int) -> list[str]:
+        """The texts of one round."""
+        if not calls:
+            return self._propose(calls, count)
+        rng = np.random.default_rng(mixed_seed(self._seed, len(calls)))
+        weights = rng.dirichlet(np.ones(len(calls[0].parts)))
+        return self._propose(as_one(calls, weights), count)
+
+
+def as_one(calls: Sequence[Call], weights: np.ndarray) -> list[Call]:
+    """The calls with one value each: ``min_j w_j v_j + .05 sum_j w_j v_j`` of values between 0 and 1 over the calls."""
+    values = np.array([call.parts for call in calls])
+    whole = np.isfinite(values).all(axis=1)
+    if not whole.any():
+        return [call._replace(value=math.nan) for call in calls]
+    low, high = values[whole].min(axis=0), values[whole].max(axis=0)
+    weighed = weights * (values - low) / np.where(high > low, high - low, 1.0)
+    found = np.where(whole, weighed.min(axis=1) + _SUM * weighed.sum(axis=1), math.nan)
+    return [call._replace(value=value) for call, value in zip(calls, found.tolist(), strict=True)]
