@@ -103,6 +103,7 @@ class TrainParams(_Section):
     free_bits: Annotated[float, Field(ge=0)] = 0.0
     word_dropout: Fraction = 0.0
     code_noise: Fraction = 0.0
+    masking: Fraction = 0.0
     samples: Count = 1
     commitment: Annotated[float, Field(ge=0)] = 0.25
     language_share: Annotated[float, Field(gt=0, le=1)] = 0.25

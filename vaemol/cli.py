@@ -1,6 +1,6 @@
 """The command line ``vaemol``: molecules in, molecules out.
 
-Each command is a thin face of a function: ``vaemol.space.MoleculeSpace`` for the first four, ``vaemol.interpolation``,
+Each command is a thin face of a function: ``vaemol.space.MoleculeSpace`` for the first five, ``vaemol.interpolation``,
 ``vaemol.proposals``, ``vaemol.optimization``, ``vaemol.scoring``, ``vaemol.judge`` and ``vaemol.itineraries`` for the
 others. Libraries that take a second to load are imported inside the commands.
 """

@@ -14,7 +14,7 @@ References:
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -29,6 +29,7 @@ from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
 from vaeseq.posteriors import divergence, drawn
 from vaeseq.team import Noise, Team
+from vaeseq.tokenizer import EOS
 
 FALL = 0.8  # share of the steps in which the rate falls from its start
 
@@ -50,6 +51,7 @@ class ObjectiveConfig:
             prior does not fall apart into dimensions.
         word_dropout: Chance that the decoder does not see a previous symbol.
         code_noise: Share of the rows whose code is blurred before it is decoded, see ``some_blurred``.
+        masking: Share of the rows of which the encoder sees a part, see ``partly_seen``.
         samples: Of each row's posterior: more than one train the importance-weighted bound instead, see
             ``doubly_reparametrised``.
         commitment: Weight of the squared distance of the encoder from its code where codes are discrete (van den Oord
@@ -67,6 +69,7 @@ class ObjectiveConfig:
     free_bits: float = 0.0
     word_dropout: float = 0.0
     code_noise: float = 0.0
+    masking: float = 0.0
     samples: int = 1
     commitment: float = 0.25
     language_share: float = 0.25
@@ -91,10 +94,9 @@ class ObjectiveConfig:
             raise InputError(f"property_weight must be 0 or more, got {self.property_weight!r}")
         if not (0 <= self.beta < math.inf and 0 <= self.free_bits < math.inf):
             raise InputError(f"beta and free_bits must be 0 or more, got {self.beta!r} and {self.free_bits!r}")
-        if not (0 <= self.word_dropout <= 1 and 0 <= self.code_noise <= 1):
-            raise InputError(
-                f"word_dropout and code_noise must be within 0 and 1, got {self.word_dropout!r}, {self.code_noise!r}"
-            )
+        for name in ("word_dropout", "code_noise", "masking"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} must be within 0 and 1, got {getattr(self, name)!r}")
         if not 0 < self.language_share <= 1:
             raise InputError(f"language_share must be above 0 and at most 1, got {self.language_share!r}")
         if self.annealing != "none" and (self.annealing_steps < 1 or self.cycles < 1):
@@ -176,7 +178,7 @@ def objective(
     Args:
         vae: The model.
         batch: Rows to learn from, of this process.
-        config: Free bits, word dropout, code noise, commitment and the language model's share.
+        config: Free bits, word dropout, code noise, masking, commitment and the language model's share.
         beta: Weight of the KL at this step.
         noise: Source of the posterior noise, of word dropout, of code noise and of the language model's rows, on the
             batch's device.
@@ -185,6 +187,8 @@ def objective(
     visible = None
     if config.word_dropout > 0:
         visible = noise.uniform(batch.tokens.shape[1], device=device) >= config.word_dropout
+    if config.masking > 0:
+        batch = partly_seen(batch, share=config.masking, noise=noise)
     if config.samples > 1:
         noises = [noise.normal(vae.latent, device=device) for _ in range(config.samples)]
         losses, bound = doubly_reparametrised(vae, batch, noises, visible)
@@ -265,3 +269,18 @@ def some_blurred(z: Tensor, *, share: float, noise: Noise) -> Tensor:
     chance, angle = noise.uniform(2, device=z.device).split(1, dim=1)
     signal = torch.cos(angle * (math.pi / 2) * (chance < share))
     return blurred(z, signal, noise.normal(z.shape[1], device=z.device))
+
+
+def partly_seen(batch: Batch, *, share: float, noise: Noise) -> Batch:
+    """The batch, the encoder to see ``<mask>`` for some symbols of a share of its rows; of each row another part.
+
+    What is bounded is log p(x) of whole rows still, with ``q(z | x_o)`` of their observed symbols as the posterior: so
+    the encoder learns to say what a text with gaps may be about, which imputation asks of it (``vaeseq.imputation``).
+
+    References:
+        Im et al. (2017), Denoising Criterion for Variational Auto-Encoding Framework, https://arxiv.org/abs/1511.06406
+    """
+    device = batch.tokens.device
+    chance, part = noise.uniform(2, device=device).split(1, dim=1)
+    hidden = noise.uniform(batch.tokens.shape[1], device=device) < part * (chance < share)
+    return replace(batch, observed=batch.observed & ~(hidden & (batch.tokens > EOS)))

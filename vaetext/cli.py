@@ -1,7 +1,8 @@
 """The command line ``vaetext``: sentences in, sentences out.
 
-Each command is a thin face of a function: ``vaetext.space.SentenceSpace`` for the first four, ``vaetext.paths`` and
-``vaetext.optimization`` for the others. Libraries that take a second to load are imported inside the commands.
+Each command is a thin face of a function: ``vaetext.space.SentenceSpace`` for the first five, ``vaetext.paths``,
+``vaetext.imputation`` and ``vaetext.optimization`` for the others. Libraries that take a second to load are imported
+inside the commands.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -31,6 +32,7 @@ def _parser(further: Mapping[options.Verb, options.AddOptions]) -> ArgumentParse
         _decode: options.add_codes,
         _reconstruct: _add_sentences,
         _path: _add_path,
+        _impute: _add_impute,
         _optimize: _add_optimize,
     }
     about = "Walk in a latent space of sentences."
@@ -49,6 +51,18 @@ def _add_path(command: ArgumentParser) -> None:
         help="two sentences; without any, or for -, two per line with a tab between on standard input",
     )
     options.add_path(command, beams=32)
+
+
+def _add_impute(command: ArgumentParser) -> None:
+    _add_sentences(command)
+    command.add_argument("--count", type=options.whole(1), default=5, help="ways of each; default: %(default)s")
+    command.add_argument(
+        "--samples", type=options.whole(1), default=32, help="codes that a sentence may have; default: %(default)s"
+    )
+    command.add_argument(
+        "--particles", type=options.whole(1), default=32, help="ways followed for each code; default: %(default)s"
+    )
+    options.add_seed(command)
 
 
 def _add_optimize(command: ArgumentParser) -> None:
@@ -118,6 +132,26 @@ def _walked(space: "SentenceSpace", arguments: Namespace, number: int, pair: Lin
         return [{"path": number, "error": str(error)}]
     commands.say_missed_ends(number, space.texts(ends), [point.text for point in points])
     return [{"path": number, **point._asdict()} for point in points]
+
+
+def _impute(arguments: Namespace) -> int:
+    """Fill the blanks (words of underscores) of each sentence in several ways, each with its weight."""
+    space, lines = _space(arguments), console.given(arguments.text, "sentences")
+    rows = (_filled(space, arguments, line) for line in lines)
+    return console.emit(rows, ["text", "completion", "weight", "error"], arguments)
+
+
+def _filled(space: "SentenceSpace", arguments: Namespace, line: Line) -> list[Row]:
+    from vaetext.imputation import completed
+
+    how = {name: getattr(arguments, name) for name in ("count", "samples", "particles", "seed")}
+    try:
+        if line.error:
+            raise InputError(line.error)
+        found = completed(space, line.text, **how)
+    except InputError as error:
+        return [{"text": line.text, "error": str(error)}]
+    return [{"text": line.text, "completion": its.text, "weight": its.weight, "error": ""} for its in found]
 
 
 def _optimize(arguments: Namespace) -> int:

@@ -1,0 +1,59 @@
+"""Sentences with blanks."""
+
+import csv
+import io
+import re
+
+import pytest
+
+from vaeseq.errors import InputError
+from vaeseq.tokenizer import MASK
+from vaetext import cli
+from vaetext.imputation import _ids, completed
+
+SENTENCE = "The young ___ enjoyed ___ very much."
+
+
+def test_a_blank_is_one_symbol_and_the_space_before_it_is_part_of_what_fills_it(space):
+    ids, whole = _ids(space, SENTENCE), space.space.tokenizer.encode("The young woman enjoyed castles very much.")
+    assert len(ids) == len(whole)
+    assert [i for i in ids if i != MASK] == [w for i, w in zip(ids, whole, strict=True) if i != MASK]
+    assert [place for place, i in enumerate(ids) if i == MASK] == [3, 5]
+    assert _ids(space, "_ _")[1:-1] == [MASK, MASK]
+    assert _ids(space, "  _  ,  did I?") == [whole[0], MASK, *space.space.tokenizer.encode(" , did I?")[1:]]
+
+
+@pytest.mark.parametrize("sentence", ["No blank.", "snake_case is none", "a__b ___c c___", ""])
+def test_a_sentence_without_a_blank_is_an_input_error(space, sentence):
+    with pytest.raises(InputError, match="sentence must"):
+        completed(space, sentence)
+
+
+def test_completions_keep_what_was_given_and_weigh_at_most_one(space):
+    found = completed(space, SENTENCE, count=4, samples=6, particles=5, seed=1)
+    assert 1 < len(found) <= 4
+    assert len({its.text for its in found}) == len(found)
+    for its in found:
+        assert re.fullmatch(r"The young.* enjoyed.* very much\.", its.text, re.DOTALL)
+        assert "_" not in its.text
+    weights = [its.weight for its in found]
+    assert weights == sorted(weights, reverse=True)
+    assert 0 < sum(weights) <= 1 + 1e-6
+    assert completed(space, SENTENCE, count=4, samples=6, particles=5, seed=1) == found
+    assert completed(space, SENTENCE, count=4, samples=6, particles=5, seed=2) != found
+
+
+def test_with_all_completions_the_weights_sum_to_one(space):
+    found = completed(space, "I did not sell the ___.", count=10_000, samples=8, particles=8)
+    assert sum(its.weight for its in found) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_command_line_fills_each_line_and_keeps_what_it_cannot_read(model, capsys, space):
+    arguments = ["--model", str(model), "--count", "3", "--samples", "4", "--particles", "4"]
+    assert cli.main(["impute", SENTENCE, "None here.", *arguments]) == 1
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    wanted = completed(space, SENTENCE, count=3, samples=4, particles=4)
+    good = [row for row in rows if not row["error"]]
+    assert [row["completion"] for row in good] == [its.text for its in wanted]
+    assert {row["text"] for row in good} == {SENTENCE}
+    assert [row["text"] for row in rows if row["error"]] == ["None here."]
