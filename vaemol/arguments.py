@@ -91,7 +91,15 @@ def add_optimize(command: ArgumentParser) -> None:
     )
     _add_require(command)
     _add_max_heavy_atoms(command)
-    methods = ("bayesian", "structural", "structural_without_space", "ascent", "genetic", "random_prior")
+    methods = (
+        "bayesian",
+        "structural",
+        "structural_without_space",
+        "retraining",
+        "ascent",
+        "genetic",
+        "random_prior",
+    )
     options.add_search(command, methods)
     command.add_argument("--start", metavar="FILE", help="SMILES to start with instead of draws of the prior, or -")
 

@@ -20,11 +20,15 @@ from vaemol.structure import Structural
 from vaeseq.ascent import Ascent
 from vaeseq.errors import InputError, Rejected
 from vaeseq.fronts import Weighed
-from vaeseq.rounds import Call, SearchConfig, searched
+from vaeseq.retraining import Retrained
+from vaeseq.rounds import Call, Propose, SearchConfig, searched
 from vaeseq.search import Bayesian, PriorTexts
+from vaeseq.space import LatentSpace
 from vaeseq.tokenizer import UNK
 
-Method = Literal["structural", "structural_without_space", "bayesian", "ascent", "genetic", "random_prior"]
+Method = Literal[
+    "structural", "structural_without_space", "bayesian", "retraining", "ascent", "genetic", "random_prior"
+]
 
 
 class _Rereadable:
@@ -53,6 +57,10 @@ class _Rereadable:
 
     def encode(self, texts: Sequence[str]) -> Independent:
         return self._space.space.encode([self._text(smiles) for smiles in texts])
+
+    def texts(self, smiles: Sequence[str]) -> list[str]:
+        """Each as the model reads it; '' where it cannot."""
+        return [self._text(each) for each in smiles]
 
     def reads(self, smiles: str) -> bool:
         """Whether the model has a code of the molecule."""
@@ -115,9 +123,10 @@ def optimize(
         config: The budget.
         method: ``structural``: a Gaussian process over structures chooses among what the space and a genetic algorithm
             propose, half of each (``vaemol.structure``); ``structural_without_space``: among the latter alone;
-            ``bayesian``: one over codes chooses among codes (``vaeseq.search``); ``ascent``: codes climb what the model
-            predicts of ``climbing`` (``vaeseq.ascent``); ``genetic``: mutation and crossover of
-            graphs (``vaemol.breeding``); ``random_prior``: as at the start.
+            ``bayesian``: one over codes chooses among codes (``vaeseq.search``); ``retraining``: the same, while the
+            model learns from what was found (``vaeseq.retraining``); ``ascent``: codes climb what the model predicts
+            of ``climbing`` (``vaeseq.ascent``); ``genetic``: mutation and crossover of graphs (``vaemol.breeding``);
+            ``random_prior``: as at the start.
         seed: Two runs with the same seed ask for the same molecules.
         calls: What an earlier run with the same arguments has paid for.
         start: Molecules to start with, by chance, all of them where they are fewer than the first round; without any,
@@ -144,6 +153,12 @@ def optimize(
             propose = Structural(readable, source, seed=seed, share=share, admits=admits)
         case "bayesian":
             propose = Bayesian(readable, source, config, seed)
+        case "retraining":
+
+            def search(learnt: LatentSpace) -> Propose:
+                return Bayesian(_Rereadable(MoleculeSpace(learnt), admits), source, config, seed)
+
+            propose = Retrained(space.space, readable.texts, search, seed)
         case "ascent":
             if climbing not in space.space.properties:
                 raise InputError(

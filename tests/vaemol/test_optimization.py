@@ -5,10 +5,18 @@ from vaemol import oracles
 from vaemol.builtin import builtin_molecules
 from vaemol.molecule import tanimoto
 from vaemol.optimization import METHODS, PoolTexts, nearest_similarity, optimize
+from vaeseq import retraining
 from vaeseq.errors import InputError
 from vaeseq.rounds import SearchConfig
 
 SMALL = SearchConfig(budget=20, initial=8, batch=4, candidates=24)
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch):
+    """The model learns twice in a small search."""
+    for name, value in {"EVERY": 8, "ROWS": 64, "HELD_OUT": 8, "STEPS": 2, "BATCH": 16}.items():
+        monkeypatch.setattr(retraining, name, value)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -17,7 +25,7 @@ def test_molecules_are_paid_for_once_and_can_be_read_again(space, method):
     smiles = [call.text for call in calls]
     assert len(set(smiles)) == len(smiles) == SMALL.budget
     np.testing.assert_array_equal([call.value for call in calls], oracles.qed(smiles))
-    if method in ("bayesian", "random_prior"):  # the others propose what the model may not know
+    if method in ("bayesian", "retraining", "random_prior"):  # the others propose what the model may not know
         assert len(space.texts(smiles)) == len(smiles)
 
 
@@ -55,7 +63,7 @@ def test_a_pool_is_canonical_shuffled_and_never_twice():
 
 
 def test_an_unknown_method_is_said(space):
-    with pytest.raises(InputError, match="bayesian, ascent, genetic, random_prior, got 'luck'"):
+    with pytest.raises(InputError, match="bayesian, retraining, ascent, genetic, random_prior, got 'luck'"):
         optimize(space, oracles.qed, SMALL, method="luck")
 
 
