@@ -1,4 +1,5 @@
 # make repro   everything: data, training, reports         make test   the tests
+# make faults  does a test notice each of the faults in benchmarks/faults.toml?
 # make study   the latent dimensions side by side: LATENTS at RATE nats (null: the plain bound; empty: as in params.yaml)
 # TORCH: what pip installs as torch, a requirement, a wheel or options and a requirement; "installed" takes the one there is
 PYTHON ?= python3
@@ -12,7 +13,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro study test test-slow lint clean
+.PHONY: repro study test test-slow faults lint clean
 
 repro: $(READY)
 	dvc repro
@@ -35,6 +36,9 @@ test: $(READY)
 
 test-slow: $(READY)
 	python -m pytest -m slow
+
+faults: $(READY)
+	python -m benchmarks.faults
 
 lint: $(READY)
 	ruff check .
