@@ -11,14 +11,18 @@ from pipelines.params import MoleculeParams, SentenceParams
 from vaeseq.errors import InputError
 from vaeseq.groups import Groups
 
+LEAST = 10  # numbers of a property that say anything
 
-def groups_of(domain: str, params: MoleculeParams | SentenceParams, table: Path) -> Groups | None:
+
+def groups_of(domain: str, params: MoleculeParams | SentenceParams, content: int, table: Path) -> Groups | None:
     """Rows with the same value in the column that the parameters name, if they name one.
+
+    ``content`` is how much of a code a group shares.
 
     Raises:
         InputError: There is no such column, or the model has no content for a group to share.
     """
-    column, content = params.train.group, params.model.content
+    column = params.train.group
     if bool(column) != bool(content):
         raise InputError(
             f"{domain}.train.group and {domain}.model.content must be given together, got {column!r} and {content!r}"
@@ -37,10 +41,13 @@ def targets_of(table: Path, names: Sequence[str]) -> np.ndarray | None:
     A name is that of a column of the source, kept as ``source_<name>``, or else of the table.
 
     Raises:
-        InputError: A column is missing, or no train row has a number in it.
+        InputError: A column is missing, too few train rows have a number in it, or its name is one that tables of
+            predictions have.
     """
     if not names:
         return None
+    if taken := sorted({"smiles", "text", "inside", "error"} & set(names)):
+        raise InputError(f"train.properties must not be called {', '.join(taken)}; rename the column")
     known = pq.read_schema(table).names
     columns = [f"source_{name}" if f"source_{name}" in known else name for name in names]
     if missing := [column for column in columns if column not in known]:
@@ -48,17 +55,19 @@ def targets_of(table: Path, names: Sequence[str]) -> np.ndarray | None:
     rows = pq.read_table(table, columns=[*dict.fromkeys(("split", *columns))])
     train = np.asarray(rows["split"]) == "train"
     targets = np.stack([_numbers(rows[column].to_pylist()) for column in columns], axis=1)
-    if blank := [name for name, column in zip(names, targets[train].T, strict=True) if np.isnan(column).all()]:
-        raise InputError(f"train.properties must have a number in some train row of {str(table)!r}, {blank} have none")
+    counts = dict(zip(names, (~np.isnan(targets[train])).sum(axis=0).tolist(), strict=True))
+    if few := {name: count for name, count in counts.items() if count < LEAST}:
+        raise InputError(f"train.properties must have {LEAST} numbers in the train rows of {str(table)!r}, got {few}")
     return targets
 
 
 def _numbers(cells: Sequence[object]) -> np.ndarray:
     def number(cell: object) -> float:
         try:
-            value = float(cell)
+            return float(cell)
         except (TypeError, ValueError):
             return math.nan
-        return value if math.isfinite(value) else math.nan
 
-    return np.array([number(cell) for cell in cells], np.float32)
+    with np.errstate(over="ignore"):
+        found = np.array([number(cell) for cell in cells]).astype(np.float32)
+    return np.where(np.isfinite(found), found, np.float32(math.nan))

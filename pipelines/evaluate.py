@@ -64,17 +64,18 @@ def main(domain: str) -> None:
         drawn = space.of(vae).sample(params.prior_samples, seed=params.seed)
         samples = evaluation.readable(drawn, space.metadata)
         figures[f"prior{suffix}"] = evaluation.sample_figures(samples, training, space.metadata)
-    Path("reports", domain, "evaluate.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     _write(out / "samples.csv", [evaluation.sample_row(sample) for sample in samples])
     _write(out / "reconstructions.csv", reconstructions)
     if space.vae.properties:
-        qualities, predictions = _predicted(space, prepared, chosen, evaluation)
+        qualities, predictions = _predicted(space, prepared, corpus, params, evaluation)
         _write(out / "properties.csv", qualities)
         _write(out / "predictions.csv", predictions)
     _write(out / "latent_map.csv", _latent_map(space, table, chosen, evaluation))
     # Another prior fills other cells.
     if space.latent == 2 and isinstance(space.vae.as_trained().prior, StandardNormalPrior):
         _write(out / "manifold.csv", _manifold(space, SIDE[domain], evaluation))
+    # Last: it says that all of it is there.
+    Path("reports", domain, "evaluate.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def _by_prior(vae: SequenceVAE) -> dict[str, SequenceVAE]:
@@ -155,14 +156,15 @@ def _fractions(space: LatentSpace, outcome: list[Row], evaluation: ModuleType) -
 
 
 def _predicted(
-    space: LatentSpace, prepared: Path, chosen: dict[str, np.ndarray], evaluation: ModuleType
+    space: LatentSpace, prepared: Path, corpus: Corpus, params: EvaluateParams, evaluation: ModuleType
 ) -> tuple[list[Row], list[Row]]:
     """How right predicted properties are by split, and each row's that is known, nan where it is not measured."""
     head, table = space.vae.properties, prepared / "rows.parquet"
     targets, texts = targets_of(table, head.names), pq.read_table(table, columns=["text", evaluation.IDENTITY])
     qualities, predictions = [], []
-    for split, rows in chosen.items():
-        rows = rows[~np.isnan(targets[rows]).all(axis=1)]
+    known = ~np.isnan(targets).all(axis=1)
+    for split in SPLITS:
+        rows = choose(np.flatnonzero(known & (corpus.split == SPLITS.index(split))), params.rows, seed=params.seed)
         if not len(rows):
             continue
         records = texts.take(rows).to_pylist()

@@ -84,7 +84,7 @@ def fit(domain: Domain, asked: Asked, folder: Path) -> dict[str, object]:
     _claim(domain, asked, folder)
     data = {"source": f"file:{asked.file.resolve()}", "column": asked.column, "seed": asked.seed}
     model = {"start": str(asked.start.resolve())} if asked.start else SETTINGS[domain]["model"]
-    prepare = {name: value for name, value in _read_by(asked.start).items() if name in ("notation", "lower")}
+    prepare = _read_by(domain, asked.start)
     train = SETTINGS[domain]["train"] | {"seed": asked.seed, "properties": list(asked.properties)}
     if asked.properties and domain == "molecules":
         prepare |= {"split": "scaffold"}
@@ -131,13 +131,16 @@ def _claim(domain: Domain, asked: Asked, folder: Path) -> None:
     note.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
 
 
-def _read_by(start: Path | None) -> dict[str, Any]:
+def _read_by(domain: Domain, start: Path | None) -> dict[str, Any]:
     """How texts are prepared for a model."""
     if start is None:
         return {}
     from vaeseq.checkpoint import load
 
-    return load(start).domain
+    told = load(start).domain
+    if told.get("name") != domain:
+        raise InputError(f"start must be a model of {domain}, got one of {told.get('name')!r}")
+    return {name: told[name] for name in ("notation", "lower") if name in told}
 
 
 def _cut(folder: Path) -> str:
@@ -158,6 +161,8 @@ def covered(texts: Iterable[str]) -> float:
 
 def _training(domain: Domain, folder: Path, stored: dict[str, Any], seconds: float) -> dict[str, object]:
     """The rate that suits the rows, and as many steps as the time holds on this machine."""
+    import torch
+
     from pipelines.train import opened
     from vaeseq.diagnostics import summarise
     from vaeseq.training import fit as train
@@ -167,23 +172,23 @@ def _training(domain: Domain, folder: Path, stored: dict[str, Any], seconds: flo
     params, prepared = domain_params(domain, folder / "params.yaml"), folder / "data/prepared" / domain
     corpus, _, state = opened(domain, params, prepared)
     if params.model.start:
-        settings["rate"] = round(summarise(state.vae, corpus, held_out_rows(state, corpus), seed=0).kl, 1)
-        settings["learning_rate"] = settings["learning_rate"] / 4
-        settings.pop("rate_start", None)
+        kl = summarise(state.vae, corpus, held_out_rows(state, corpus), seed=0).kl
+        settings |= {"rate": max(0.1, round(kl, 1)), "rate_start": None, "learning_rate": settings["learning_rate"] / 4}
     else:
         rate = round(min(settings["rate"], SAID * _unigram_nats(corpus)), 1)
         if "rate_start" in settings:
             settings["rate_start"] = round(settings["rate_start"] * rate / settings["rate"], 1)
         settings["rate"] = rate
     trial = {"steps": WARM + PACED, "evaluate_every": WARM + PACED, "evaluate_rows": 1}
-    _write(
-        folder / "params.yaml",
-        stored | {domain: stored[domain] | {"train": stored[domain]["train"] | settings | trial}},
-    )
-    corpus, _, state = opened(domain, domain_params(domain, folder / "params.yaml"), prepared)
+    tried = folder / "trial.yaml"  # no run may take these for settled
+    _write(tried, {domain: stored[domain] | {"train": stored[domain]["train"] | settings | trial}})
+    corpus, _, state = opened(domain, domain_params(domain, tried), prepared)
+    batch_size = state.train.batch_size
     marks = [time.monotonic() for _ in train(state, corpus, record_every=1)]
     pace = (marks[-2] - marks[WARM - 1]) / (PACED - 1)
-    most = EPOCHS * math.ceil(len(corpus.rows("train")) / state.train.batch_size)
+    del state
+    torch.cuda.empty_cache()  # the stage is another process
+    most = EPOCHS * math.ceil(len(corpus.rows("train")) / batch_size)
     steps = max(LEAST, min(most, int(seconds / pace)))
     return settings | {"steps": steps, "evaluate_every": math.ceil(steps / 10)}
 

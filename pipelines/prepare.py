@@ -155,12 +155,20 @@ def _outcomes(
         found = itertools.compress(rows(raw / table.file, table, source.domain), itertools.islice(left, size))
         for row, result in ordered_map(plan.records, found, workers=settings.workers, preload=plan.preload):
             row = row if row.id or len(sizes) == 1 else row._replace(id=f"{table.member or table.file}:{row.line}")
-            if tokenizer and not isinstance(result, Rejected) and UNK in tokenizer.encode(str(result[0]["text"])):
-                result = Rejected("unknown_symbol")
+            if tokenizer and not isinstance(result, Rejected):
+                result = _spelt(result, tokenizer)
             if not isinstance(result, Rejected) and not source.keep_duplicates and seen.again(str(result[0][plan.key])):
                 result = Rejected("duplicate")
             split = "train" if isinstance(result, Rejected) else plan.split(result[0])
             yield row, result, _settle(split, table.split, own)
+
+
+def _spelt(records: list[Record], tokenizer: Tokenizer) -> list[Record] | Rejected:
+    """A row's record, and of its copies those that a vocabulary can spell."""
+    texts = tokenizer.encode_batch([str(record["text"]) for record in records])
+    if UNK in texts[0]:
+        return Rejected("unknown_symbol")
+    return [record for record, ids in zip(records, texts, strict=True) if UNK not in ids]
 
 
 def _settle(drawn: Split, given: Split | None, own: Set[Split | None]) -> Split:

@@ -135,8 +135,9 @@ def load_sources(path: Path) -> dict[str, Source]:
     sources = {name: _source(name, entry, path) for name, entry in entries.items()}
     for name, source in sources.items():
         for part in source.of:
-            if part not in sources or sources[part].of or sources[part].domain != source.domain:
-                raise InputError(f"{path}.{name}.of: must name sets of its domain that hold rows, got {part!r}")
+            its = sources.get(part)
+            if its is None or its.of or its.domain != source.domain or its.opt_in or its.keep_duplicates:
+                raise InputError(f"{path}.{name}.of: must name free sets of its domain that hold rows, got {part!r}")
     return sources
 
 

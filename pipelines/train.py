@@ -59,7 +59,9 @@ def main(domain: str) -> None:
                 calibrate(state.vae, corpus)
             metrics = _metrics(state, corpus)
             summary = json.loads((prepared / "summary.json").read_text(encoding="utf-8"))
-            checkpoint.save(Path("checkpoints", domain), begun, card=_card(domain, params, summary, prepared, metrics))
+            checkpoint.save(
+                Path("checkpoints", domain), begun, card=_card(domain, params, begun.config, summary, prepared, metrics)
+            )
             (report / "train.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
             (work / STATE).unlink()  # done: where DVC runs the stage again, it shall train again
 
@@ -68,28 +70,33 @@ def opened(
     domain: str, params: MoleculeParams | SentenceParams, prepared: Path
 ) -> tuple[Corpus, Checkpoint, TrainState]:
     """The rows, the model before it has learnt from them, and the state of its training."""
-    table = prepared / "rows.parquet"
-    corpus = Corpus.load(prepared, groups_of(domain, params, table), targets_of(table, params.train.properties))
+    table, started = (
+        prepared / "rows.parquet",
+        checkpoint.load(Path(params.model.start)) if params.model.start else None,
+    )
+    groups = groups_of(domain, params, started.config.content if started else params.model.content, table)
+    corpus = Corpus.load(prepared, groups, targets_of(table, params.train.properties))
     tokenizer = Tokenizer.load(prepared / "tokenizer.json")
     summary = json.loads((prepared / "summary.json").read_text(encoding="utf-8"))
     torch.manual_seed(params.train.seed)
-    begun = _begun(params.model, tokenizer, _described(domain, summary, corpus))
+    described = _described(domain, summary, corpus)
+    if started:
+        begun = _going_on(started, tokenizer, described)
+    else:
+        config = _config(params.model, tokenizer.size)
+        begun = Checkpoint(SequenceVAE.build(config), config, tokenizer, described)
     begun = _predicting(begun, params.train.properties, corpus)
     aim, pace = _part(ObjectiveConfig, params.train), _part(TrainConfig, params.train)
     return corpus, begun, TrainState(begun.vae.to(device_of()), pace, aim, seed=params.train.seed)
 
 
-def _begun(sizes: ModelParams, tokenizer: Tokenizer, described: dict[str, Any]) -> Checkpoint:
-    """A new model, or that of ``sizes.start`` as it was trained, without the prior that was fitted afterwards."""
-    if not sizes.start:
-        config = _config(sizes, tokenizer.size)
-        return Checkpoint(SequenceVAE.build(config), config, tokenizer, described)
-    stored = checkpoint.load(Path(sizes.start))
+def _going_on(stored: Checkpoint, tokenizer: Tokenizer, described: dict[str, Any]) -> Checkpoint:
+    """A model as it was trained, without the prior that was fitted afterwards, to learn from these rows."""
     for told in ("name", "notation", "lower"):
         if described.get(told) != (found := stored.domain.get(told)):
             raise InputError(f"model.start must be of {told} {described.get(told)!r}, as the data are, got {found!r}")
     if stored.tokenizer != tokenizer:
-        raise InputError(f"model.start must be the model that the data were prepared for, got {sizes.start!r}")
+        raise InputError("model.start must be the model that the data were prepared for, got one of another vocabulary")
     prior = stored.config.trained_prior or stored.config.prior
     config = replace(stored.config, prior=prior, trained_prior=None, signal=1.0)
     longest = max(described["max_length"], stored.domain["max_length"])
@@ -212,14 +219,15 @@ def _described(domain: str, summary: dict[str, Any], corpus: Corpus) -> dict[str
 def _card(
     domain: str,
     params: MoleculeParams | SentenceParams,
+    config: VAEConfig,
     summary: dict[str, Any],
     prepared: Path,
     metrics: dict[str, Any],
 ) -> str:
     digest = hashlib.sha256((prepared / "tokens.safetensors").read_bytes()).hexdigest()
     figures = "\n".join(f"| {name} | {value} |" for name, value in metrics.items())
-    posterior, prior = params.model.posterior, params.model.prior.replace("_", " ")
-    corrected = " that corrects a language model" if params.model.language_hidden else ""
+    posterior, prior = config.encoder.posterior, config.prior.kind.replace("_", " ")
+    corrected = " that corrects a language model" if config.language else ""
     return f"""# A sequence VAE of {domain}
 
 Bidirectional LSTM encoder, posterior {posterior}, prior {prior}, autoregressive LSTM decoder{corrected}, by latentpath.

@@ -120,15 +120,12 @@ def _path(space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line)
 def _propose(arguments: Namespace) -> int:
     """Propose molecules around one, on the smoothest path between two, or among several."""
     from vaemol.constraints import all_of
-    from vaemol.oracles import oracle_of
-    from vaemol.prediction import KIND, predicted_by
+    from vaemol.prediction import objective_in
     from vaemol.proposals import Asked
     from vaemol.reference import known_in
 
-    space, rank = _space(arguments), None
-    if arguments.rank:
-        taught, _, name = arguments.rank.partition(KIND)
-        rank = predicted_by(space, name) if name and not taught else oracle_of(arguments.rank)
+    space = _space(arguments)
+    rank = objective_in(space, arguments.rank) if arguments.rank else None
     known = known_in(arguments.known) if arguments.known else None
     asked = Asked(arguments.count, tuple(arguments.similarity), arguments.points, arguments.draws, arguments.kind)
     propose = partial(_proposed, space, all_of(arguments.require), asked, rank, known, arguments.seed)
@@ -167,24 +164,32 @@ def _optimize(arguments: Namespace) -> int:
     """Search for molecules of high values in few oracle calls; each is written once it is answered."""
     from vaemol.constraints import all_of
     from vaemol.optimization import optimize
-    from vaemol.prediction import climbs, objective_in, together
+    from vaemol.prediction import KIND, objective_in, together
     from vaeseq.rounds import SearchConfig
 
     names, weights = arguments.objective or ["qed"], arguments.weight
     several = len(names) > 1 and not weights
     if weights and len(weights) != len(names):
         raise InputError(f"weights must be as many as objectives, {len(names)}, got {len(weights)}")
+    if arguments.method == "ascent" and len(names) > 1:
+        raise InputError(f"ascent must climb one objective, got {len(names)}")
     if arguments.front and not several:
         raise InputError("front must be of several objectives without weights; --front needs --objective twice")
     space = _space(arguments)
     oracles = [objective_in(space, name, max_heavy_atoms=arguments.max_heavy_atoms) for name in names]
     oracle = together(oracles, weights) if several or weights else oracles[0]
-    how = {"method": arguments.method, "seed": arguments.seed, "climbing": climbs(names[0]), "several": several}
+    how = {
+        "method": arguments.method,
+        "seed": arguments.seed,
+        "climbing": names[0].removeprefix(KIND),
+        "several": several,
+    }
     how["admits"] = all_of(arguments.require) if arguments.require else None
     how["start"] = [its.text for its in console.given_file(arguments.start, "molecules")] if arguments.start else []
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
     start = partial(optimize, space, oracle, config, **how)
     called = ", ".join(names) + (f" weighed {', '.join(map(repr, weights))}" if weights else "")
+    called += f" within {', '.join(arguments.require)}" if arguments.require else ""
     parts = names if several else []
     rows = commands.searched(start, arguments, "smiles", called=called, parts=parts)
     if arguments.front:

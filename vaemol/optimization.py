@@ -84,6 +84,8 @@ class PoolTexts:
 
     def __init__(self, smiles: Iterable[str], seed: int, admits: Constraint | None = None) -> None:
         texts = list(dict.fromkeys(filter(None, (to_smiles(text, "smiles") for text in smiles))))
+        if not texts:
+            raise InputError("molecules to start with must be readable SMILES, none of them is")
         if not (texts := kept(texts, admits)):
             raise InputError("molecules to start with must hold what is required, none of them does")
         self._texts = [texts[i] for i in np.random.default_rng(seed).permutation(len(texts))]

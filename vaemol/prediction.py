@@ -66,8 +66,3 @@ def predicted_by(space: MoleculeSpace, name: str) -> Oracle:
         return found
 
     return oracle
-
-
-def climbs(objective_name: str) -> str:
-    """The property that predicts an objective, if a model has it: the one of ``property:NAME``, or of the same name."""
-    return objective_name.removeprefix(KIND)

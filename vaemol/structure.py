@@ -10,7 +10,6 @@ References:
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,21 +18,14 @@ from torch import Tensor
 from vaemol.breeding import children_of, parents_of
 from vaemol.constraints import Constraint
 from vaemol.surrogate import TanimotoProcess
+from vaeseq.ascent import Space
 from vaeseq.paths import mixed
 from vaeseq.rounds import Call, Source, mixed_seed
-from vaeseq.walks import TextSpace
 
 BEST, OTHERS = 600, 400  # calls that the process is fitted to: of the highest values, and of all others at random
 FINAL = 400  # candidates that the functions are drawn at: those of the highest optimistic value
 STEPS = 0.05, 1.0  # noise around a code, in standard deviations of N(0, I)
 CROSSED = 0.5  # share of the codes that are between two parents
-
-
-class Space(TextSpace, Protocol):
-    """A space of molecules that knows which it can read."""
-
-    def reads(self, smiles: str) -> bool:
-        """Whether it has a code of the molecule."""
 
 
 class Structural:
@@ -64,10 +56,11 @@ class Structural:
     def __call__(self, calls: Sequence[Call], count: int) -> list[str]:
         """The texts of one round."""
         finite = [call for call in calls if math.isfinite(call.value)]
-        if len({call.value for call in finite}) < 2:
-            return self._source(calls, count)
         seed = mixed_seed(self._seed, len(calls))
         rng = np.random.default_rng(seed)
+        if len({call.value for call in finite}) < 2:  # a single lead says nothing of what is better
+            given = self._source(calls, count)
+            return given + children_of(calls, count - len(given), rng, self._admits)
         model = self._model(finite, rng)
         known = {call.text for call in calls}
         decoded = [text for text in self._decoded(finite, rng) if text not in known] if self._share else []

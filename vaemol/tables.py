@@ -65,11 +65,14 @@ def best_drawn(rows: list[Row], parts: Sequence[str]) -> tuple[str, list[str], l
 def front_kept(rows: Iterable[list[Row]], parts: Sequence[str], path: str) -> Iterator[list[Row]]:
     """The same rows; at their end those that no other beats are written to a csv file, the best of the first first."""
     seen: list[Row] = []
-    for chunk in rows:
-        seen += chunk
-        yield chunk
-    best = sorted(_front(seen, parts), key=lambda row: -float(str(row[parts[0]])))
-    Path(path).write_text("".join(console.as_csv([best], ["smiles", *parts])), encoding="utf-8")
+    Path(path).touch()  # where it cannot be written, this is known before anything is paid for
+    try:
+        for chunk in rows:
+            seen += chunk
+            yield chunk
+    finally:
+        best = sorted(_front(seen, parts), key=lambda row: -float(str(row[parts[0]])))
+        Path(path).write_text("".join(console.as_csv([best], ["smiles", *parts])), encoding="utf-8")
 
 
 def _front(rows: list[Row], parts: Sequence[str]) -> list[Row]:

@@ -7,6 +7,7 @@ References:
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -21,6 +22,13 @@ NOISE = 0.3  # around a parent's code, in standard deviations of N(0, I): anothe
 STEPS, STRIDE = 20, 0.15  # a step's length where the codes of known rows have variance 1
 
 
+class Space(TextSpace, Protocol):
+    """A space that knows which texts it can read."""
+
+    def reads(self, text: str) -> bool:
+        """Whether it has a code of the text."""
+
+
 class Ascent:
     """Proposes the texts of codes that climbed, from around the best texts so far.
 
@@ -32,13 +40,13 @@ class Ascent:
         seed: Of all that is random.
     """
 
-    def __init__(self, space: TextSpace, head: PropertyHead, name: str, source: Source, seed: int) -> None:
+    def __init__(self, space: Space, head: PropertyHead, name: str, source: Source, seed: int) -> None:
         self._space, self._head, self._place = space, head, head.names.index(name)
         self._source, self._seed = source, seed
 
     def __call__(self, calls: Sequence[Call], count: int) -> list[str]:
         """The texts of one round: of the highest prediction first, and of each code its last place first."""
-        finite = [call for call in calls if math.isfinite(call.value)]
+        finite = [call for call in calls if math.isfinite(call.value) and self._space.reads(call.text)]
         if not finite:
             return self._source(calls, count)
         parents = [call.text for call in sorted(finite, key=lambda call: -call.value)[:PARENTS]]

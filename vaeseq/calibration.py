@@ -13,6 +13,7 @@ from vaeseq.model import SequenceVAE
 
 NINETY = 1.6448536269514722  # deviations to both sides that hold nine tenths of a normal distribution
 _QUANTILE = 0.99  # of held-out rows that count as inside
+_ENOUGH = 5  # held-out values of a property that say how large its errors are
 _RIDGE = 1e-3  # of the variance of codes, so that few rows have a whitening too
 
 
@@ -68,7 +69,7 @@ def quality(mean: Tensor, deviation: Tensor, targets: Tensor) -> Quality:
 
 
 def calibrate(vae: SequenceVAE, corpus: Corpus) -> None:
-    """Settle how sure the head is, and where it knows anything: by rows of the valid split, or without any of train.
+    """Settle how sure the head is, and where it knows anything: by rows of the valid split, or else of train.
 
     Predicted deviations are multiplied so that the errors of held-out rows are as large as they say; codes are inside
     where they are no further from those of training rows than nearly all held-out ones.
@@ -80,12 +81,14 @@ def calibrate(vae: SequenceVAE, corpus: Corpus) -> None:
     head = vae.properties
     known = ~np.isnan(corpus.targets)
     train, valid = (corpus.rows(split)[known[corpus.rows(split)].any(axis=1)] for split in ("train", "valid"))
-    learnt, held_out = predicted(vae, corpus, train), predicted(vae, corpus, valid if len(valid) else train)
-    ratio = ((held_out.targets - held_out.mean) / held_out.deviation).square().nanmean(dim=0).sqrt()
+    learnt = predicted(vae, corpus, train)
+    held_out = predicted(vae, corpus, valid) if len(valid) else learnt
+    both = [((its.targets - its.mean) / its.deviation).square().nanmean(dim=0).sqrt() for its in (held_out, learnt)]
+    ratio = torch.where((~held_out.targets.isnan()).sum(dim=0) >= _ENOUGH, *both)
     head.spread.mul_(torch.where(ratio > 0, ratio, 1.0).to(head.spread))
     middle = learnt.codes.mean(dim=0)
     covariance = (learnt.codes - middle).T @ (learnt.codes - middle) / len(learnt.codes)
     values, axes = torch.linalg.eigh(covariance.double())
     head.middle.copy_(middle)
-    head.whitening.copy_(axes / (values + _RIDGE * values.mean()).sqrt())
+    head.whitening.copy_(axes / (values + _RIDGE * values.mean().clamp(min=1e-6)).sqrt())
     head.edge.copy_(head.distance(held_out.codes.to(head.middle)).quantile(_QUANTILE))

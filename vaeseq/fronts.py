@@ -1,7 +1,7 @@
 """Several objectives at once: which texts no other beats in all of them, and a search for such.
 
 References:
-    Knowles (2006), ParEGO (each round weighs the objectives by chance), https://doi.org/10.1109/TEVC.2005.851274
+    Knowles (2006), ParEGO (each round weighs the objectives by chance; equation 2), https://doi.org/10.1109/TEVC.2005.851274
 """
 
 import math
@@ -11,7 +11,7 @@ import numpy as np
 
 from vaeseq.rounds import Call, Propose, mixed_seed
 
-_SUM = 0.05  # weight of the plain sum beside the worst objective: of two texts that share a worst, the better one
+_SUM = 0.05  # weight of the plain sum beside the largest lack: of two texts that share it, the better one
 
 
 def on_front(values: np.ndarray) -> np.ndarray:
@@ -50,12 +50,12 @@ class Weighed:
 
 
 def as_one(calls: Sequence[Call], weights: np.ndarray) -> list[Call]:
-    """The calls with one value each: ``min_j w_j v_j + .05 sum_j w_j v_j`` of values between 0 and 1 over the calls."""
+    """The calls with one value each: ``-max_j w_j l_j - .05 sum_j w_j l_j`` of what each lacks to the best, 0 to 1."""
     values = np.array([call.parts for call in calls])
     whole = np.isfinite(values).all(axis=1)
     if not whole.any():
         return [call._replace(value=math.nan) for call in calls]
     low, high = values[whole].min(axis=0), values[whole].max(axis=0)
-    weighed = weights * (values - low) / np.where(high > low, high - low, 1.0)
-    found = np.where(whole, weighed.min(axis=1) + _SUM * weighed.sum(axis=1), math.nan)
+    lacks = weights * (high - values) / np.where(high > low, high - low, 1.0)
+    found = np.where(whole, -lacks.max(axis=1) - _SUM * lacks.sum(axis=1), math.nan)
     return [call._replace(value=value) for call, value in zip(calls, found.tolist(), strict=True)]

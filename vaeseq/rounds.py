@@ -118,7 +118,7 @@ def _asked(oracle: Oracle, texts: list[str]) -> np.ndarray:
     if not texts:
         return np.empty(0)
     values = np.asarray(oracle(texts), dtype=np.float64)
-    if len(values) != len(texts) or not (values.ndim == 1 or (values.ndim == 2 and values.shape[1] > 1)):
+    if values.shape[:1] != (len(texts),) or not (values.ndim == 1 or (values.ndim == 2 and values.shape[1] > 1)):
         raise InputError(f"oracle must give one number per text, got shape {values.shape} for {len(texts)} texts")
     return values
 

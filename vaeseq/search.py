@@ -115,11 +115,16 @@ class Bayesian:
     def _chosen(self, codes: Tensor, calls: Sequence[Call], count: int) -> list[str]:
         known = {call.text for call in calls}
         values = _filled([call.value for call in calls])
-        if values is None:
-            return self._prior.new(count, known)
+        given = self._prior.new(count, known) if values is None else []
+        if len(given) == count:
+            return given
         seed = mixed_seed(self._seed, len(calls))
-        z = _drawn(self._space, codes, values, self._config.candidates, seed)
-        texts = [text for text in dict.fromkeys(self._space.decode(z)) if text and text not in known]
+        # A single lead, or several of one value, say nothing of what is better.
+        parents = torch.zeros(len(codes)) if values is None else values
+        z = _drawn(self._space, codes, parents, self._config.candidates, seed)
+        texts = [text for text in dict.fromkeys([*given, *self._space.decode(z)]) if text and text not in known]
+        if values is None:
+            return texts[:count]
         texts += self._prior.new(count - len(texts), known.union(texts))
         if len(texts) <= count:
             return texts

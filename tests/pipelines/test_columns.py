@@ -15,11 +15,12 @@ from vaeseq.errors import InputError
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     rows = {
-        "split": ["train", "train", "valid", "train"],
-        "qed": [0.1, 0.2, 0.3, 0.4],
-        "log_p": [1.0, 2.0, 3.0, 4.0],
-        "source_log_p": ["7", "", ">5", " 8.5 "],
-        "source_note": ["a", "b", "12", "inf"],
+        "split": ["train", "train", "valid", "train"] * 5,
+        "qed": [0.1, 0.2, 0.3, 0.4] * 5,
+        "log_p": [1.0, 2.0, 3.0, 4.0] * 5,
+        "source_log_p": ["7", "", ">5", " 8.5 "] * 5,
+        "source_note": ["a", "1e39", "12", "inf"] * 5,
+        "source_error": [1.0] * 20,
     }
     pq.write_table(pa.table(rows), tmp_path / "rows.parquet")
     return tmp_path / "rows.parquet"
@@ -28,12 +29,14 @@ def table(tmp_path: Path) -> Path:
 def test_a_name_is_of_the_source_before_it_is_of_the_table(table: Path) -> None:
     found = targets_of(table, ("log_p", "qed"))
     nan = math.nan
-    np.testing.assert_array_equal(found, np.array([[7, 0.1], [nan, 0.2], [nan, 0.3], [8.5, 0.4]], np.float32))
+    np.testing.assert_array_equal(found, np.array([[7, 0.1], [nan, 0.2], [nan, 0.3], [8.5, 0.4]] * 5, np.float32))
     assert targets_of(table, ()) is None
 
 
-def test_a_column_that_is_not_there_or_holds_no_number_is_said(table: Path) -> None:
-    with pytest.raises(InputError, match=r"must be columns of .*'source_log_p', 'source_note'\], got \['pKi'\]"):
+def test_a_column_that_is_not_there_or_holds_too_few_numbers_is_said(table: Path) -> None:
+    with pytest.raises(InputError, match=r"must be columns of .*'source_note', 'source_error'\], got \['pKi'\]"):
         targets_of(table, ("qed", "pKi"))
-    with pytest.raises(InputError, match=r"must have a number in some train row of .*\['note'\] have none"):
+    with pytest.raises(InputError, match=r"must not be called error; rename the column"):
+        targets_of(table, ("error", "qed"))
+    with pytest.raises(InputError, match=r"must have 10 numbers in the train rows of .*, got \{'note': 0\}"):
         targets_of(table, ("note", "qed"))

@@ -65,10 +65,38 @@ def test_a_file_becomes_a_model_and_a_report(
     assert cli.vaemol(["fit", "mine.csv", "--minutes", "0.01"]) == 0
     assert "train" not in capfd.readouterr().err, "what is done is not done again"
 
+    (tmp_path / "mine.txt").write_text("A line.\n" * 9)
+    assert cli.vaetext(["fit", "mine.txt", "--start", told["model"]]) == 1
+    assert "start must be a model of sentences, got one of 'molecules'" in capfd.readouterr().err
     start = ["--start", told["model"], "--into", "again"]
     assert cli.vaemol(["fit", "mine.csv", "--minutes", "0.01", "--output", "again.json", *start]) == 0
     again = json.loads((tmp_path / "again.json").read_text())[0]
-    assert again["rate"] != told["rate"], "it goes on at the rate that the model has"
+    assert again["rate"] == pytest.approx(max(0.1, float(told["kl"])), abs=1.0), "it goes on at the rate that it has"
+    assert not (tmp_path / "again/trial.yaml").read_text().startswith("sentences")
+
+
+def test_sentences_that_go_on_from_a_model_have_one_rate_from_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fit, "LEAST", 5)
+    monkeypatch.setitem(SETTINGS["sentences"], "interpolate", {"pairs": 1, "random": 1, "beams": 2})
+    small = {"embedding": 8, "encoder_hidden": 8, "decoder_hidden": 12, "language_hidden": 8}
+    monkeypatch.setitem(SETTINGS["sentences"], "model", small)
+    lines = [f"{who} {does} {what}." for who in "abcd" for does in "efgh" for what in "ijklmnop"]
+    (tmp_path / "mine.txt").write_text("\n".join(lines) + "\n")
+    assert cli.vaetext(["fit", "mine.txt", "--minutes", "0.01"]) == 0
+    assert (
+        cli.vaetext(
+            ["fit", "mine.txt", "--minutes", "0.01", "--start", "mine-sentences/models/sentences", "--into", "on"]
+        )
+        == 0
+    )
+    for folder, starts in (("mine-sentences", True), ("on", False)):
+        train = YAML(typ="safe").load((tmp_path / folder / "params.yaml").read_text())["sentences"]["train"]
+        assert bool(train["rate_start"]) == starts
+        assert train["steps"] == 5
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_folder_is_of_one_fit(molecules: Path, tmp_path: Path) -> None:

@@ -52,12 +52,14 @@ def test_a_wrong_entry_is_named_with_its_place(tmp_path, address, sha256, size, 
         load_sources(path)
 
 
-@pytest.mark.parametrize("part", ["toy", "none", "moses"])
+@pytest.mark.parametrize("part", ["toy", "none", "moses", "ptb"])
 def test_a_set_is_made_of_sets_that_are_there(tmp_path, part):
     path = tmp_path / "sources.yaml"
     made = "toy: {domain: sentences, title: t, licence: l, attribution: a, of: {%s: 1}}\n" % part  # noqa: UP031
-    path.write_text(made + "moses: {domain: molecules, title: t, licence: l, attribution: a}\n")
-    with pytest.raises(InputError, match=rf"toy\.of: must name sets of its domain that hold rows, got '{part}'"):
+    others = "moses: {domain: molecules, title: t, licence: l, attribution: a}\n"
+    others += "ptb: {domain: sentences, title: t, licence: l, attribution: a, opt_in: true}\n"
+    path.write_text(made + others)
+    with pytest.raises(InputError, match=rf"toy\.of: must name free sets of its domain that hold rows, got '{part}'"):
         load_sources(path)
 
 

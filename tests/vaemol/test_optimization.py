@@ -3,6 +3,7 @@ import pytest
 
 from vaemol import oracles
 from vaemol.builtin import builtin_molecules
+from vaemol.constraints import all_of
 from vaemol.molecule import tanimoto
 from vaemol.optimization import METHODS, PoolTexts, nearest_similarity, optimize
 from vaeseq import retraining
@@ -52,6 +53,22 @@ def test_a_search_may_start_from_a_pool(space, method):
     assert set(found[:8]) == set(PoolTexts(pool, 0).new(99, set()))
     assert len(set(found)) == len(found)
     assert (len(found) == 8) == (method == "random_prior")  # which has no more to give
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "random_prior"])
+def test_a_single_lead_is_enough(space, method):
+    how = {"method": method, "climbing": "pIC50", "start": ["CCCCCC(=O)N"]}
+    found = [call.text for batch in optimize(space, oracles.qed, SMALL, **how) for call in batch]
+    assert found[0] == "CCCCCC(N)=O"
+    assert len(set(found)) == len(found) > 8
+
+
+@pytest.mark.parametrize(
+    ("pool", "says"), [(["nonsense"], "readable SMILES, none"), (["CCO"], "what is required, none")]
+)
+def test_a_pool_of_no_use_is_said(space, pool, says):
+    with pytest.raises(InputError, match=says):
+        optimize(space, oracles.qed, SMALL, start=pool, admits=all_of(["log_p>=9"]))
 
 
 def test_a_pool_is_canonical_shuffled_and_never_twice():

@@ -22,6 +22,9 @@ class Space:
         mean = torch.tensor([[float(cell) for cell in text.split()] for text in texts]).reshape(-1, LATENT)
         return Independent(Normal(mean, torch.full_like(mean, 0.1)), 1)
 
+    def reads(self, text):
+        return text.count(" ") == LATENT - 1
+
     def decode(self, z, **_):
         return [" ".join(f"{x:.1f}" for x in (code + 0.0).tolist()) for code in z]
 
@@ -82,7 +85,7 @@ def test_a_round_proposes_new_texts_of_high_prediction(head):
 def test_the_source_is_asked_first_and_where_nothing_new_comes(head):
     propose = Ascent(Space(), head, "height", Source(), seed=0)
     assert propose([], 3) == Source().new(3, set())
-    without = [Call("0.0 0.0 0.0", math.nan, 0.0)]
+    without = [Call("0.0 0.0 0.0", math.nan, 0.0), Call("unreadable", 5.0, 0.0)]
     assert propose(without, 3) == Source().new(3, set())
 
     class Poor(Space):

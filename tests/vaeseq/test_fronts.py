@@ -36,11 +36,18 @@ def calls(*parts: tuple[float, ...]) -> list[Call]:
 
 def test_one_value_is_the_weighed_worst_of_values_between_0_and_1() -> None:
     found = as_one(calls((0, 10), (1, 20), (2, 40), (math.nan, 50)), np.array([0.5, 0.5]))
-    worst, sums = [0, 1 / 6, 0.5], [0, 0.25 + 1 / 6, 1.0]
-    assert [call.value for call in found[:3]] == pytest.approx([w + 0.05 * s for w, s in zip(worst, sums, strict=True)])
+    lacks = np.array([[1, 1], [0.5, 2 / 3], [0, 0]]) / 2
+    assert [call.value for call in found[:3]] == pytest.approx((-lacks.max(axis=1) - 0.05 * lacks.sum(axis=1)).tolist())
     assert math.isnan(found[3].value)
     assert all(math.isnan(call.value) for call in as_one(calls((math.nan, 1)), np.ones(2) / 2))
-    assert as_one(calls((1, 1), (1, 2)), np.ones(2) / 2)[0].value == 0, "an objective that never differs says nothing"
+    assert as_one(calls((1, 1), (1, 2)), np.ones(2) / 2)[1].value == 0, "an objective that never differs says nothing"
+
+
+@pytest.mark.parametrize(("weights", "best"), [((1, 0), 0), ((0.9, 0.1), 1), ((0.5, 0.5), 2), ((0, 1), 4)])
+def test_the_heavier_an_objective_the_less_of_it_may_lack(weights: tuple[float, float], best: int) -> None:
+    quarter = [(math.cos(angle), math.sin(angle)) for angle in np.linspace(0, math.pi / 2, 5)]
+    values = [call.value for call in as_one(calls(*quarter), np.array(weights))]
+    assert int(np.argmax(values)) == best
 
 
 POINTS = [f"{x:.2f} {y:.2f}" for x in np.linspace(0, 1, 21) for y in np.linspace(0, 1, 21) if x * x + y * y <= 1]
