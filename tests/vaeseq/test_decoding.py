@@ -122,3 +122,13 @@ def test_the_nucleus_is_what_is_drawn_from(build_vae: Callable[..., SequenceVAE]
     assert (first == order[0]).double().mean().item() == pytest.approx(exact, abs=5 * (0.25 / count) ** 0.5)
     likeliest = draw(9, top_p=1e-9, generator=torch.Generator().manual_seed(0))
     assert _texts(likeliest[:1]) == _texts(vae.decoder(z).draw(9, temperature=0.0))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_text_never_begins_with_its_end(build_vae: Callable[..., SequenceVAE], temperature: float) -> None:
+    vae = build_vae()
+    with torch.no_grad():
+        vae.decoder.bias[EOS] = 50.0  # it would rather say nothing at all
+    drawn = vae.decoder(torch.randn(20, vae.latent)).draw(5, temperature=temperature)
+    assert drawn[:, 1].ne(EOS).all()
+    assert drawn[:, 2].eq(EOS).all()
