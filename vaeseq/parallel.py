@@ -5,6 +5,7 @@ The processes are this machine's cores, or the workers of the Dask cluster whose
 """
 
 import itertools
+import math
 import multiprocessing
 import os
 from collections import deque
@@ -61,7 +62,12 @@ def ordered_map(
     context = _context(preload)
     waiting: deque[tuple[tuple[Item, ...], Any]] = deque()
     source = iter(items)
-    with closing(_workers(function, context, workers or cores(), seconds)) as running:
+    count = workers or cores()
+    # No more processes than chunks: one that is stopped while it still starts prints a traceback.
+    ahead = list(itertools.islice(source, (count - 1) * (chunk or _Pool.chunk) + 1))
+    source = itertools.chain(ahead, source)
+    count = min(count, max(1, math.ceil(len(ahead) / (chunk or _Pool.chunk))))
+    with closing(_workers(function, context, count, seconds)) as running:
         while True:
             room = running.room
             while len(waiting) < room and (batch := tuple(itertools.islice(source, chunk or running.chunk))):
