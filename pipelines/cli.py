@@ -47,7 +47,7 @@ def _add_fit(domain: Domain, command: ArgumentParser) -> None:
         metavar="NAME",
         help="a column of FILE to predict, such as an assay's value; repeatable",
     )
-    command.add_argument("--start", type=Path, metavar="MODEL", help="the folder of a model to go on from")
+    command.add_argument("--start", type=Path, metavar="MODEL", help="the folder of a model to go on from, or shipped")
     options.add_seed(command)
 
 

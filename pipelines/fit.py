@@ -25,6 +25,7 @@ from pipelines.outputs import last_file
 from pipelines.params import domain_params
 from pipelines.readers import rows
 from pipelines.sources import Domain, Raw
+from pipelines.start import start_of
 from pipelines.tables import table
 from vaeseq.errors import InputError
 
@@ -62,7 +63,7 @@ class Asked:
         minutes: In all.
         column: Of the text; None finds it.
         properties: Names of columns that are to be predicted from a code; molecules are then split by scaffold.
-        start: The folder of a model to go on from; None starts anew.
+        start: The folder of a model to go on from, or ``shipped``; None starts anew.
         seed: Of all that is random.
     """
 
@@ -83,8 +84,9 @@ def fit(domain: Domain, asked: Asked, folder: Path) -> dict[str, object]:
     started = time.monotonic()
     _claim(domain, asked, folder)
     data = {"source": f"file:{asked.file.resolve()}", "column": asked.column, "seed": asked.seed}
-    model = {"start": str(asked.start.resolve())} if asked.start else SETTINGS[domain]["model"]
-    prepare = _read_by(domain, asked.start)
+    start = start_of(domain, asked.start)
+    model = {"start": str(start.resolve())} if start else SETTINGS[domain]["model"]
+    prepare = _read_by(domain, start)
     train = SETTINGS[domain]["train"] | {"seed": asked.seed, "properties": list(asked.properties)}
     if asked.properties and domain == "molecules":
         prepare |= {"split": "scaffold"}

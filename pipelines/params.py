@@ -58,9 +58,9 @@ class SentencePrepareParams(_Section):
 class ModelParams(_Section):
     """Sizes of the model; null ``language_hidden`` means no language model, else the decoder corrects one.
 
-    ``start`` is the folder of a model to go on from, with its vocabulary and its sizes instead of those here.
-    ``latent`` is the dimension of z, ``content`` how much of it the rows of a group share; ``slots``, ``codebook`` and
-    ``levels`` are of discrete codes, see ``vaeseq.quantised``.
+    ``start`` is the folder of a model to go on from, see ``pipelines.start``, with its vocabulary and its sizes
+    instead of those here. ``latent`` is the dimension of z, ``content`` how much of it the rows of a group share;
+    ``slots``, ``codebook`` and ``levels`` are of discrete codes, see ``vaeseq.quantised``.
     """
 
     start: str | None = Field(None, min_length=1)

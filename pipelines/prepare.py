@@ -28,6 +28,7 @@ from pipelines.records import (
 from pipelines.rowtable import RowTable, splits, texts
 from pipelines.seen import Seen
 from pipelines.sources import Domain, Raw
+from pipelines.start import start_of
 from vaeseq.errors import InputError, Rejected
 from vaeseq.parallel import ordered_map
 from vaeseq.tokenizer import UNK, Tokenizer
@@ -227,8 +228,8 @@ def _ids(tokenizer: Tokenizer, table: RowTable) -> Iterator[list[int]]:
 def main(domain: str) -> None:
     """Prepare the fetched set of a domain."""
     params = domain_params(domain)
-    raw, out, start = Path("data/raw", domain), Path("data/prepared", domain), params.model.start
-    summary = prepare_corpus(raw, out, params.prepare, start=Path(start) if start else None)
+    raw, out = Path("data/raw", domain), Path("data/prepared", domain)
+    summary = prepare_corpus(raw, out, params.prepare, start=start_of(domain, params.model.start))
     print(
         f"{domain}: {summary['accepted']:,} of {summary['input']:,} rows, rejected {summary['rejected']}",
         file=sys.stderr,

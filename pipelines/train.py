@@ -16,6 +16,7 @@ from pipelines.params import ModelParams, MoleculeParams, SentenceParams, TrainP
 from pipelines.progress import progress
 from pipelines.resume import locked, work_folder
 from pipelines.stage import run
+from pipelines.start import start_of
 from pipelines.team import joined, spread
 from pipelines.tracking import Live
 from vaeseq import checkpoint, training
@@ -70,10 +71,8 @@ def opened(
     domain: str, params: MoleculeParams | SentenceParams, prepared: Path
 ) -> tuple[Corpus, Checkpoint, TrainState]:
     """The rows, the model before it has learnt from them, and the state of its training."""
-    table, started = (
-        prepared / "rows.parquet",
-        checkpoint.load(Path(params.model.start)) if params.model.start else None,
-    )
+    table, start = prepared / "rows.parquet", start_of(domain, params.model.start)
+    started = checkpoint.load(start) if start else None
     groups = groups_of(domain, params, started.config.content if started else params.model.content, table)
     corpus = Corpus.load(prepared, groups, targets_of(table, params.train.properties))
     tokenizer = Tokenizer.load(prepared / "tokenizer.json")
@@ -146,8 +145,8 @@ def _work(domain: str, params: MoleculeParams | SentenceParams, prepared: Path) 
     data = [prepared / "tokens.safetensors", prepared / "tokenizer.json"]
     if params.train.group or params.train.properties:
         data.append(prepared / "rows.parquet")
-    if params.model.start:
-        data += sorted(path for path in Path(params.model.start).iterdir() if path.is_file())
+    if start := start_of(domain, params.model.start):
+        data += sorted(path for path in start.iterdir() if path.is_file())
     code = sorted(Path(training.__file__).parent.glob("*.py"))
     return work_folder(f"train-{domain}", sections, *data, *code)
 

@@ -8,10 +8,10 @@ others. Libraries that take a second to load are imported inside the commands.
 from argparse import ArgumentParser, Namespace
 from collections.abc import Container, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vaemol import arguments as takes
+from vaemol.shipped import folder_of
 from vaemol.tables import as_sdf, best_drawn, emit, front_kept, pairs_drawn, path_drawn
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Row
@@ -49,7 +49,7 @@ def _parser(further: Mapping[options.Verb, options.AddOptions]) -> ArgumentParse
     }
     judging = {_judge, _judge_paths}
     formats = dict.fromkeys(verbs.keys() - {_encode, _predict} - judging, ("sdf",))
-    models = dict.fromkeys(verbs.keys() - {_score} - judging, Path("models/molecules"))
+    models = dict.fromkeys(verbs.keys() - {_score} - judging)
     about = "Walk in a latent space of molecules, all given as SMILES."
     return options.parser_of("vaemol", about, verbs | further, models=models, formats=formats)
 
@@ -239,4 +239,4 @@ def _judge_paths(arguments: Namespace) -> int:
 def _space(arguments: Namespace) -> "MoleculeSpace":
     from vaemol.space import MoleculeSpace
 
-    return MoleculeSpace.load(arguments.model)
+    return MoleculeSpace.load(folder_of(arguments.model))

@@ -14,7 +14,7 @@ def parser_of(
     description: str,
     verbs: Mapping[Verb, AddOptions],
     *,
-    models: Mapping[Verb, Path],
+    models: Mapping[Verb, Path | None],
     formats: Mapping[Verb, Sequence[str]],
 ) -> ArgumentParser:
     """A parser with one command for each function: its name without ``_`` before it, its docstring, and its options.
@@ -23,7 +23,8 @@ def parser_of(
         program: Name of the command line.
         description: What it is for.
         verbs: The functions, and what adds the options of their own.
-        models: Default of ``--model``, by function; one that is not there takes no model.
+        models: Default of ``--model``, by function; one that is not there takes no model. None: that of the
+            pipeline, else the one of the package.
         formats: Output formats beside csv and json, by function.
     """
     parser = ArgumentParser(program, description=description)
@@ -33,7 +34,8 @@ def parser_of(
         command.set_defaults(command=verb)
         add_options(command)
         if verb in models:
-            command.add_argument("--model", type=Path, default=models[verb], help="default: %(default)s")
+            told = models[verb] or "that of the pipeline in this folder, else the one that comes with the package"
+            command.add_argument("--model", type=Path, default=models[verb], help=f"default: {told}")
         add_output(command, formats.get(verb, ()))
     return parser
 
