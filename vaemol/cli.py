@@ -5,13 +5,14 @@ Each command is a thin face of a function: ``vaemol.space.MoleculeSpace`` for th
 others. Libraries that take a second to load are imported inside the commands.
 """
 
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from vaemol import arguments as takes
-from vaemol.shipped import folder_of
+from vaemol.shipped import FOLDER, folder_of
 from vaemol.tables import as_sdf, best_drawn, emit, front_kept, pairs_drawn, path_drawn
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Row
@@ -239,4 +240,6 @@ def _judge_paths(arguments: Namespace) -> int:
 def _space(arguments: Namespace) -> "MoleculeSpace":
     from vaemol.space import MoleculeSpace
 
-    return MoleculeSpace.load(folder_of(arguments.model))
+    if (folder := folder_of(arguments.model)) == FOLDER and arguments.model is None:
+        print("no model in this folder: the one that comes with the package is used", file=sys.stderr)
+    return MoleculeSpace.load(folder)

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from vaemol import shipped
+from vaemol.cli import main
 from vaemol.molecule import canonical, parse
 from vaemol.space import MoleculeSpace
 
@@ -21,3 +22,11 @@ def test_the_model_of_the_package_writes_molecules_and_gives_known_ones_back():
     space = MoleculeSpace.load(shipped.FOLDER)
     assert sum(bool(smiles and parse(smiles)) for smiles in space.sample(100, seed=0)) >= 98
     assert space.reconstruct(KNOWN) == [canonical(parse(smiles)) for smiles in KNOWN]
+
+
+def test_a_command_in_an_empty_folder_takes_the_model_of_the_package_and_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["reconstruct", KNOWN[0]]) == 0
+    out, err = capsys.readouterr()
+    assert out.count(KNOWN[0]) == 2
+    assert "comes with the package" in err

@@ -5,6 +5,7 @@ import operator
 
 import pytest
 
+from vaeseq import parallel
 from vaeseq.errors import Rejected
 from vaeseq.parallel import ordered_map
 from vaetext.sentence import sentence_record
@@ -46,3 +47,20 @@ def test_items_are_read_as_they_are_needed():
     next(stream)
     stream.close()
     assert len(read) == 20
+
+
+@pytest.mark.parametrize(("items", "processes"), [(0, 1), (1, 1), (256, 1), (257, 2), (9_999, 3)])
+def test_no_more_processes_than_chunks(items, processes, monkeypatch):
+    counts = []
+
+    class Started(Exception):
+        """Far enough."""
+
+    def started(function, context, count, seconds):
+        counts.append(count)
+        raise Started
+
+    monkeypatch.setattr(parallel, "_workers", started)
+    with pytest.raises(Started):
+        next(ordered_map(len, ["a"] * items, workers=3))
+    assert counts == [processes]
