@@ -83,13 +83,13 @@ def _module(name: str, root: Path) -> Path | None:
 
 
 def _data_files(tree: ast.Module, root: Path) -> set[Path]:
-    """Files beside the code that a module names, itself or by their folder."""
+    """Files beside the code that a module names; those in a folder of their own by the folder."""
     strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     found = set()
     for package in PACKAGES:
         for path in (root / package).rglob("*"):
             relative = path.relative_to(root)
-            if path.is_file() and path.suffix not in {".py", ".pyc"} and strings & set(relative.parts[1:]):
+            if path.is_file() and path.suffix not in {".py", ".pyc"} and relative.parts[1] in strings:
                 found.add(relative)
     return found
 
