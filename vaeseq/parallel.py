@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_CLUSTER = "LATENTPATH_DASK"
 
 
 class Lost(Exception):
@@ -61,12 +62,9 @@ def ordered_map(
     """
     context = _context(preload)
     waiting: deque[tuple[tuple[Item, ...], Any]] = deque()
-    source = iter(items)
-    count = workers or cores()
-    # No more processes than chunks: one that is stopped while it still starts prints a traceback.
-    ahead = list(itertools.islice(source, (count - 1) * (chunk or _Pool.chunk) + 1))
-    source = itertools.chain(ahead, source)
-    count = min(count, max(1, math.ceil(len(ahead) / (chunk or _Pool.chunk))))
+    source, count = iter(items), workers or cores()
+    if not os.environ.get(_CLUSTER):
+        source, count = _no_more_than_chunks(source, count, chunk or _Pool.chunk)
     with closing(_workers(function, context, count, seconds)) as running:
         while True:
             room = running.room
@@ -80,6 +78,12 @@ def ordered_map(
             except Lost:
                 results = _one_by_one(function, batch, context, seconds)
             yield from zip(batch, results, strict=True)
+
+
+def _no_more_than_chunks(source: Iterator[Item], count: int, chunk: int) -> tuple[Iterator[Item], int]:
+    """The items, and how many processes suit them: one that is stopped while it still starts prints a traceback."""
+    ahead = list(itertools.islice(source, (count - 1) * chunk + 1))
+    return itertools.chain(ahead, source), max(1, math.ceil(len(ahead) / chunk))
 
 
 def cores() -> int:
@@ -102,7 +106,7 @@ def _one(function: Callable[[Item], Result], item: Item) -> Result | Rejected:
 
 
 def _workers(function: Callable[[Item], Result], context: BaseContext, count: int, seconds: float) -> "_Pool | Cluster":
-    if address := os.environ.get("LATENTPATH_DASK"):
+    if address := os.environ.get(_CLUSTER):
         from vaeseq.cluster import Cluster
 
         return Cluster(function, address, seconds)
