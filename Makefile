@@ -24,7 +24,7 @@ repro: $(READY)
 
 study: $(READY)
 	for domain in molecules sentences; do \
-	    dvc exp run --queue evaluate@$$domain -S "$$domain.model.latent=$(LATENTS)" \
+	    dvc exp run --queue evaluate@$$domain -S "$$domain.model.latent=$(LATENTS)" -S "$$domain.model.start=null" \
 	        $(if $(RATE),-S "$$domain.train.rate=$(RATE)" -S "++$$domain.train.rate_start=null") || exit 1; \
 	done
 	dvc exp run --run-all

@@ -7,8 +7,12 @@ from pathlib import Path
 
 from pipelines.sources import Domain
 from vaemol import cli as molecules
+from vaemol import shipped
 from vaeseq import console, options
 from vaetext import cli as sentences
+
+SCRATCH = "none"
+START: dict[Domain, str] = {"molecules": shipped.NAME, "sentences": SCRATCH}
 
 
 def vaemol(argv: Sequence[str] | None = None) -> int:
@@ -25,8 +29,10 @@ def _fit(arguments: Namespace) -> int:
     """Train a model of your own file within a time, and write a report on it."""
     from pipelines.fit import Asked, fit
 
-    names = ("file", "minutes", "column", "start", "seed")
-    asked = Asked(**{name: getattr(arguments, name) for name in names}, properties=tuple(arguments.property))
+    names = ("file", "minutes", "column", "seed")
+    given = {name: getattr(arguments, name) for name in names}
+    start = None if arguments.start == SCRATCH else arguments.start
+    asked = Asked(**given, start=start, properties=tuple(arguments.property))
     into = arguments.into or Path(f"{arguments.file.name.partition('.')[0]}-{arguments.domain}")
     found = fit(arguments.domain, asked, into)
     return console.emit([[found]], list(found), arguments)
@@ -47,7 +53,12 @@ def _add_fit(domain: Domain, command: ArgumentParser) -> None:
         metavar="NAME",
         help="a column of FILE to predict, such as an assay's value; repeatable",
     )
-    command.add_argument("--start", type=Path, metavar="MODEL", help="the folder of a model to go on from, or shipped")
+    command.add_argument(
+        "--start",
+        default=START[domain],
+        metavar="MODEL",
+        help="to go on from: a folder, shipped (the model of the package) or none (from scratch); default: %(default)s",
+    )
     options.add_seed(command)
 
 

@@ -27,15 +27,16 @@ from pipelines.readers import rows
 from pipelines.sources import Domain, Raw
 from pipelines.start import start_of
 from pipelines.tables import table
+from vaemol import shipped
 from vaeseq.errors import InputError
 
 STAGES = ("fetch", "prepare", "train", "prior", "evaluate", "interpolate")
 # What differs from the defaults of pipelines.params, as in params.yaml: tests/pipelines/test_fit.py holds it.
 SETTINGS: dict[str, dict[str, dict[str, object]]] = {
     "molecules": {
-        "model": {"latent": 32, "encoder_hidden": 128, "decoder_hidden": 256, "decoder_dropout": 0.1},
-        "train": {"rate": 30.0, "batch_size": 64, "learning_rate": 4e-3},
-        "prior": {"steps": 1_500},
+        "model": {"embedding": 128, "encoder_hidden": 128, "decoder_hidden": 256, "language_hidden": 256},
+        "train": {"rate": 50.0, "code_noise": 0.1, "batch_size": 64, "learning_rate": 4e-3},
+        "prior": {"signal": 0.5, "steps": 1_500},
         "interpolate": {"beams": 1, "pairs": 12, "random": 6},
     },
     "sentences": {
@@ -48,6 +49,7 @@ SETTINGS: dict[str, dict[str, dict[str, object]]] = {
 # Fewer rows and draws than the pipeline judges by: they are to leave the time to training.
 EVALUATION = {"rows": 500, "iwae_rows": 100, "iwae_samples": 10, "gap_rows": 30, "prior_samples": 500}
 TRAINING = 0.55  # share of the time that is left after preparing; prior, evaluation, paths and report take the rest
+GOING_ON = 2e-3  # learning rate of a model that was trained before
 EPOCHS, LEAST = 200, 200  # steps: at most so many passes, and at least so many steps
 PACED, WARM = 10, 3  # steps that are timed, after a few that are not
 SAID = 0.8  # most of what single symbols say of a row that its code is asked to carry
@@ -63,7 +65,7 @@ class Asked:
         minutes: In all.
         column: Of the text; None finds it.
         properties: Names of columns that are to be predicted from a code; molecules are then split by scaffold.
-        start: The folder of a model to go on from, or ``shipped``; None starts anew.
+        start: The model to go on from, see ``pipelines.start``; None starts from scratch.
         seed: Of all that is random.
     """
 
@@ -71,7 +73,7 @@ class Asked:
     minutes: float = 15.0
     column: str | None = None
     properties: tuple[str, ...] = ()
-    start: Path | None = None
+    start: str | Path | None = None
     seed: int = 0
 
 
@@ -85,7 +87,9 @@ def fit(domain: Domain, asked: Asked, folder: Path) -> dict[str, object]:
     _claim(domain, asked, folder)
     data = {"source": f"file:{asked.file.resolve()}", "column": asked.column, "seed": asked.seed}
     start = start_of(domain, asked.start)
-    model = {"start": str(start.resolve())} if start else SETTINGS[domain]["model"]
+    model = SETTINGS[domain]["model"]
+    if start:
+        model = {"start": shipped.NAME if start == shipped.FOLDER else str(start.resolve())}
     prepare = _read_by(domain, start)
     train = SETTINGS[domain]["train"] | {"seed": asked.seed, "properties": list(asked.properties)}
     if asked.properties and domain == "molecules":
@@ -175,7 +179,7 @@ def _training(domain: Domain, folder: Path, stored: dict[str, Any], seconds: flo
     corpus, _, state = opened(domain, params, prepared)
     if params.model.start:
         kl = summarise(state.vae, corpus, held_out_rows(state, corpus), seed=0).kl
-        settings |= {"rate": max(0.1, round(kl, 1)), "rate_start": None, "learning_rate": settings["learning_rate"] / 4}
+        settings |= {"rate": max(0.1, round(kl, 1)), "rate_start": None, "learning_rate": GOING_ON}
     else:
         rate = round(min(settings["rate"], SAID * _unigram_nats(corpus)), 1)
         if "rate_start" in settings:

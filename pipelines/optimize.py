@@ -14,6 +14,7 @@ from pipelines.params import OptimizeParams, domain_params
 from pipelines.progress import progress
 from pipelines.resume import locked, work_folder
 from pipelines.stage import run
+from vaemol.constraints import all_of
 from vaemol.molecule import parse
 from vaemol.optimization import nearest_similarity, optimize
 from vaemol.prediction import objective_in
@@ -26,7 +27,7 @@ from vaeseq.rounds import Call, SearchConfig
 BEST = 10  # molecules of each objective in best.csv
 NEIGHBOURS = 50_000  # training molecules, chosen at random, that the best are compared with
 MODEL = Path("models/molecules")
-METHODS = ("bayesian", "random_prior")
+BASELINE = "random_prior"
 
 Row = dict[str, Any]
 
@@ -42,7 +43,7 @@ def main(domain: str) -> None:
     with locked(_work(params)) as work:
         runs = _searched(space, params, work / "calls.csv")
     _write(out / "calls.csv", [row for its, calls in runs.items() for row in _call_rows(its, calls)])
-    best = {name: best_calls(runs[Run(name, "bayesian", params.seed)], BEST) for name in params.objectives}
+    best = {name: best_calls(runs[Run(name, params.method, params.seed)], BEST) for name in params.objectives}
     _write(out / "best.csv", _best_rows(best, _training(params.seed)))
     figures = {name: _figures(runs, name, params) for name in params.objectives}
     Path("reports/molecules/optimize.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
@@ -57,11 +58,12 @@ def _work(params: OptimizeParams) -> Path:
 def _searched(space: MoleculeSpace, params: OptimizeParams, log: Path) -> dict[Run, list[Call]]:
     config = SearchConfig(params.budget, params.initial, params.batch)
     # All of them before the first search: a name may be wrong.
+    admits = all_of(params.require)
     oracles = {name: objective_in(space, name, max_heavy_atoms=params.max_heavy_atoms) for name in params.objectives}
-    runs = {Run(name, method, params.seed): [] for name in params.objectives for method in METHODS}
+    runs = {Run(name, method, params.seed): [] for name in params.objectives for method in (params.method, BASELINE)}
     with progress("optimising", len(runs) * params.budget) as advance:
         for its, calls in runs.items():
-            how = {"method": its.method, "seed": its.seed}
+            how = {"method": its.method, "seed": its.seed, "admits": admits}
             for batch in resumed(log, its, partial(optimize, space, oracles[its.objective], config, **how)):
                 calls += batch
                 advance(len(batch))
@@ -107,14 +109,14 @@ def _best_rows(best: dict[str, list[Call]], training: list[str]) -> list[Row]:
 
 def _figures(runs: dict[Run, list[Call]], name: str, params: OptimizeParams) -> Row:
     """The best value and the mean of the ten best, of the search and of the baseline on the same budget."""
-    calls = {method: runs[Run(name, method, params.seed)] for method in METHODS}
-    figures: Row = {"calls": len(calls["bayesian"]), "random_calls": len(calls["random_prior"])}
-    for prefix, method in (("", "bayesian"), ("random_", "random_prior")):
-        values = [call.value for call in best_calls(calls[method], 10)]
+    searched, random = (runs[Run(name, method, params.seed)] for method in (params.method, BASELINE))
+    figures: Row = {"calls": len(searched), "random_calls": len(random)}
+    for prefix, calls in (("", searched), ("random_", random)):
+        values = [call.value for call in best_calls(calls, 10)]
         figures |= {f"{prefix}best": max(values, default=None), f"{prefix}top_10": fmean(values) if values else None}
-    start = [call.value for call in best_calls(calls["bayesian"][: params.initial], 1)]
-    without = sum(call.value != call.value for call in calls["bayesian"])
-    seconds = sum(its[-1].seconds for its in calls.values() if its)
+    start = [call.value for call in best_calls(searched[: params.initial], 1)]
+    without = sum(call.value != call.value for call in searched)
+    seconds = sum(its[-1].seconds for its in (searched, random) if its)
     return figures | {"best_at_start": max(start, default=None), "without_value": without, "seconds": round(seconds, 1)}
 
 

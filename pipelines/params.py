@@ -175,10 +175,16 @@ class InterpolateParams(_Section):
 
 
 class OptimizeParams(_Section):
-    """What is optimised with how many oracle calls; objectives as ``vaemol.oracles.objective`` names them."""
+    """What is optimised with how many oracle calls, see ``vaemol.optimization.optimize``.
+
+    Objectives as ``vaemol.prediction.objective_in`` names them; ``require`` holds what a molecule must hold to be
+    scored, as ``vaemol.constraints.constraint`` reads it.
+    """
 
     seed: int = 0
+    method: Literal["structural", "structural_without_space", "bayesian", "retraining", "genetic"] = "structural"
     objectives: tuple[str, ...] = ("qed", "penalised_log_p")
+    require: tuple[str, ...] = ()
     budget: Count = 250
     initial: Count = 50
     batch: Count = 10

@@ -173,8 +173,12 @@ def _spelt(records: list[Record], tokenizer: Tokenizer) -> list[Record] | Reject
 
 
 def _settle(drawn: Split, given: Split | None, own: Set[Split | None]) -> Split:
-    """The set's own split where it has one; a valid split that it lacks is carved from its train rows."""
-    if given is None:
+    """The set's own split where it has one; a valid split that it lacks is carved from its train rows.
+
+    Where another part of the set has none, what is drawn for it also holds for train rows: the same row is held out
+    in that part's own set, and a model of this one may go on there.
+    """
+    if given is None or (given == "train" and None in own):
         return drawn
     return "valid" if given == "train" and drawn == "valid" and "valid" not in own else given
 

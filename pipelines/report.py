@@ -79,6 +79,7 @@ def _domain(name: str, params: MoleculeParams | SentenceParams, root: Path, ease
         "thing": {"molecules": "molecule", "sentences": "sentence"}[name],
         "headline": _headline(found, params.train.rate),
         "data": chapters.data(name, root),
+        "start": params.model.start,
         "training": chapters.training(name, root, params.train.rate),
         "tables": chapters.tables(found),
         "predictions": chapters.predictions(name, root),
@@ -87,7 +88,7 @@ def _domain(name: str, params: MoleculeParams | SentenceParams, root: Path, ease
         "maps": maps.latent_maps(name, root),
         "paths": walks.paths(name, root, easel),
         "posterior": walks.posterior(name, root, easel),
-        "optimisation": walks.optimisation(root, easel) if name == "molecules" else {},
+        "optimisation": walks.optimisation(params.optimize, root, easel) if name == "molecules" else {},
         "params": flat(params.model_dump(mode="json")),
         "manifold": maps.manifold(name, root, easel),  # last, so that it takes the pictures that are left
         "files": figures(root / "data" / "raw" / name / "source.json").get("files", []),

@@ -8,6 +8,7 @@ from statistics import fmean
 from pipelines.chapters import Chapter, different, figure_table, molecule
 from pipelines.charts import Chart, Series, lines
 from pipelines.glossary import PROPERTIES, in_words
+from pipelines.params import OptimizeParams
 from pipelines.tables import Row, figures, short, shown, table, value
 from pipelines.tiles import Easel
 
@@ -18,9 +19,18 @@ ORIGINS = {
     "held_out": "Between held-out rows",
     "random": "Between random points of the latent space",
 }
+BASELINE, RANDOM = "random_prior", "random draws of the prior"
+SEARCHED, DRAWN = "c0", "c1"
 METHODS = {
-    "bayesian": ("Bayesian optimisation in the latent space", "c0"),
-    "random_prior": ("random draws of the prior", "c1"),
+    "structural": "a Gaussian process over structures learns from the molecules scored so far, and chooses among what "
+    "the latent space (around good molecules and between two of them) and a genetic algorithm propose",
+    "structural_without_space": "a Gaussian process over structures learns from the molecules scored so far, and "
+    "chooses among what a genetic algorithm proposes; the model takes no part",
+    "bayesian": "a Gaussian process learns, from the molecules scored so far, which points of the latent space are "
+    "worth decoding next",
+    "retraining": "a Gaussian process chooses points of the latent space, and the model learns from the best that "
+    "were found, weighed by rank",
+    "genetic": "a genetic algorithm crosses and changes the best molecules so far; the model takes no part",
 }
 
 
@@ -123,7 +133,7 @@ def posterior(domain: str, root: Path, easel: Easel, most: int = 5) -> list[list
     ]
 
 
-def optimisation(root: Path, easel: Easel) -> Chapter:
+def optimisation(params: OptimizeParams, root: Path, easel: Easel) -> Chapter:
     """Best value so far over oracle calls, and the best molecules of each objective."""
     calls = table(root / "reports" / "molecules" / "optimize" / "calls.csv")
     best = table(root / "reports" / "molecules" / "optimize" / "best.csv")
@@ -132,6 +142,8 @@ def optimisation(root: Path, easel: Easel) -> Chapter:
     found = figures(root / "reports" / "molecules" / "optimize.json")
     objectives = list(dict.fromkeys(row["objective"] for row in calls))
     return {
+        "how": METHODS[params.method],
+        "require": params.require,
         "budget": max(int(row["call"]) for row in calls),
         "seeds": len({row["seed"] for row in calls}),
         "objectives": [
@@ -149,7 +161,7 @@ def optimisation(root: Path, easel: Easel) -> Chapter:
 def _race(objective: str, rows: list[Row]) -> Chart | None:
     series = []
     for method in dict.fromkeys(row["method"] for row in rows):
-        name, style = METHODS.get(method, (in_words(method), "c2"))
+        name, style = (RANDOM, DRAWN) if method == BASELINE else (in_words(method), SEARCHED)
         by_call: dict[int, list[float]] = {}
         for row in rows:
             if row["method"] == method and (best := value(row, "best_so_far")) is not None:

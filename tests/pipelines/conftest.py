@@ -269,11 +269,11 @@ def write_sentence_paths(root, texts):
 def write_optimisation(root, smiles, chance):
     rows = []
     for objective in ("qed", "penalised_log_p"):
-        for method in ("bayesian", "random_prior"):
+        for method in ("structural", "random_prior"):
             for seed in range(2):
                 best = 0.2
                 for call in range(1, 121):
-                    value = chance.random() * (0.95 if method == "bayesian" else 0.8)
+                    value = chance.random() * (0.95 if method == "structural" else 0.8)
                     best = max(best, value)
                     row = {"objective": objective, "method": method, "seed": seed, "call": call, "smiles": smiles[0]}
                     rows.append(row | {"value": value, "best_so_far": best, "seconds": call * 0.1})

@@ -9,18 +9,23 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipelines import cli, fit
-from pipelines.fit import COVERED, SETTINGS, Asked, covered
+from pipelines.fit import COVERED, GOING_ON, SETTINGS, Asked, covered
 from pipelines.params import load_params
+from vaemol import shipped
 from vaemol.space import MoleculeSpace
 from vaeseq.errors import InputError
 
 ROOT = Path(__file__).parents[2]
+SMALL = {"embedding": 8, "encoder_hidden": 8, "decoder_hidden": 12, "language_hidden": 8}
 
 
 @pytest.mark.parametrize("domain", ["molecules", "sentences"])
 def test_settings_are_those_of_the_pipeline(domain: str) -> None:
     params = getattr(load_params(ROOT / "params.yaml"), domain)
-    for section, values in SETTINGS[domain].items():
+    settings = SETTINGS[domain] | {
+        "train": SETTINGS[domain]["train"] | ({"learning_rate": GOING_ON} if params.model.start else {})
+    }
+    for section, values in settings.items():
         for name, value in values.items():
             assert getattr(getattr(params, section), name) == value, f"{section}.{name}"
 
@@ -48,7 +53,9 @@ def test_a_file_becomes_a_model_and_a_report(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(fit, "LEAST", 5)
     monkeypatch.setitem(SETTINGS["molecules"], "interpolate", {"pairs": 1, "random": 1})
-    assert cli.vaemol(["fit", "mine.csv", "--minutes", "0.01", "--output", "told.csv"]) == 0
+    monkeypatch.setitem(SETTINGS["molecules"], "model", SMALL)
+    scratch = ["fit", "mine.csv", "--minutes", "0.01", "--start", "none"]
+    assert cli.vaemol([*scratch, "--output", "told.csv"]) == 0
     with (tmp_path / "told.csv").open(encoding="utf-8") as file:
         (told,) = csv.DictReader(file)
     assert (told["model"], told["report"]) == ("mine-molecules/models/molecules", "mine-molecules/reports/index.html")
@@ -62,7 +69,7 @@ def test_a_file_becomes_a_model_and_a_report(
     assert train["steps"] == 5
     assert 0 < train["rate"] < SETTINGS["molecules"]["train"]["rate"], "so short molecules have less to say"
     capfd.readouterr()
-    assert cli.vaemol(["fit", "mine.csv", "--minutes", "0.01"]) == 0
+    assert cli.vaemol(scratch) == 0
     assert "train" not in capfd.readouterr().err, "what is done is not done again"
 
     (tmp_path / "mine.txt").write_text("A line.\n" * 9)
@@ -75,14 +82,29 @@ def test_a_file_becomes_a_model_and_a_report(
     assert not (tmp_path / "again/trial.yaml").read_text().startswith("sentences")
 
 
+def test_a_fit_of_molecules_goes_on_from_the_model_of_the_package(
+    molecules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fit, "LEAST", 5)
+    monkeypatch.setitem(SETTINGS["molecules"], "interpolate", {"pairs": 1, "random": 1})
+    assert cli.vaemol(["fit", "mine.csv", "--minutes", "0.01", "--output", "told.json"]) == 0
+    told = json.loads((tmp_path / "told.json").read_text())[0]
+    params = YAML(typ="safe").load((tmp_path / "mine-molecules/params.yaml").read_text())["molecules"]
+    assert params["model"] == {"start": "shipped"}, "no path of the machine"
+    assert (
+        MoleculeSpace.load(tmp_path / told["model"], "cpu").latent == MoleculeSpace.load(shipped.FOLDER, "cpu").latent
+    )
+    assert told["exact_reconstruction"] > 0.5
+
+
 def test_sentences_that_go_on_from_a_model_have_one_rate_from_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(fit, "LEAST", 5)
     monkeypatch.setitem(SETTINGS["sentences"], "interpolate", {"pairs": 1, "random": 1, "beams": 2})
-    small = {"embedding": 8, "encoder_hidden": 8, "decoder_hidden": 12, "language_hidden": 8}
-    monkeypatch.setitem(SETTINGS["sentences"], "model", small)
+    monkeypatch.setitem(SETTINGS["sentences"], "model", SMALL)
     lines = [f"{who} {does} {what}." for who in "abcd" for does in "efgh" for what in "ijklmnop"]
     (tmp_path / "mine.txt").write_text("\n".join(lines) + "\n")
     assert cli.vaetext(["fit", "mine.txt", "--minutes", "0.01"]) == 0

@@ -60,7 +60,7 @@ def test_every_run_spends_its_budget_and_its_best_is_shown(house):
     rows = table("calls.csv")
     assert list(rows[0]) == ["objective", "method", "seed", "call", "smiles", "value", "best_so_far", "seconds"]
     runs = {(row["objective"], row["method"]) for row in rows}
-    assert runs == {(o, m) for o in ("qed", "penalised_log_p") for m in ("bayesian", "random_prior")}
+    assert runs == {(o, m) for o in ("qed", "penalised_log_p") for m in ("structural", "random_prior")}
     for run in runs:
         mine = [row for row in rows if (row["objective"], row["method"]) == run]
         assert [int(row["call"]) for row in mine] == list(range(1, 13))

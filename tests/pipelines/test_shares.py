@@ -2,8 +2,10 @@
 
 import itertools
 from pathlib import Path
+from typing import Literal
 
 import pyarrow.parquet as pq
+from rdkit.Chem import CanonSmiles
 
 from pipelines.params import MoleculePrepareParams
 from pipelines.prepare import prepare_corpus
@@ -15,7 +17,9 @@ CHAINS = ["".join(atoms) + "c1ccccc1" for atoms in itertools.product("CNO", repe
 SETTINGS = MoleculePrepareParams(valid_fraction=0.2, test_fraction=0.2, workers=1)
 
 
-def raw_folder(folder: Path, tables: dict[str, tuple[list[str], float]], rows: int | None = None) -> Path:
+def raw_folder(
+    folder: Path, tables: dict[str, tuple[list[str], float]], rows: int | None = None, **split: Literal["train", "test"]
+) -> Path:
     folder.mkdir()
     for name, (smiles, _) in tables.items():
         (folder / name).write_text("\n".join(smiles) + "\n", encoding="utf-8")
@@ -25,7 +29,10 @@ def raw_folder(folder: Path, tables: dict[str, tuple[list[str], float]], rows: i
         licence="CC0",
         attribution="nobody",
         rows=rows,
-        tables=tuple(Table(file=name, format="smi", share=share) for name, (_, share) in tables.items()),
+        tables=tuple(
+            Table(file=name, format="smi", share=share, split=split.get(name.removesuffix(".smi")))
+            for name, (_, share) in tables.items()
+        ),
         files=tuple(RawFile(path=name, sha256="0" * 64, bytes=1) for name in tables),
     ).save(folder)
     return folder
@@ -42,6 +49,19 @@ def test_a_table_gives_its_share_and_the_draw_is_of_what_is_left(tmp_path: Path)
     assert [name.split(":")[0] for name in drawn[None]] == ["half.smi"] * 10 + ["whole.smi"] * (len(CHAINS) - 20)
     assert len(drawn[12]) == 12
     assert set(drawn[12]) < set(drawn[None])
+
+
+def test_what_is_held_out_of_one_set_is_held_out_of_a_set_that_contains_it(tmp_path: Path) -> None:
+    def held_out(name: str, tables: dict[str, tuple[list[str], float]], **split: Literal["train", "test"]) -> set[str]:
+        prepare_corpus(raw_folder(tmp_path / name, tables, **split), tmp_path / f"{name}-out", SETTINGS)
+        rows = pq.read_table(tmp_path / f"{name}-out/rows.parquet", columns=["smiles", "split"]).to_pylist()
+        return {row["smiles"] for row in rows if row["split"] != "train"}
+
+    alone = held_out("alone", {"own.smi": (CHAINS, 1.0)})
+    own = {"own.smi": (CHAINS, 1.0)}
+    assert held_out("mixed", {"given.smi": (CHAINS[:20], 1.0)} | own, given="train") == alone
+    tested = held_out("tested", {"given.smi": (CHAINS[:6], 1.0)} | own, given="test")
+    assert tested == alone | set(map(CanonSmiles, CHAINS[:6]))
 
 
 def test_a_row_that_the_vocabulary_of_a_model_cannot_spell_is_rejected(tmp_path: Path) -> None:
