@@ -57,7 +57,7 @@ def sampled(
 def encoded(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[list[Row]]:
     """The posterior mean of each line."""
     names = code_columns(space.space.latent)
-    for rows, texts in _read(space, lines, column):
+    for rows, texts in read(space, lines, column):
         codes = iter(space.space.encode(texts).mean.tolist())
         yield [row if row["error"] else row | dict(zip(names, next(codes), strict=True)) for row in rows]
 
@@ -65,7 +65,7 @@ def encoded(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[
 def predicted(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[list[Row]]:
     """What the model predicts of each line, see ``predicted_columns``."""
     names = predicted_columns(space)
-    for rows, texts in _read(space, lines, column):
+    for rows, texts in read(space, lines, column):
         told = space.space.predict(texts)
         values = iter(zip(told.mean.tolist(), told.deviation.tolist(), told.inside.tolist(), strict=True))
         yield [row if row["error"] else row | _told(names, *next(values)) for row in rows]
@@ -89,7 +89,7 @@ def reconstructed(
     space: DomainSpace, lines: Iterable[Line], column: str, compare: Callable[[str, str], Row]
 ) -> Iterator[list[Row]]:
     """What one greedy pass from the posterior mean gives back, and how it compares with the line."""
-    for rows, texts in _read(space, lines, column):
+    for rows, texts in read(space, lines, column):
         answers = iter(_texts(space, space.space.encode(texts).mean.tolist()))
         yield [row if row["error"] else row | _compared(row, next(answers), column, compare) for row in rows]
 
@@ -98,8 +98,8 @@ def _compared(row: Row, answer: str, column: str, compare: Callable[[str, str], 
     return {"reconstruction": answer} | compare(str(row[column]), answer)
 
 
-def _read(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[tuple[list[Row], list[str]]]:
-    """A row for each line, and what the model reads of the rows without an error."""
+def read(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[tuple[list[Row], list[str]]]:
+    """Chunk by chunk a row for each line, and what the model reads of the rows without an error."""
     for chunk in chunks(lines):
         rows, texts = [], []
         for line in chunk:

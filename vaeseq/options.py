@@ -97,12 +97,7 @@ def add_path(parser: ArgumentParser, *, beams: int) -> None:
         help="above --steps, put in points where neighbours differ much, up to so many, and leave out repeats",
     )
     add_kind(parser)
-    parser.add_argument(
-        "--beams",
-        type=whole(1, 64),
-        default=beams,
-        help="width of the beam search between the ends; 1 is greedy; default: %(default)s",
-    )
+    add_beams(parser, beams)
 
 
 def add_kind(parser: ArgumentParser) -> None:
@@ -112,6 +107,16 @@ def add_kind(parser: ArgumentParser) -> None:
         choices=("slerp", "lerp", "density"),
         default="slerp",
         help="an arc (default), a straight line, or an arc lifted to where the prior is dense",
+    )
+
+
+def add_beams(parser: ArgumentParser, beams: int) -> None:
+    """The option ``--beams``."""
+    parser.add_argument(
+        "--beams",
+        type=whole(1, 64),
+        default=beams,
+        help="width of the beam search, on a path between its ends; 1 is greedy; default: %(default)s",
     )
 
 
@@ -147,6 +152,14 @@ def not_negative(text: str) -> float:
     value = _number(text)
     if not 0 <= value < math.inf:
         raise ArgumentTypeError(f"must be a number of 0 or above, got {text!r}")
+    return value
+
+
+def finite(text: str) -> float:
+    """An argument that is a finite number."""
+    value = _number(text)
+    if not math.isfinite(value):
+        raise ArgumentTypeError(f"must be a finite number, got {text!r}")
     return value
 
 

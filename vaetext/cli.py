@@ -1,12 +1,12 @@
 """The command line ``vaetext``: sentences in, sentences out.
 
 Each command is a thin face of a function: ``vaetext.space.SentenceSpace`` for the first five, ``vaetext.paths``,
-``vaetext.imputation`` and ``vaetext.optimization`` for the others. Libraries that take a second to load are imported
-inside the commands.
+``vaeseq.walks``, ``vaeseq.attributes``, ``vaetext.imputation`` and ``vaetext.optimization`` for the others. Libraries
+that take a second to load are imported inside the commands.
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,10 @@ def _parser(further: Mapping[options.Verb, options.AddOptions]) -> ArgumentParse
         _decode: options.add_codes,
         _reconstruct: _add_sentences,
         _path: _add_path,
+        _posterior: _add_posterior,
+        _neighbours: _add_neighbours,
+        _analogy: _add_analogy,
+        _shift: _add_shift,
         _impute: _add_impute,
         _optimize: _add_optimize,
     }
@@ -51,6 +55,40 @@ def _add_path(command: ArgumentParser) -> None:
         help="two sentences; without any, or for -, two per line with a tab between on standard input",
     )
     options.add_path(command, beams=32)
+
+
+def _add_posterior(command: ArgumentParser) -> None:
+    _add_sentences(command)
+    command.add_argument("--count", type=options.whole(1), default=3, help="draws of each; default: %(default)s")
+    options.add_seed(command)
+
+
+def _add_neighbours(command: ArgumentParser) -> None:
+    _add_sentences(command)
+    command.add_argument("--among", required=True, metavar="FILE", help="sentences to choose from, one per line")
+    command.add_argument("--count", type=options.whole(1), default=5, help="of each; default: %(default)s")
+
+
+def _add_analogy(command: ArgumentParser) -> None:
+    command.add_argument("text", nargs=3, help="START END OTHER: what is to OTHER as END is to START")
+    _add_shifting(command)
+
+
+def _add_shift(command: ArgumentParser) -> None:
+    _add_sentences(command)
+    for name, what in (("lacking", "without"), ("having", "with")):
+        command.add_argument(f"--{name}", required=True, metavar="FILE", help=f"sentences {what} it, one per line")
+    _add_shifting(command)
+
+
+def _add_shifting(command: ArgumentParser) -> None:
+    command.add_argument(
+        "--strength",
+        type=options.finite,
+        action="append",
+        help="how far, 1 is as far as the two kinds are apart; repeatable; default: 1",
+    )
+    options.add_beams(command, 1)
 
 
 def _add_impute(command: ArgumentParser) -> None:
@@ -132,6 +170,84 @@ def _walked(space: "SentenceSpace", arguments: Namespace, number: int, pair: Lin
         return [{"path": number, "error": str(error)}]
     commands.say_missed_ends(number, space.texts(ends), [point.text for point in points])
     return [{"path": number, **point._asdict()} for point in points]
+
+
+def _posterior(arguments: Namespace) -> int:
+    """What the posterior of each sentence holds: the sentence of its mean, and those of draws."""
+    from vaeseq.walks import neighbourhoods
+
+    def rows(texts: list[str]) -> list[list[Row]]:
+        found = neighbourhoods(space, texts, samples=arguments.count, seed=arguments.seed)
+        return [
+            [{"of": "mean", "found": its.mean}, *({"of": "draw", "found": text} for text in its.samples)]
+            for its in found
+        ]
+
+    space = _space(arguments)
+    return console.emit(_of_each(space, arguments, rows), ["text", "of", "found", "error"], arguments)
+
+
+def _neighbours(arguments: Namespace) -> int:
+    """Of a file of sentences, those whose codes are nearest to that of each."""
+    from vaeseq.attributes import nearest
+
+    space = _space(arguments)
+    among = _sentences_in(space, arguments.among)
+
+    def rows(texts: list[str]) -> list[list[Row]]:
+        found = nearest(space, texts, among, arguments.count)
+        return [[{"neighbour": its.text, "similarity": its.similarity} for its in each] for each in found]
+
+    return console.emit(_of_each(space, arguments, rows), ["text", "neighbour", "similarity", "error"], arguments)
+
+
+def _analogy(arguments: Namespace) -> int:
+    """What is to one sentence as a second is to a first: difference of two codes, added to a third."""
+    from vaeseq.attributes import analogy
+
+    space = _space(arguments)
+    start, end, other = space.texts(arguments.text)
+    strengths = arguments.strength or [1.0]
+    rows = [
+        {"text": other, "strength": s, "shifted": analogy(space, start, end, other, strength=s, beams=arguments.beams)}
+        for s in strengths
+    ]
+    return console.emit([rows], ["text", "strength", "shifted"], arguments)
+
+
+def _shift(arguments: Namespace) -> int:
+    """Give each sentence what those of one file have and those of another lack, such as a tense or a negation."""
+    from vaeseq.attributes import direction, shifted
+
+    space = _space(arguments)
+    along = direction(space, *(_sentences_in(space, path) for path in (arguments.lacking, arguments.having)))
+
+    def rows(texts: list[str]) -> list[list[Row]]:
+        found = {
+            s: shifted(space, texts, along, strength=s, beams=arguments.beams) for s in arguments.strength or [1.0]
+        }
+        return [[{"strength": s, "shifted": its[i]} for s, its in found.items()] for i in range(len(texts))]
+
+    return console.emit(_of_each(space, arguments, rows), ["text", "strength", "shifted", "error"], arguments)
+
+
+def _sentences_in(space: "SentenceSpace", path: str) -> list[str]:
+    """All sentences of a file, as the space reads them; one that it cannot read is bad input."""
+    lines = list(console.given_file(path, "sentences"))
+    if wrong := [number for number, line in enumerate(lines, start=1) if line.error]:
+        raise InputError(
+            f"sentences must be readable lines, got {lines[wrong[0] - 1].error} in line {wrong[0]} of {path}"
+        )
+    return space.texts([line.text for line in lines])
+
+
+def _of_each(
+    space: "SentenceSpace", arguments: Namespace, rows: Callable[[list[str]], list[list[Row]]]
+) -> Iterator[list[Row]]:
+    """Several rows for each sentence given that can be read, and one with an error for each other."""
+    for given, texts in commands.read(space, console.given(arguments.text, "sentences"), "text"):
+        found = iter(rows(texts) if texts else [])
+        yield [row for its in given for row in ([its] if its["error"] else [its | each for each in next(found)])]
 
 
 def _impute(arguments: Namespace) -> int:

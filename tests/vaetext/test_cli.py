@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from vaeseq.attributes import direction, nearest, shifted
+from vaeseq.walks import neighbourhoods
 from vaetext.cli import main
 from vaetext.paths import homotopy
 
@@ -92,3 +94,52 @@ def test_what_is_wrong_is_one_line(vaetext, tmp_path, capsys):
         assert len(err.splitlines()) == 1
     assert main(["sample", "--model", str(tmp_path)]) == 1
     assert "config.json" in capsys.readouterr().err
+
+
+def test_posterior_is_the_function(vaetext, space):
+    code, rows, _ = vaetext("posterior", *ENDS, "--count", 2, "--seed", 5)
+    assert code == 0
+    found = neighbourhoods(space, list(ENDS), samples=2, seed=5)
+    assert [row["found"] for row in rows] == [text for its in found for text in (its.mean, *its.samples)]
+    assert [row["of"] for row in rows] == ["mean", "draw", "draw"] * 2
+
+
+def test_neighbours_are_of_the_file_and_a_bad_sentence_keeps_its_place(vaetext, space, tmp_path):
+    among = tmp_path / "among.txt"
+    among.write_text("Take off the tie.\nI sold the house.\nThe young woman enjoyed it.\n")
+    code, rows, _ = vaetext("neighbours", "--among", among, "--count", 2, stdin=f"{ENDS[0]}\n\n{ENDS[1]}\n".encode())
+    assert code == 1
+    assert [row["text"] for row in rows] == [ENDS[0], ENDS[0], "", ENDS[1], ENDS[1]]
+    (first,) = nearest(space, [ENDS[0]], among.read_text().splitlines(), 2)
+    assert [row["neighbour"] for row in rows[:2]] == [its.text for its in first]
+    assert [row["similarity"] for row in rows[:2]] == pytest.approx([its.similarity for its in first])
+    assert rows[2]["error"]
+
+
+def test_shift_and_analogy_are_the_functions(vaetext, space, tmp_path):
+    for name, text in (("without.txt", "Take off the tie."), ("with.txt", "Take off the black tie.")):
+        (tmp_path / name).write_text(text + "\n")
+    given = (
+        "--lacking",
+        tmp_path / "without.txt",
+        "--having",
+        tmp_path / "with.txt",
+        "--strength",
+        0,
+        "--strength",
+        -2,
+    )
+    code, rows, _ = vaetext("shift", ENDS[1], *given)
+    assert code == 0
+    along = direction(space, ["Take off the tie."], ["Take off the black tie."])
+    assert [row["shifted"] for row in rows] == [shifted(space, [ENDS[1]], along, strength=s)[0] for s in (0.0, -2.0)]
+    _, again, _ = vaetext("analogy", "Take off the tie.", "Take off the black tie.", ENDS[1], "--strength", -2)
+    assert [row["shifted"] for row in again] == [rows[1]["shifted"]]
+
+
+def test_a_file_with_a_broken_line_is_named_with_the_line(vaetext, tmp_path):
+    (tmp_path / "bad.txt").write_bytes(b"Take off the tie.\n\xff\n")
+    code, _, err = vaetext("neighbours", ENDS[0], "--among", tmp_path / "bad.txt")
+    assert code == 1
+    assert "in line 2 of" in err
+    assert "Traceback" not in err

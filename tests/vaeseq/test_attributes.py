@@ -1,0 +1,50 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from vaeseq.attributes import Neighbour, analogy, direction, nearest, shifted
+from vaeseq.errors import InputError
+
+
+def _codes(texts):
+    return torch.tensor([[float(cell) for cell in text.split()] for text in texts])
+
+
+SPACE = SimpleNamespace(  # its texts are its codes
+    encode=lambda texts: SimpleNamespace(mean=_codes(texts)),
+    pinned=lambda texts: SimpleNamespace(codes=_codes(texts)),
+    decode=lambda z, beams: [" ".join(f"{x:.2f}" for x in code) for code in z.tolist()],
+)
+
+
+def test_a_direction_goes_from_one_mean_to_the_other():
+    along = direction(SPACE, ["0 0", "2 0"], ["1 3", "3 3", "5 3"])
+    assert along.tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(("lacking", "having"), [([], ["1 1"]), (["1 1"], []), (["1 1"], ["0 1", "2 1"])])
+def test_two_kinds_that_do_not_differ_give_no_direction(lacking, having):
+    with pytest.raises(InputError, match="a direction needs"):
+        direction(SPACE, lacking, having)
+
+
+def test_a_shift_turns_a_code_and_keeps_its_length():
+    along = torch.tensor([0.0, 3.0])
+    assert shifted(SPACE, ["3 0", "0 3"], along) == ["2.12 2.12", "0.00 3.00"]
+    assert shifted(SPACE, ["3 0"], along, strength=-1.0) == ["2.12 -2.12"]
+    assert shifted(SPACE, ["3 4"], along, strength=0.0) == ["3.00 4.00"]
+    assert shifted(SPACE, [], along) == []
+
+
+def test_an_analogy_is_the_shift_by_the_difference_of_two():
+    assert analogy(SPACE, "1 1", "1 4", "3 0") == shifted(SPACE, ["3 0"], torch.tensor([0.0, 3.0]))[0]
+
+
+def test_the_nearest_point_where_a_code_points_and_are_other_texts():
+    among = ["1 0", "5 0.1", "0 1", "5 0.1", "-1 0"]
+    (found,) = nearest(SPACE, ["1 0"], among, 2)
+    assert [its.text for its in found] == ["5 0.1", "0 1"]
+    assert found[0] == Neighbour("5 0.1", pytest.approx(0.9998, abs=1e-4))
+    assert found[1].similarity == pytest.approx(0, abs=1e-6)
+    assert len(nearest(SPACE, ["1 0", "0 1"], among, 10)[1]) == 3
