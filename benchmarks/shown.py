@@ -247,6 +247,14 @@ _PATHS = (
     ("{}.paths_without_jump", "without a jump", "fraction, higher"),
     ("{}.distinct_interior_median", "distinct between the ends", "median, higher"),
 )
+_HOMOTOPIES = (
+    ("{}.both_ends_exact", "both ends exact", "fraction, higher"),
+    ("{}.distinct_median", "distinct of 11", "median, higher"),
+    ("{}.paths_of_8_distinct", "paths of 8 distinct", "fraction, higher"),
+    ("{}.length_median", "length to distance", "median, lower"),
+    ("{}.perplexity_ratio", "perplexity to that of text", "ratio, near 1"),
+    ("{}.unseen_words", "words unseen in training", "fraction, lower"),
+)
 _PMO = (
     ("{}.auc_top10", "AUC of the best ten", "0 to 1, higher"),
     ("{}.auc_top10_at_1000", "the same of 1,000 calls", "0 to 1, higher"),
@@ -257,6 +265,7 @@ MATRICES = {
         f"pmo_{method}": Matrix(f"pmo_{method}", "task", _PMO, tuple(TASKS))
         for method in ("structural", "structural_without_space", "genetic")
     },
+    "homotopies_tatoeba": Matrix("homotopies_tatoeba", "paths", _HOMOTOPIES, ("steady", "plain", "straight_line")),
     "interpolation_moses": Matrix(
         "interpolation_moses", "paths", _PATHS, ("pure", "assisted", "straight_line", "stoned")
     ),

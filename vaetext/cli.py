@@ -55,6 +55,9 @@ def _add_path(command: ArgumentParser) -> None:
         help="two sentences; without any, or for -, two per line with a tab between on standard input",
     )
     options.add_path(command, beams=32)
+    command.add_argument(
+        "--steady", action="store_true", help="of the points that --fill gives keep --steps that step evenly"
+    )
 
 
 def _add_posterior(command: ArgumentParser) -> None:
@@ -165,6 +168,7 @@ def _walked(space: "SentenceSpace", arguments: Namespace, number: int, pair: Lin
         if pair.error or len(ends) != 2:
             raise InputError(pair.error or f"a path needs two sentences with a tab between, got {pair.text[:80]!r}")
         how = {"steps": arguments.steps, "kind": arguments.kind, "beams": arguments.beams, "most": arguments.fill}
+        how["steady"] = arguments.steady
         points = homotopy(space, *ends, **how)
     except InputError as error:
         return [{"path": number, "error": str(error)}]

@@ -11,7 +11,7 @@ from statistics import fmean, median
 from typing import Any, NamedTuple
 
 from vaeseq.paths import PathKind
-from vaeseq.walks import Walk, dense, ends_of, once, walk
+from vaeseq.walks import Walk, dense, ends_of, once, steadiest, walk
 from vaetext.everyday import LABELS, parse
 from vaetext.space import SentenceSpace
 
@@ -72,6 +72,7 @@ def homotopy(
     kind: PathKind = "slerp",
     beams: int = BEAMS,
     most: int = 0,
+    steady: bool = False,
 ) -> list[PathPoint]:
     """The way between two sentences: from and to the codes that decode to them, by sentences that are likely there.
 
@@ -84,6 +85,7 @@ def homotopy(
         beams: Width of the beam search between the ends, see ``LatentSpace.decode``; 1 is greedy.
         most: Where it is above ``steps``, points are put in between neighbours that are more than one word edit apart,
             up to so many, and no sentence comes twice (``vaeseq.walks.dense``).
+        steady: Of these, ``steps`` points are kept, those that step the most evenly (``vaeseq.walks.steadiest``).
 
     Raises:
         InputError: A sentence cannot be read, or there are fewer than two steps.
@@ -91,7 +93,8 @@ def homotopy(
     (ends,) = ends_of(space, [(start, end)])
     points = walk(space, ends, steps=steps, kind=kind, beams=beams)
     if most > steps:
-        points = once(dense(space, ends, points, word_edits, apart=APART, most=most, kind=kind, beams=beams))
+        points = dense(space, ends, points, word_edits, apart=APART, most=most, kind=kind, beams=beams)
+        points = steadiest(points, steps, word_edits) if steady else once(points)
     return [PathPoint(*point) for point in points]
 
 
