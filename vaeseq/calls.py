@@ -14,6 +14,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from vaeseq.errors import InputError
+from vaeseq.files import replacing
 from vaeseq.rounds import Call
 
 COLUMNS = ("objective", "method", "seed", "call", "text", "value", "seconds")
@@ -112,11 +113,8 @@ def _as_csv(rows: Sequence[Sequence[object]]) -> bytes:
 
 def _replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        os.fsync(file.fileno())
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_bytes(content)
 
 
 def best_so_far(calls: Sequence[Call]) -> list[float]:

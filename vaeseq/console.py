@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO, TypeVar
 
 from vaeseq.errors import InputError
+from vaeseq.files import replacing
 
 CHUNK = 256  # lines that are in memory at a time
 LONGEST_LINE = 1_000_000  # bytes; no text of either domain comes near
@@ -127,14 +128,11 @@ def _sink(output: str | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
-    path = Path(output)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("w", encoding="utf-8", errors="replace", newline="") as stream:
-            yield stream
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        replacing(Path(output)) as partial,
+        partial.open("w", encoding="utf-8", errors="replace", newline="") as stream,
+    ):
+        yield stream
 
 
 def as_csv(rows: Iterable[list[Row]], columns: Sequence[str]) -> Iterator[str]:

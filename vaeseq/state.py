@@ -1,18 +1,19 @@
 """All that a run of training depends on, besides the data: settings, and one serialisable state."""
 
+import hashlib
 import json
 import math
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from vaeseq.device import Precision
 from vaeseq.errors import InputError
+from vaeseq.files import replacing
 from vaeseq.history import Record
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig, RateController, annealed, rate_at
@@ -81,6 +82,7 @@ class TrainState:
         controller: Sets the weight of the KL; None where the objective names no rate.
         step: Steps done.
         inner_steps: Steps of the encoder alone that were done between them.
+        halvings: How often the step size was halved, because a loss was not finite.
         seconds: Time they took.
         averaged: Running means of the weights by name, if the training has any.
         history: Records so far.
@@ -94,7 +96,7 @@ class TrainState:
             vae.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay, betas=(0.9, 0.98), fused=True
         )
         self.controller = RateController(aim.rate, device=self.device) if aim.rate is not None else None
-        self.step, self.inner_steps, self.seconds = 0, 0, 0.0
+        self.step, self.inner_steps, self.halvings, self.seconds = 0, 0, 0, 0.0
         self.averaged = {name: w.detach().clone() for name, w in vae.named_parameters()} if train.average else {}
         self.history: list[Record] = []
         self.forget_best()
@@ -128,14 +130,14 @@ class TrainState:
     @property
     def learning_rate(self) -> float:
         """Step size at the next step."""
-        warm = max(1.0, self.train.warmup * self.train.steps)
+        peak, warm = self.train.learning_rate * 0.5**self.halvings, max(1.0, self.train.warmup * self.train.steps)
         if self.step < warm:
-            return self.train.learning_rate * (self.step + 1) / warm
+            return peak * (self.step + 1) / warm
         done = (self.step - warm) / max(1.0, self.train.steps - warm)
-        return self.train.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+        return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
     def save(self, path: Path) -> None:
-        """Write the whole state to one file, atomically."""
+        """Write the whole state to one file, which is there whole or not at all, and holds its own digest."""
         tensors = {f"vae.{name}": value for name, value in self.vae.state_dict().items()}
         tensors |= {f"best.{name}": value for name, value in self.best.items()}
         tensors |= {f"averaged.{name}": value for name, value in self.averaged.items()}
@@ -143,24 +145,33 @@ class TrainState:
             tensors |= {f"optimizer.{i}.{name}": value for name, value in moments.items()}
         scalars = {"step": self.step, "seconds": self.seconds, "history": [asdict(record) for record in self.history]}
         scalars |= {"best_step": self.best_step, "best_badness": self.best_badness, "inner_steps": self.inner_steps}
+        scalars |= {"halvings": self.halvings}
         if self.controller:
             scalars |= {"log_beta": float(self.controller.log_beta), "kl": float(self.controller.kl)}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
         # Copies: one tensor may have two names, and the file holds no tensor twice.
         on_cpu = {
             name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
         }
-        save_file(on_cpu, partial, {"scalars": json.dumps(scalars)})
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
+        told = json.dumps(scalars)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as partial:
+            save_file(on_cpu, partial, {"scalars": told, "sha256": _digest(told, on_cpu)})
 
     def load(self, path: Path) -> None:
-        """Take up a state that ``save`` wrote for the same model and settings."""
-        with safe_open(path, framework="pt", device="cpu") as file:
-            scalars = json.loads(file.metadata()["scalars"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+        """Take up a state that ``save`` wrote for the same model and settings.
+
+        Raises:
+            InputError: The file is damaged; the state is as it was.
+        """
+        try:
+            with safe_open(path, framework="pt", device="cpu") as file:
+                told = file.metadata()
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+            if told["sha256"] != _digest(told["scalars"], tensors):
+                raise InputError(f"state {str(path)!r} is damaged: its digest is another")
+        except (SafetensorError, KeyError, TypeError) as error:
+            raise InputError(f"state {str(path)!r} is damaged: {error!r}") from error
+        scalars = json.loads(told["scalars"])
         self.vae.load_state_dict(_under("vae.", tensors))
         self.best = {name: value.to(self.device) for name, value in _under("best.", tensors).items()}
         self.averaged = {name: value.to(self.device) for name, value in _under("averaged.", tensors).items()}
@@ -170,13 +181,22 @@ class TrainState:
             moments.setdefault(int(i), {})[moment] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
         self.step, self.seconds, self.best_step = scalars["step"], scalars["seconds"], scalars["best_step"]
-        self.inner_steps = scalars["inner_steps"]
+        self.inner_steps, self.halvings = scalars["inner_steps"], scalars["halvings"]
         self.history = [Record(**record) for record in scalars["history"]]
         self.best_badness = scalars["best_badness"]
         if self.controller:
             self.controller = RateController(
                 self.controller.rate, scalars["log_beta"], scalars["kl"], device=self.device
             )
+
+
+def _digest(scalars: str, tensors: dict[str, Tensor]) -> str:
+    """Of all that a file holds."""
+    found = hashlib.sha256(scalars.encode())
+    for name in sorted(tensors):
+        found.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
+        found.update(tensors[name].reshape(-1).view(torch.uint8).numpy())
+    return found.hexdigest()
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ Order of the data, noise and dropout are functions of ``(seed, step)``, so a run
 same weights as one that was not.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -28,12 +28,20 @@ REVIVE_EVERY = 100  # steps between two at which idle entries of codebooks are p
 MISSED = 10.0  # nats of the bound that a nat beside the rate is worth
 
 
-def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterator[list[Record]]:
+def fit(
+    state: TrainState, corpus: Corpus, *, record_every: int = 50, stop: Callable[[], bool] = lambda: False
+) -> Iterator[list[Record]]:
     """Train until ``state.train.steps``, yielding the records of training and of held-out rows as they come.
 
     The state is whole whenever the generator is suspended: the caller may save it and stop. Where ``torch.distributed``
     is started, its processes share each batch: all begin with the weights of the first, and the first alone looks at
     held-out rows and has a best state. Dropout apart, which each draws for itself, they do what one process would.
+
+    Args:
+        state: Where it begins, and what is changed.
+        corpus: The rows.
+        record_every: Steps between two records of training.
+        stop: Asked after each step whether to end there, with a record.
 
     Raises:
         InputError: There are no rows to train on or to look at, or the settings do not go together.
@@ -64,7 +72,8 @@ def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterato
             state, learn, corpus.batch(batch_rows, state.device), window, own_weights(state.vae) if resting else []
         )
         look = state.step == state.train.steps or state.step % state.train.evaluate_every == 0
-        if not look and state.step % record_every:
+        stopped = stop()
+        if not (look or stopped) and state.step % record_every:
             continue
         records = [window.record(state, epoch)]
         state.seconds = records[0].seconds
@@ -72,12 +81,19 @@ def fit(state: TrainState, corpus: Corpus, *, record_every: int = 50) -> Iterato
             records.append(_look(state, corpus, held_out, epoch))
         state.history += records
         yield records
+        if stopped:
+            return
         window = Window(state, team)
 
 
 def held_out_rows(state: TrainState, corpus: Corpus) -> np.ndarray:
     """The rows of each look at held-out data."""
     return choose(corpus.rows("valid"), state.train.evaluate_rows, seed=state.seed)
+
+
+def rows_of_step(state: TrainState, corpus: Corpus) -> np.ndarray:
+    """The rows of the batch of the state's next step."""
+    return next(_batches(corpus, corpus.rows("train"), state))[0]
 
 
 def _check(state: TrainState, corpus: Corpus, team: Team) -> None:

@@ -1,0 +1,21 @@
+from pathlib import Path
+
+import pytest
+
+from pipelines.resume import locked, work_folder
+from vaeseq.errors import InputError
+
+
+def test_other_settings_or_data_never_find_the_same_work_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+    keys = {work_folder("x", settings, tmp_path / name) for settings in ("1", "2") for name in "ab"}
+    assert len(keys) == 4
+    assert work_folder("x", "1", tmp_path / "a") in keys
+
+
+def test_two_never_work_in_one_folder(tmp_path: Path) -> None:
+    with locked(tmp_path / "work"), pytest.raises(InputError, match="another process"), locked(tmp_path / "work"):
+        pass
+    with locked(tmp_path / "work"):
+        pass
