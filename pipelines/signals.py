@@ -1,5 +1,6 @@
-"""Stopping on request: what is under way ends first, unless the request comes twice."""
+"""Stopping on request, when what is under way has ended, unless it comes twice; and with the process above."""
 
+import ctypes
 import os
 import signal
 import sys
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 ASKING = signal.SIGINT, signal.SIGTERM
+_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 class Asked:
@@ -41,3 +43,11 @@ def asked_to_stop() -> Iterator[Asked]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def end_with_parent() -> None:
+    """Have this process get a SIGTERM when the one that started it ends, however that is: no stage outlives its DVC."""
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it ended meanwhile
+        os.kill(os.getpid(), signal.SIGTERM)

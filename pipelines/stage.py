@@ -8,13 +8,17 @@ from collections.abc import Callable
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 
+from pipelines.signals import end_with_parent
 from vaeseq.errors import InputError
 
+DVC = "DVC_STAGE"  # environment variable that DVC sets for what it runs
 DOMAINS = ("molecules", "sentences")
 
 
 def run(main: Callable[..., None]) -> None:
     """Call ``main`` with the domain on the command line, if it takes one; an ``InputError`` becomes one line."""
+    if DVC in os.environ:
+        end_with_parent()
     arguments = sys.argv[1:]
     wanted = main.__code__.co_argcount
     if len(arguments) != wanted or not set(arguments) <= set(DOMAINS):

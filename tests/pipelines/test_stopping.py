@@ -3,13 +3,16 @@
 import itertools
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from torch import Tensor
@@ -90,6 +93,33 @@ with asked_to_stop() as asked:
     )
     assert (done.returncode, done.stdout) == (-signal.SIGTERM, b"True\n")
     assert b"stopping after this step" in done.stderr
+
+
+def test_a_stage_ends_with_the_dvc_that_started_it() -> None:
+    stage = "import os, time; from pipelines.stage import run; run(lambda: (print(os.getpid()), time.sleep(60)))"
+    # As DVC does it: through a shell, whose place a lone command takes.
+    shell = "import subprocess, sys; subprocess.run(['sh', '-c', sys.argv[1]])"
+    above = subprocess.Popen(
+        [sys.executable, "-c", shell, shlex.join([sys.executable, "-u", "-c", stage])],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "DVC_STAGE": "train@molecules"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with above.stdout:
+        below = psutil.Process(int(above.stdout.readline()))
+    above.kill()
+    above.wait()
+    deadline = time.monotonic() + 20
+    while _lives(below) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _lives(below)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE  # whoever has taken it over may not ask for it at once
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _breaking(monkeypatch: pytest.MonkeyPatch, at: int, as_long_as: Callable[[int], bool]) -> list[int]:
