@@ -46,7 +46,11 @@ def asked_to_stop() -> Iterator[Asked]:
 
 
 def end_with_parent() -> None:
-    """Have this process get a SIGTERM when the one that started it ends, however that is: no stage outlives its DVC."""
+    """Have this process get a SIGTERM when the one that started it ends, however that is: no stage outlives its DVC.
+
+    Between the two is the user's shell. bash, zsh and fish give their place to a lone command; dash stays, and this
+    process with it.
+    """
     parent = os.getppid()
     ctypes.CDLL(None).prctl(_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # it ended meanwhile

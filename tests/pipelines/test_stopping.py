@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,10 +96,11 @@ with asked_to_stop() as asked:
     assert b"stopping after this step" in done.stderr
 
 
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
 def test_a_stage_ends_with_the_dvc_that_started_it() -> None:
     stage = "import os, time; from pipelines.stage import run; run(lambda: (print(os.getpid()), time.sleep(60)))"
-    # As DVC does it: through a shell, whose place a lone command takes.
-    shell = "import subprocess, sys; subprocess.run(['sh', '-c', sys.argv[1]])"
+    # As DVC does it: through a shell, whose place a lone command takes; dash keeps it.
+    shell = "import subprocess, sys; subprocess.run(['bash', '-c', sys.argv[1]])"
     above = subprocess.Popen(
         [sys.executable, "-c", shell, shlex.join([sys.executable, "-u", "-c", stage])],
         env=os.environ | {"PYTHONPATH": str(ROOT), "DVC_STAGE": "train@molecules"},
