@@ -4,9 +4,7 @@ import csv
 import hashlib
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,11 +15,11 @@ from pipelines.columns import groups_of, targets_of
 from pipelines.params import ModelParams, MoleculeParams, SentenceParams, TrainParams, domain_params
 from pipelines.progress import progress
 from pipelines.resume import locked, work_folder
-from pipelines.signals import Asked, asked_to_stop
 from pipelines.stage import run
 from pipelines.start import start_of
 from pipelines.team import joined, spread
 from pipelines.tracking import Live
+from pipelines.unbroken import resume, unbroken
 from vaeseq import checkpoint, training
 from vaeseq.calibration import calibrate
 from vaeseq.checkpoint import Checkpoint
@@ -35,13 +33,10 @@ from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.regression import PropertyHead
 from vaeseq.state import TrainConfig, TrainState
-from vaeseq.team import Team
 from vaeseq.tokenizer import Tokenizer
-from vaeseq.training import fit, held_out_rows, rows_of_step
+from vaeseq.training import fit, held_out_rows
 
-SAVE_SECONDS = 30
-HALVINGS = 3  # of the step size, before a run that breaks is given up
-STATE, BROKEN = "state.safetensors", "broken.json"
+STATE = "state.safetensors"
 Config = TypeVar("Config", ObjectiveConfig, TrainConfig)
 
 
@@ -53,7 +48,7 @@ def main(domain: str) -> None:
         corpus, begun, state = opened(domain, params, prepared)
         work = _work(domain, params, prepared)
         if not leads:
-            _resume(state, work / STATE)
+            resume(state, work / STATE)
             for _ in fit(state, corpus):
                 pass
             return
@@ -156,71 +151,20 @@ def _work(domain: str, params: MoleculeParams | SentenceParams, prepared: Path) 
     return work_folder(f"train-{domain}", sections, *data, *code)
 
 
-def _resume(state: TrainState, saved: Path) -> None:
-    if not saved.exists():
-        return
-    try:
-        state.load(saved)
-    except InputError as error:
-        print(f"starting from the first step: {error}", file=sys.stderr)
-    else:
-        print(f"resumed at step {state.step:,}", file=sys.stderr)
-
-
 def _train(state: TrainState, corpus: Corpus, saved: Path, history: Path, mirror: Callable[[], None]) -> None:
-    """To the last step, or to a signal, which is answered with a saved state; several processes stop at once."""
-    _resume(state, saved)
+    resume(state, saved)
     history.parent.mkdir(parents=True, exist_ok=True)
     _write_history(history, state.history)
-    done, written, alone = state.step, time.monotonic(), Team.here().size == 1
-    with (
-        progress("training", state.train.steps) as advance,
-        asked_to_stop() if alone else nullcontext(Asked()) as asked,
-    ):
+    done = state.step
+    with progress("training", state.train.steps) as advance:
         advance(done)
-        for records in _unbroken(state, corpus, saved, asked) if alone else fit(state, corpus):
+        for records in unbroken(state, corpus, saved):
             advance(max(0, state.step - done))
             done = max(done, state.step)
             _write_history(history, state.history)
             mirror()
             if records[-1].split == "valid":
                 _say(records[-1])
-            if asked() or time.monotonic() - written > SAVE_SECONDS:
-                state.save(saved)
-                written = time.monotonic()
-    if asked() and state.step < state.train.steps:
-        print(f"stopped after step {state.step:,}; the same command goes on from there", file=sys.stderr)
-        raise SystemExit(128 + asked.by)
-    state.save(saved)
-
-
-def _unbroken(state: TrainState, corpus: Corpus, saved: Path, asked: Asked) -> Iterator[list[Record]]:
-    """The records of ``fit``; a loss that is not finite costs the steps since the last save, and half of the step size.
-
-    Raises:
-        InputError: It helped too seldom; which rows the batch had is kept beside the state.
-    """
-    if not saved.exists():
-        state.save(saved)  # what there is to go back to
-    while True:
-        try:
-            yield from fit(state, corpus, stop=asked)
-        except FloatingPointError as error:
-            halvings = state.halvings + 1
-            if halvings > HALVINGS:
-                kept = saved.with_name(BROKEN)
-                told = {"step": state.step, "rows": rows_of_step(state, corpus).tolist(), "error": str(error)}
-                kept.write_text(json.dumps(told) + "\n", encoding="utf-8")
-                raise InputError(
-                    f"training broke {halvings} times, at last so: {error}; {str(kept)!r} says which rows that batch "
-                    "had. Look at these, or ask for a lower learning_rate or clip"
-                ) from error
-            state.load(saved)
-            state.halvings = halvings
-            state.save(saved)
-            print(f"{error}: back at step {state.step:,}, with half the step size", file=sys.stderr)
-        else:
-            return
 
 
 def _write_history(path: Path, history: list[Record]) -> None:

@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 from safetensors import safe_open
 
 from pipelines import evaluate, fetch, prepare, prior, train
+from pipelines.unbroken import SAVE_SECONDS
 from vaeseq import checkpoint
 from vaeseq.errors import InputError
 from vaeseq.manifold import grid
@@ -210,9 +211,13 @@ def test_a_killed_stage_goes_on_to_the_same_weights(
     train.main("sentences")
     whole = _weights(here)
     shutil.rmtree(here / "checkpoints")
-    environment = os.environ | {"LATENTPATH_WORK": str(tmp_path / "work"), "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {
+        "LATENTPATH_WORK": str(tmp_path / "work"),
+        SAVE_SECONDS: "0",
+        "PYTHONPATH": str(ROOT),
+    }
     one_thread = "import torch; torch.set_num_threads(1)"  # as here: more would add in another order
-    script = f"{one_thread}; from pipelines import train; train.SAVE_SECONDS = 0; train.main('sentences')"
+    script = f"{one_thread}; from pipelines import train; train.main('sentences')"
     stage = subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not _saved_step(tmp_path / "work") and time.monotonic() < deadline:

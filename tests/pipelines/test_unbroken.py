@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from pipelines import train
-from pipelines.train import BROKEN, HALVINGS, STATE
+from pipelines.train import STATE
+from pipelines.unbroken import BROKEN, HALVINGS, SAVE_SECONDS
 from vaeseq import training
 from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.corpus import Corpus
@@ -148,7 +149,7 @@ def _breaking(monkeypatch: pytest.MonkeyPatch, at: int, as_long_as: Callable[[in
 def test_a_loss_that_is_not_finite_costs_half_of_the_step_size(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr(train, "SAVE_SECONDS", 0)
+    monkeypatch.setenv(SAVE_SECONDS, "0")
     broken = _breaking(monkeypatch, 2 * LOOK + 2, lambda halvings: halvings < 2)
     state = _trained(corpus, tmp_path)
     assert broken == [0, 1]

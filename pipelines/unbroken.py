@@ -1,0 +1,93 @@
+"""Training to its last step, whatever comes between: kept as it goes, ended when asked, gone back where it breaks."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+from pipelines.signals import Asked, asked_to_stop
+from vaeseq.corpus import Corpus
+from vaeseq.errors import InputError
+from vaeseq.history import Record
+from vaeseq.state import TrainState
+from vaeseq.team import Team
+from vaeseq.training import fit, rows_of_step
+
+SAVE_SECONDS = "LATENTPATH_SAVE_SECONDS"  # environment variable: between two saves
+HALVINGS = 3  # of the step size, before a run that breaks is given up
+BROKEN = "broken.json"
+
+
+def resume(state: TrainState, saved: Path) -> None:
+    """Take up what was saved, if anything was and it is whole."""
+    if not saved.exists():
+        return
+    try:
+        state.load(saved)
+    except InputError as error:
+        print(f"starting from the first step: {error}", file=sys.stderr)
+    else:
+        print(f"resumed at step {state.step:,}", file=sys.stderr)
+
+
+def unbroken(state: TrainState, corpus: Corpus, saved: Path) -> Iterator[list[Record]]:
+    """The records of ``vaeseq.training.fit``, to the last step; the state is saved every so often, and at the end.
+
+    Alone, a process answers SIGINT and SIGTERM with a saved state, and a loss that is not finite with a lower step
+    size. Several that train together do neither: all would have to know of it at the same step.
+
+    Raises:
+        SystemExit: It was asked to stop.
+        InputError: It broke too often.
+    """
+    every, written, alone = _save_seconds(), time.monotonic(), Team.here().size == 1
+    with asked_to_stop() if alone else nullcontext(Asked()) as asked:
+        for records in _going_back(state, corpus, saved, asked) if alone else fit(state, corpus):
+            yield records
+            if asked() or time.monotonic() - written > every:
+                state.save(saved)
+                written = time.monotonic()
+    if asked() and state.step < state.train.steps:
+        print(f"stopped after step {state.step:,}; the same command goes on from there", file=sys.stderr)
+        raise SystemExit(128 + asked.by)
+    state.save(saved)
+
+
+def _save_seconds() -> float:
+    text = os.environ.get(SAVE_SECONDS, "30")
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{SAVE_SECONDS} must be a number of seconds, got {text!r}") from None
+
+
+def _going_back(state: TrainState, corpus: Corpus, saved: Path, stop: Callable[[], bool]) -> Iterator[list[Record]]:
+    """The records of ``fit``; a loss that is not finite costs the steps since the last save, and half of the step size.
+
+    Raises:
+        InputError: It helped too seldom; which rows the batch had is kept beside the state.
+    """
+    if not saved.exists():
+        state.save(saved)  # what there is to go back to
+    while True:
+        try:
+            yield from fit(state, corpus, stop=stop)
+        except FloatingPointError as error:
+            halvings = state.halvings + 1
+            if halvings > HALVINGS:
+                kept = saved.with_name(BROKEN)
+                told = {"step": state.step, "rows": rows_of_step(state, corpus).tolist(), "error": str(error)}
+                kept.write_text(json.dumps(told) + "\n", encoding="utf-8")
+                raise InputError(
+                    f"training broke {halvings} times, at last so: {error}; {str(kept)!r} says which rows that batch "
+                    "had. Look at these, or ask for a lower learning_rate or clip"
+                ) from error
+            state.load(saved)
+            state.halvings = halvings
+            state.save(saved)
+            print(f"{error}: back at step {state.step:,}, with half the step size", file=sys.stderr)
+        else:
+            return
