@@ -117,14 +117,15 @@ def main(kills: int) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary).resolve() / "clone"
         house(folder)
-        figures = {domain: killed(domain, folder, kills // len(DOMAINS)) for domain in DOMAINS}
+        found = {domain: killed(domain, folder, kills // len(DOMAINS)) for domain in DOMAINS}
+    sums = {name: sum(its[name] for its in found.values()) for name in ("kills", "orphans", "ends", "identical")}
     write(
         "trust_kills",
         command=f"python -m benchmarks.kills {kills}",
         data={"name": "tests/tiny.yaml", "rows": 2},
         seed=SEED,
         budget={"kills": kills, "steps": STEPS},
-        figures=figures,
+        figures={**sums, "identical_fraction": sums["identical"] / sums["ends"], **found},
     )
 
 

@@ -86,12 +86,14 @@ def summed(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Means over the seeds of each task, and their sums."""
     names = ("auc_top10", "auc_top10_at_1000", "top10")
     means = {task: {name: fmean(run[name] for run in its) for name in names} for task, its in runs.items()}
+    sums = {name: sum(mean[name] for mean in means.values()) for name in names}
     return {
         "tasks": len(runs),
         "seeds": min(map(len, runs.values())),
-        f"sum_auc_top10_{len(runs)}_tasks": sum(mean["auc_top10"] for mean in means.values()),
-        f"sum_auc_top10_{len(runs)}_tasks_at_1000": sum(mean["auc_top10_at_1000"] for mean in means.values()),
+        f"sum_auc_top10_{len(runs)}_tasks": sums["auc_top10"],
+        f"sum_auc_top10_{len(runs)}_tasks_at_1000": sums["auc_top10_at_1000"],
         **means,
+        "sum": sums,
     }
 
 

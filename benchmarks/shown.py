@@ -247,11 +247,12 @@ _PATHS = (
     ("{}.paths_without_jump", "without a jump", "fraction, higher"),
     ("{}.distinct_interior_median", "distinct between the ends", "median, higher"),
 )
-_HOMOTOPIES = (
+_SENTENCE_PATHS = (
     ("{}.both_ends_exact", "both ends exact", "fraction, higher"),
+    ("{}.both_ends_exact_unrefined", "the same of posterior means", "fraction, higher"),
     ("{}.distinct_median", "distinct of 11", "median, higher"),
     ("{}.paths_of_8_distinct", "paths of 8 distinct", "fraction, higher"),
-    ("{}.length_median", "length to distance", "median, lower"),
+    ("{}.length_ratio_median", "length to distance", "median, lower"),
     ("{}.perplexity_ratio", "perplexity to that of text", "ratio, near 1"),
     ("{}.unseen_words", "words unseen in training", "fraction, lower"),
 )
@@ -262,10 +263,10 @@ _PMO = (
 )
 MATRICES = {
     **{
-        f"pmo_{method}": Matrix(f"pmo_{method}", "task", _PMO, tuple(TASKS))
+        f"pmo_{method}": Matrix(f"pmo_{method}", "task", _PMO, (*TASKS, "sum"))
         for method in ("structural", "structural_without_space", "genetic")
     },
-    "homotopies_tatoeba": Matrix("homotopies_tatoeba", "paths", _HOMOTOPIES, ("steady", "plain", "straight_line")),
+    "paths_tatoeba": Matrix("paths_tatoeba", "paths", _SENTENCE_PATHS, ("refined", "plain", "straight_line")),
     "interpolation_moses": Matrix(
         "interpolation_moses", "paths", _PATHS, ("pure", "assisted", "straight_line", "stoned")
     ),

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from benchmarks.homotopies import LEAST_EDITS, MOST_WORDS, figures_of, pairs
+from benchmarks.paths import LEAST_EDITS, MOST_WORDS, figures_of, pairs
 from vaetext.everyday import sentences
 from vaetext.ngram import NgramModel
 from vaetext.paths import word_edits
@@ -29,7 +29,7 @@ def test_figures_by_hand():
     assert found["both_ends_exact"] == 0.5
     assert found["distinct_median"] == 2.5
     assert found["paths_of_8_distinct"] == 0
-    assert found["length_median"] == pytest.approx((3 / 3 + 6 / 1) / 2)
+    assert found["length_ratio_median"] == pytest.approx((3 / 3 + 6 / 1) / 2)
     assert found["empty"] == pytest.approx(1 / 3)
     told = language.perplexity(["a b z", "a b d", ""])
     assert (found["perplexity_ratio"], found["unseen_words"]) == (told.value / 2, told.unseen / told.of)

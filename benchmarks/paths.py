@@ -1,9 +1,9 @@
 """Paths between sentences that are unlike: do they begin and end where they are asked to, and what lies between?
 
-Run as ``python -m benchmarks.homotopies MODEL``, a checkpoint folder of a model of Tatoeba's sentences. The pairs are
+Run as ``python -m benchmarks.paths MODEL``, a checkpoint folder of a model of Tatoeba's sentences. The pairs are
 500 of its held-out sentences of at most 20 words whose ends differ by at least 8 word edits; each path has 11 points.
 
-The rows: *steady*, between codes that decode to the sentences, the most even 11 of up to 60 points decoded by beam
+The rows: *refined*, between codes that decode to the sentences, the most even 11 of up to 60 points decoded by beam
 search (``vaetext.paths.homotopy``); *plain*, the same way without choosing; *straight line*, greedy texts between the
 means of the posteriors, as Bowman et al. (2015, https://arxiv.org/abs/1511.06349) walk.
 
@@ -55,7 +55,7 @@ def ways(space: SentenceSpace) -> dict[str, Callable[[Pair], list[str]]]:
         return [point.text for point in homotopy(space, *pair, steps=STEPS, most=most, steady=True)]
 
     return {
-        "steady": partial(walked, most=DECODED),
+        "refined": partial(walked, most=DECODED),
         "plain": partial(walked, most=0),
         "straight_line": lambda pair: space.decode(path(*space.encode(pair).mean, STEPS, "lerp")),
     }
@@ -83,7 +83,7 @@ def figures_of(
         "both_ends_exact": sum(exact) / len(exact),
         "distinct_median": median(len(set(its)) for its in paths),
         "paths_of_8_distinct": sum(len(set(its)) >= 8 for its in paths) / len(paths),
-        "length_median": median(lengths),
+        "length_ratio_median": median(lengths),
         "perplexity_ratio": fluency.value / real,
         "unseen_words": fluency.unseen / fluency.of,
         "empty": sum(not text for text in between) / len(between),
@@ -91,30 +91,28 @@ def figures_of(
 
 
 def main(folder: Path) -> None:
-    """Write ``benchmarks/results/homotopies_tatoeba.json``."""
+    """Write ``benchmarks/results/paths_tatoeba.json``."""
     space, bench = SentenceSpace.load(folder), Bench.of("tatoeba")
     held_out = bench.texts("test", len(bench.corpus))
     language = NgramModel(bench.texts("train", len(bench.corpus)), order=ORDER)
     real = language.perplexity(held_out).value
     some = [tuple(space.texts(pair)) for pair in pairs(held_out)]
-    unrefined = [tuple(space.reconstruct(pair)) == pair for pair in some]
+    told = {"both_ends_exact_unrefined": sum(tuple(space.reconstruct(pair)) == pair for pair in some) / len(some)}
     model = [sha256_of(file) for file in sorted(folder.glob("*.safetensors"))]
     parts = Parts(
-        "homotopies_tatoeba",
-        command="python -m benchmarks.homotopies MODEL",
+        "paths_tatoeba",
+        command="python -m benchmarks.paths MODEL",
         data={"name": "tatoeba", "rows": len(some)},
         seed=SEED,
         budget={"pairs": len(some), "steps": STEPS, "decoded": DECODED},
     )
 
     def judged(way: Callable[[Pair], list[str]]) -> dict[str, Any]:
-        return figures_of([way(pair) for pair in some], some, language, real)
+        return figures_of([way(pair) for pair in some], some, language, real) | told
 
     for name, way in ways(space).items():
         parts.take(name, f"{name} {len(some)} {STEPS} {DECODED} {model}", partial(judged, way))
-    settings = f"{len(some)} {model}"
-    parts.take("both_ends_exact_unrefined", settings, lambda: sum(unrefined) / len(some))
-    parts.take("perplexity_of_text", settings, lambda: real)
+    parts.take("perplexity_of_text", f"{len(some)}", lambda: real)
 
 
 if __name__ == "__main__":
@@ -122,4 +120,4 @@ if __name__ == "__main__":
         case [folder]:
             main(Path(folder))
         case _:
-            sys.exit("usage: python -m benchmarks.homotopies MODEL")
+            sys.exit("usage: python -m benchmarks.paths MODEL")
