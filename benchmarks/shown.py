@@ -256,6 +256,11 @@ _SENTENCE_PATHS = (
     ("{}.perplexity_ratio", "perplexity to that of text", "ratio, near 1"),
     ("{}.unseen_words", "words unseen in training", "fraction, lower"),
 )
+_SHIFTED = tuple(
+    (f"{{}}.{how}.{figure}", f"{text}, {what}", "fraction, " + ("lower" if how == "control" else "higher"))
+    for how, text in (("strength_1", "shift of 1"), ("strength_2", "shift of 2"), ("control", "control"))
+    for figure, what in (("changed", "label changes"), ("both", "and the others stay"))
+)
 _PMO = (
     ("{}.auc_top10", "AUC of the best ten", "0 to 1, higher"),
     ("{}.auc_top10_at_1000", "the same of 1,000 calls", "0 to 1, higher"),
@@ -266,6 +271,7 @@ MATRICES = {
         f"pmo_{method}": Matrix(f"pmo_{method}", "task", _PMO, (*TASKS, "sum"))
         for method in ("structural", "structural_without_space", "genetic")
     },
+    "attributes_everyday": Matrix("attributes_everyday", "label", _SHIFTED),
     "paths_tatoeba": Matrix("paths_tatoeba", "paths", _SENTENCE_PATHS, ("refined", "plain", "straight_line")),
     "interpolation_moses": Matrix(
         "interpolation_moses", "paths", _PATHS, ("pure", "assisted", "straight_line", "stoned")

@@ -1,0 +1,86 @@
+"""Attributes given by arithmetic on codes: how often does the label change, and how often does the rest stay?
+
+Run as ``python -m benchmarks.attributes`` after ``make repro`` with ``everyday``, whose grammar says the labels of what
+comes out. A direction goes from the mean code of training sentences of one label to that of another
+(``vaeseq.attributes``); test sentences of the first label are shifted along it. The control shuffles the labels before
+the direction is taken, and is as long.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from torch import Tensor
+
+from benchmarks.record import write
+from vaeseq.attributes import direction, shifted
+from vaetext.everyday import LABELS, parse
+from vaetext.space import SentenceSpace
+
+SEED, LEARNT, TRIED, STRENGTHS, BEAMS = 0, 1_000, 100, (0.5, 1.0, 2.0), 8
+CHANGES = (
+    ("polarity", "affirmative", "negative"),
+    ("polarity", "negative", "affirmative"),
+    ("tense", "past", "future"),
+    ("tense", "future", "past"),
+    ("tense", "present", "past"),
+    ("tense", "past", "present"),
+    ("subject", "he_she", "we"),
+    ("subject", "we", "he_she"),
+)
+Row = dict[str, Any]
+
+
+def tried(space: SentenceSpace, rows: Sequence[Row], label: str, wanted: str, along: Tensor, strength: float) -> Row:
+    """Shares of sentences: those that the grammar reads, those that have the label then, and those with all others."""
+    found = [
+        parse(text) for text in shifted(space, [row["text"] for row in rows], along, strength=strength, beams=BEAMS)
+    ]
+    changed = [bool(its) and its[label] == wanted for its in found]
+    kept = [
+        bool(its) and all(its[n] == row[n] for n in LABELS if n != label) for its, row in zip(found, rows, strict=True)
+    ]
+    shares = {
+        "parses": found,
+        "changed": changed,
+        "rest_kept": kept,
+        "both": [a and b for a, b in zip(changed, kept, strict=True)],
+    }
+    return {name: sum(map(bool, its)) / len(rows) for name, its in shares.items()}
+
+
+def main() -> None:
+    """Write ``benchmarks/results/attributes_everyday.json``."""
+    space = SentenceSpace.load(Path("models/sentences"))
+    table = pq.read_table("data/prepared/sentences/rows.parquet", columns=["text", "split", *LABELS]).to_pylist()
+    random = np.random.default_rng(SEED)
+    rows = [table[i] for i in random.permutation(len(table))]
+    figures: Row = {}
+    for label, was, wanted in CHANGES:
+        kinds = [
+            [row["text"] for row in rows if row["split"] == "train" and row[label] == value][:LEARNT]
+            for value in (was, wanted)
+        ]
+        test = [row for row in rows if row["split"] == "test" and row[label] == was][:TRIED]
+        mixed = random.permutation(np.array([*kinds[0], *kinds[1]])).tolist()
+        along, control = direction(space, *kinds), direction(space, mixed[: len(kinds[0])], mixed[len(kinds[0]) :])
+        control = control * (along.norm() / control.norm())
+        figures[f"{label}_{was}_to_{wanted}"] = {
+            "rows": len(test),
+            **{f"strength_{s:g}": tried(space, test, label, wanted, along, s) for s in STRENGTHS},
+            "control": tried(space, test, label, wanted, control, 1.0),
+        }
+    write(
+        "attributes_everyday",
+        command="python -m benchmarks.attributes",
+        data={"name": "everyday", "rows": len(table)},
+        seed=SEED,
+        budget={"learnt_from": LEARNT, "tried": TRIED, "beams": BEAMS},
+        figures=figures,
+    )
+
+
+if __name__ == "__main__":
+    main()
