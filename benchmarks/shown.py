@@ -247,6 +247,7 @@ _PATHS = (
     ("{}.paths_without_jump", "without a jump", "fraction, higher"),
     ("{}.distinct_interior_median", "distinct between the ends", "median, higher"),
 )
+_WAYS = ("pure", "assisted", "straight_line", "stoned")
 _SENTENCE_PATHS = (
     ("{}.both_ends_exact", "both ends exact", "fraction, higher"),
     ("{}.both_ends_exact_unrefined", "the same of posterior means", "fraction, higher"),
@@ -273,9 +274,7 @@ MATRICES = {
     },
     "attributes_everyday": Matrix("attributes_everyday", "label", _SHIFTED),
     "paths_tatoeba": Matrix("paths_tatoeba", "paths", _SENTENCE_PATHS, ("refined", "plain", "straight_line")),
-    "interpolation_moses": Matrix(
-        "interpolation_moses", "paths", _PATHS, ("pure", "assisted", "straight_line", "stoned")
-    ),
+    "interpolation_moses": Matrix("interpolation_moses", "paths", _PATHS, _WAYS),
     **{
         name: Matrix(name, "asked for, nats", _RATES, ("5", "10", "20", "40")) for name in ("rate_tatoeba", "rate_zinc")
     },

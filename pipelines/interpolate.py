@@ -23,6 +23,7 @@ from vaeseq.walks import TextSpace, Walk, ends_of, neighbourhoods, prior_ends, w
 # Both modules say, for their domain, when two texts are equal, what a step shows, and what a good walk is.
 PATHS = {"molecules": "vaemol.interpolation", "sentences": "vaetext.paths"}
 SAMPLES = 3  # draws of each posterior in the posterior table
+BLANKS, WAYS = 2, 4  # of a sentence that is to be filled in
 DRAWN = 3  # paths of each origin that get a picture: turning a path's molecules alike takes two seconds
 
 Row = dict[str, Any]
@@ -46,7 +47,7 @@ def main(domain: str) -> None:
     space = module.SPACE.load(Path("models", domain))
     texts = held_out(Path("data/prepared", domain), module.COLUMN, params.seed)
     known = filter(None, (_identity(module, space, text) for text in texts))
-    readable = list(islice(known, max(2 * params.pairs, params.posterior_rows)))
+    readable = list(islice(known, max(2 * params.pairs, params.posterior_rows, 4 * params.imputed_rows)))
     pairs = list(_pairs(space, module, readable, params))
     figures, rows = {}, []
     for kind in params.kinds:
@@ -59,6 +60,8 @@ def main(domain: str) -> None:
     write_table(out / "posterior_table.csv", _posterior_rows(space, readable[: params.posterior_rows], params.seed))
     if domain == "molecules":
         _draw(out, rows, params.steps)
+    elif not space.space.vae.discrete:
+        write_table(out / "imputed.csv", list(_imputed(space, readable, params)))
     Path("reports", domain, "interpolate.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
@@ -110,6 +113,21 @@ def _posterior_rows(space: TextSpace, texts: Sequence[str], seed: int) -> list[R
         {"input": its.text, "mean": its.mean} | {f"sample_{i}": text for i, text in enumerate(its.samples, start=1)}
         for its in found
     ]
+
+
+def _imputed(space: TextSpace, texts: Sequence[str], params: InterpolateParams) -> Iterator[Row]:
+    """Sentences with words blanked out, each with the likeliest ways to fill it."""
+    from vaetext.imputation import completed, with_blanks
+
+    random = np.random.default_rng(params.seed)
+    for text in [text for text in texts if len(text.split()) > 2 * BLANKS][: params.imputed_rows]:
+        blanked = with_blanks(text, BLANKS, random)
+        try:
+            ways = completed(space, blanked, count=WAYS, seed=params.seed)
+        except InputError as error:  # nothing to blank out, or a text with underscores of its own
+            print(f"left out: {error}", file=sys.stderr)
+            continue
+        yield from ({"text": blanked, "original": text, "completion": its.text, "weight": its.weight} for its in ways)
 
 
 def _draw(out: Path, rows: Sequence[Row], steps: int) -> None:

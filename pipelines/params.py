@@ -162,7 +162,7 @@ class EvaluateParams(_Section):
 
 
 class InterpolateParams(_Section):
-    """Which paths; ``named`` holds pairs of texts."""
+    """Which paths; ``named`` holds pairs of texts. Of ``imputed_rows`` sentences two words are to be filled in."""
 
     seed: int = 0
     pairs: Annotated[int, Field(ge=0)] = 20
@@ -172,6 +172,7 @@ class InterpolateParams(_Section):
     beams: Annotated[int, Field(ge=1, le=64)] = 1
     kinds: Annotated[tuple[Literal["slerp", "lerp", "density"], ...], Field(min_length=1)] = ("slerp", "lerp")
     posterior_rows: Annotated[int, Field(ge=0)] = 5
+    imputed_rows: Annotated[int, Field(ge=0)] = 5
 
 
 class OptimizeParams(_Section):

@@ -133,6 +133,19 @@ def posterior(domain: str, root: Path, easel: Easel, most: int = 5) -> list[list
     ]
 
 
+def imputed(root: Path) -> list[Chapter]:
+    """Sentences with gaps, and the ways to fill them, each with its weight."""
+    rows = table(root / "reports" / "sentences" / "interpolate" / "imputed.csv")
+    found = []
+    for text, its in groupby(rows, key=lambda row: row["text"]):
+        ways = list(its)
+        filled = [
+            {"weight": f"{value(way, 'weight') or 0:.2f}", "words": different(text, way["completion"])} for way in ways
+        ]
+        found.append({"text": short(text), "original": different(text, ways[0]["original"]), "ways": filled})
+    return found
+
+
 def optimisation(params: OptimizeParams, root: Path, easel: Easel) -> Chapter:
     """Best value so far over oracle calls, and the best molecules of each objective."""
     calls = table(root / "reports" / "molecules" / "optimize" / "calls.csv")

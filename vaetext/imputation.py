@@ -11,6 +11,7 @@ References:
 import re
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from vaeseq.corpus import Batch
@@ -22,11 +23,22 @@ from vaetext.space import SentenceSpace
 _BLANK = re.compile(r" ?(?<!\w)_+(?!\w)")
 
 
+_WORD = re.compile(r"\w+(?:['\u2019-]\w+)*")
+
+
 class Completion(NamedTuple):
     """A sentence without blanks, and an estimate of its share among all that a sentence with blanks may be."""
 
     text: str
     weight: float
+
+
+def with_blanks(sentence: str, count: int, random: np.random.Generator) -> str:
+    """A sentence with a blank in place of ``count`` of its words, chosen at random; its punctuation stays."""
+    found = list(_WORD.finditer(sentence))
+    for i in sorted(random.permutation(len(found))[:count], reverse=True):
+        sentence = f"{sentence[: found[i].start()]}___{sentence[found[i].end() :]}"
+    return sentence
 
 
 def completed(

@@ -264,6 +264,9 @@ def write_sentence_paths(root, texts):
     write_csv(root / "reports/sentences/interpolate/paths.csv", rows)
     write_json(root / "reports/sentences/interpolate.json", {"parse_fraction": 0.96, "parse_fraction_of": 270})
     write_csv(root / "reports/sentences/interpolate/posterior_table.csv", [cloud(text, texts) for text in texts])
+    gap = {"text": texts[0].replace(" ", " ___ ", 1), "original": texts[0]}
+    ways = [gap | {"completion": text, "weight": 0.5 / i} for i, text in enumerate(texts[:3], 1)]
+    write_csv(root / "reports/sentences/interpolate/imputed.csv", ways)
 
 
 def write_optimisation(root, smiles, chance):

@@ -101,6 +101,20 @@ def test_sentences_carry_their_labels(house):
     assert (figures["parse_fraction_of"], figures["at_most_one_label_of"]) == (27, 24)
 
 
+def test_gaps_of_held_out_sentences_are_filled(house):
+    interpolate.main("sentences")
+    rows = table(house / "reports/sentences/interpolate/imputed.csv")
+    assert rows
+    for row in rows:
+        assert row["text"].count("___") == 2
+        assert "___" not in row["original"] + row["completion"]
+    for text in {row["text"] for row in rows}:
+        weights = [float(row["weight"]) for row in rows if row["text"] == text]
+        assert weights == sorted(weights, reverse=True)
+        assert 0 < sum(weights) <= 1.001
+    assert not (house / "reports/molecules/interpolate/imputed.csv").exists()
+
+
 def test_a_named_pair_that_the_model_cannot_read_is_left_out(house, capsys):
     interpolate.main("molecules")
     assert "left out: molecule 'Cn1cnc2c1c(=O)n(C)c(=O)n2C'" in capsys.readouterr().err

@@ -4,12 +4,13 @@ import csv
 import io
 import re
 
+import numpy as np
 import pytest
 
 from vaeseq.errors import InputError
 from vaeseq.tokenizer import MASK
 from vaetext import cli
-from vaetext.imputation import _ids, completed
+from vaetext.imputation import _ids, completed, with_blanks
 
 SENTENCE = "The young ___ enjoyed ___ very much."
 
@@ -21,6 +22,17 @@ def test_a_blank_is_one_symbol_and_the_space_before_it_is_part_of_what_fills_it(
     assert [place for place, i in enumerate(ids) if i == MASK] == [3, 5]
     assert _ids(space, "_ _")[1:-1] == [MASK, MASK]
     assert _ids(space, "  _  ,  did I?") == [whole[0], MASK, *space.space.tokenizer.encode(" , did I?")[1:]]
+
+
+def test_blanks_take_the_place_of_whole_words_and_leave_the_punctuation():
+    sentence = "I didn't sell the old-fashioned house, did I?"
+    found = {with_blanks(sentence, 2, np.random.default_rng(seed)) for seed in range(60)}
+    assert len(found) > 10
+    for text in found:
+        assert text.count("___") == 2
+        assert re.sub(r"[\w'-]+", "", text.replace("___", "")) == re.sub(r"[\w'-]+", "", sentence)
+    assert with_blanks("Go!", 2, np.random.default_rng(0)) == "___!"
+    assert with_blanks("?!", 1, np.random.default_rng(0)) == "?!"
 
 
 @pytest.mark.parametrize("sentence", ["No blank.", "snake_case is none", "a__b ___c c___", ""])
