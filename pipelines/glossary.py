@@ -78,7 +78,7 @@ FIGURES = {
         "Parses, given ends", "fraction", "higher", "The same, on the paths between sentences that were asked for."
     ),
     "parse_fraction_between_draws": Meaning(
-        "Parses, drawn ends", "fraction", "higher", "The same, on the paths between random points of the latent space."
+        "Parses, drawn ends", "fraction", "higher", "The same, on the paths between draws of the prior."
     ),
     "uniqueness_1000": Meaning(
         "Uniqueness", "fraction", "higher", "Different ones among the first 1,000 valid samples."

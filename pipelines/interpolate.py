@@ -18,7 +18,7 @@ from torch import Tensor
 from pipelines.params import InterpolateParams, domain_params
 from pipelines.stage import run
 from vaeseq.errors import InputError
-from vaeseq.walks import TextSpace, Walk, ends_of, neighbourhoods, prior_ends, walk
+from vaeseq.walks import TextSpace, Walk, ends_of, neighbourhoods, walk
 
 # Both modules say, for their domain, when two texts are equal, what a step shows, and what a good walk is.
 PATHS = {"molecules": "vaemol.interpolation", "sentences": "vaetext.paths"}
@@ -88,7 +88,7 @@ def _pairs(space: TextSpace, module: ModuleType, texts: Sequence[str], params: I
     for origin, ends in (("named", [pair for pair in named if all(pair)]), ("held_out", between)):
         for (start, end), codes in zip(ends, ends_of(space, ends), strict=True):
             yield Pair(origin, start, end, codes)
-    for codes in prior_ends(space, params.random, seed=params.seed):
+    for codes in module.random_ends(space, params.random, seed=params.seed):
         yield Pair("random", "", "", codes)
 
 

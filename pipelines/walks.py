@@ -17,7 +17,7 @@ SHOWN = {"named": 4, "held_out": 3, "random": 2}
 ORIGINS = {
     "named": "Named in params.yaml",
     "held_out": "Between held-out rows",
-    "random": "Between random points of the latent space",
+    "random": "Between random draws",
 }
 BASELINE, RANDOM = "random_prior", "random draws of the prior"
 SEARCHED, DRAWN = "c0", "c1"

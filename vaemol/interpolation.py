@@ -7,10 +7,12 @@ from statistics import fmean, median
 from typing import Any, NamedTuple
 
 import numpy as np
+from torch import Tensor
 
 from vaemol.molecule import canonical, parse, tanimoto
 from vaemol.properties import log_p, qed, sa_score
 from vaemol.space import MoleculeSpace
+from vaeseq.errors import InputError
 from vaeseq.paths import PathKind
 from vaeseq.walks import Walk, dense, ends_of, once, walk
 
@@ -21,6 +23,23 @@ SPACE = MoleculeSpace
 COLUMN = "smiles"
 
 APART = 0.4  # 1 less the similarity of neighbours; beyond it a path is filled
+
+
+def random_ends(space: MoleculeSpace, count: int, *, seed: int = 0) -> list[tuple[Tensor, Tensor]]:
+    """Pairs of codes of different molecules that are drawn from the prior, fewer where it has too few.
+
+    Not the codes drawn: where these say less than codes of molecules do (``prior.signal``), many a molecule is right
+    for one, and what it decodes to greedily is none of them, but a chain without end.
+    """
+    drawn = [text for text in dict.fromkeys(space.sample(4 * count, seed=seed)) if text and _reads(space, text)]
+    return ends_of(space, list(zip(drawn[::2], drawn[1::2], strict=False))[:count])
+
+
+def _reads(space: MoleculeSpace, smiles: str) -> bool:
+    try:
+        return bool(space.texts([smiles]))
+    except InputError:
+        return False
 
 
 class PathPoint(NamedTuple):

@@ -11,7 +11,7 @@ from statistics import fmean, median
 from typing import Any, NamedTuple
 
 from vaeseq.paths import PathKind
-from vaeseq.walks import Walk, dense, ends_of, once, steadiest, walk
+from vaeseq.walks import Walk, dense, ends_of, once, prior_ends, steadiest, walk
 from vaetext.everyday import LABELS, parse
 from vaetext.space import SentenceSpace
 
@@ -20,6 +20,7 @@ Row = dict[str, Any]
 # What the interpolate stage reads; ``vaemol.interpolation`` has the same.
 SPACE = SentenceSpace
 COLUMN = "text"
+random_ends = prior_ends
 
 BEAMS = 32
 APART = 1  # word edits between neighbours; beyond it a homotopy is filled

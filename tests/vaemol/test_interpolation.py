@@ -1,10 +1,11 @@
 import math
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaemol.interpolation import described, identity, interpolate, judged, measures, spearman
+from vaemol.interpolation import described, identity, interpolate, judged, measures, random_ends, spearman
 from vaemol.molecule import tanimoto
 from vaeseq.errors import InputError
 from vaeseq.walks import Walk
@@ -108,3 +109,12 @@ def test_a_filled_path_has_no_molecule_twice_and_the_same_ends(space):
     assert (smiles[0], smiles[-1]) == (plain[0].smiles, plain[-1].smiles)
     assert (found[0].t, found[-1].t) == (0, 1)
     assert {point.t for point in found} - {point.t for point in plain}
+
+
+def test_random_ends_are_codes_of_different_drawn_molecules(space):
+    drawn = list(dict.fromkeys(text for text in space.sample(12, seed=1) if text))
+    found = random_ends(space, 3, seed=1)
+    assert len(found) == min(3, len(drawn) // 2) > 0
+    wanted = space.pinned(drawn[: 2 * len(found)]).codes
+    torch.testing.assert_close(torch.stack([code for pair in found for code in pair]), wanted)
+    assert random_ends(space, 0) == []
