@@ -52,7 +52,7 @@ def ways(space: SentenceSpace) -> dict[str, Callable[[Pair], list[str]]]:
     """What makes the path of each row."""
 
     def walked(pair: Pair, *, most: int) -> list[str]:
-        return [point.text for point in homotopy(space, *pair, steps=STEPS, most=most, steady=True)]
+        return [point.text for point in homotopy(space, *pair, steps=STEPS, most=most, steady=most > 0)]
 
     return {
         "refined": partial(walked, most=DECODED),

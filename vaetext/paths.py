@@ -10,6 +10,7 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import Any, NamedTuple
 
+from vaeseq.errors import InputError
 from vaeseq.paths import PathKind
 from vaeseq.walks import Walk, dense, ends_of, once, prior_ends, steadiest, walk
 from vaetext.everyday import LABELS, parse
@@ -89,8 +90,10 @@ def homotopy(
         steady: Of these, ``steps`` points are kept, those that step the most evenly (``vaeseq.walks.steadiest``).
 
     Raises:
-        InputError: A sentence cannot be read, or there are fewer than two steps.
+        InputError: A sentence cannot be read, or there are fewer than two steps, or nothing to choose steady ones from.
     """
+    if steady and most <= steps:
+        raise InputError(f"steady steps must be chosen of more points than {steps}, got {most}")
     (ends,) = ends_of(space, [(start, end)])
     points = walk(space, ends, steps=steps, kind=kind, beams=beams)
     if most > steps:

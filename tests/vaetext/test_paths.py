@@ -52,6 +52,16 @@ def test_a_homotopy_walks_between_posterior_means(space, kind, beams):
         homotopy(space, FIRST, LAST, steps=1, kind=kind)
 
 
+def test_a_steady_homotopy_keeps_the_most_even_of_many_points(space):
+    many = homotopy(space, FIRST, LAST, steps=4, most=20, beams=1)
+    found = homotopy(space, FIRST, LAST, steps=4, most=20, beams=1, steady=True)
+    assert len(found) == 4
+    assert {point.text for point in found} <= {point.text for point in many}
+    assert [found[0].text, found[-1].text] == [many[0].text, many[-1].text]
+    with pytest.raises(InputError, match="chosen of more points than 4, got 4"):
+        homotopy(space, FIRST, LAST, steps=4, most=4, steady=True)
+
+
 def test_identity_is_the_normal_form(space):
     assert identity(space, "  Take off\tthe tie. ") == "Take off the tie."
     with pytest.raises(InputError, match="empty"):
