@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -28,8 +29,14 @@ class Asked:
 
 @contextmanager
 def asked_to_stop() -> Iterator[Asked]:
-    """Notices the first SIGINT or SIGTERM of the block; a second ends the process at once, as it does by default."""
+    """Notices the first SIGINT or SIGTERM of the block; a second ends the process at once, as it does by default.
+
+    Signals belong to the main thread: in another the block notices none.
+    """
     asked = Asked()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
 
     def first(number: int, _: FrameType | None) -> None:
         asked.by = number

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,12 @@ def test_a_signal_saves_the_next_step_and_the_run_goes_on_to_the_same_weights(
     again = _trained(corpus, tmp_path / "cut")
     assert f"resumed at step {2 * LOOK + 1}" in capfd.readouterr().err
     assert _weights(again) == _weights(whole)
+
+
+def test_another_thread_trains_too(corpus: Corpus, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        state = threads.submit(_trained, corpus, tmp_path / "thread").result()
+    assert _weights(state) == _weights(_trained(corpus, tmp_path / "main"))
 
 
 def test_a_second_signal_ends_the_process_at_once() -> None:
