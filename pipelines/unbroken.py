@@ -70,8 +70,7 @@ def _going_back(state: TrainState, corpus: Corpus, saved: Path, stop: Callable[[
     Raises:
         InputError: It helped too seldom; which rows the batch had is kept beside the state.
     """
-    if not saved.exists():
-        state.save(saved)  # what there is to go back to
+    state.save(saved)  # what there is to go back to; what lies there may be damaged
     while True:
         try:
             yield from fit(state, corpus, stop=stop)

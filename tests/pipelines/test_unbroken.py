@@ -168,6 +168,15 @@ def test_a_loss_that_is_not_finite_costs_half_of_the_step_size(
     assert said[1] == pytest.approx(_schedule(2 * LOOK))
 
 
+def test_a_run_that_found_a_damaged_state_has_one_to_go_back_to(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / STATE).write_bytes(b"{}")
+    broken = _breaking(monkeypatch, 2, lambda halvings: halvings < 1)
+    state = _trained(corpus, tmp_path)
+    assert (broken, state.step, state.halvings) == ([0], STEPS, 1)
+
+
 def _schedule(step: int) -> float:
     state = _state()
     state.step = step
