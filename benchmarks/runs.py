@@ -25,18 +25,32 @@ SAVE_SECONDS = 60
 
 
 def trained(
-    label: str, config: VAEConfig, train: TrainConfig, aim: ObjectiveConfig, corpus: Corpus, *, seed: int
+    label: str,
+    config: VAEConfig,
+    train: TrainConfig,
+    aim: ObjectiveConfig,
+    corpus: Corpus,
+    *,
+    seed: int,
+    start: SequenceVAE | None = None,
 ) -> TrainState:
-    """The state at the end of a training, its model with the weights that were best on held-out rows."""
+    """The state at the end of a training, its model with the weights that were best on held-out rows.
+
+    It begins with the weights of ``start``, wherever that model has the same.
+    """
     data = [corpus.tokens, corpus.offsets, corpus.split]
     if corpus.groups:
         data += [corpus.groups.of, np.array(corpus.groups.size)]
     digest = hashlib.sha256(b"".join(map(np.ndarray.tobytes, data))).hexdigest()
     settings = json.dumps([asdict(config), asdict(train), asdict(aim), seed, digest], sort_keys=True)
+    settings += digest_of(start) if start else ""
     code = sorted(Path(training.__file__).parent.glob("*.py"))
     with locked(work_folder(label, settings, *code)) as folder:
         torch.manual_seed(seed)
-        state = TrainState(SequenceVAE.build(config).to(device_of()), train, aim, seed=seed)
+        vae = SequenceVAE.build(config)
+        if start:
+            _take_over(vae, start)
+        state = TrainState(vae.to(device_of()), train, aim, seed=seed)
         saved, written = folder / "state.safetensors", time.monotonic()
         if saved.exists():
             state.load(saved)
@@ -66,6 +80,19 @@ def with_prior(
     for _ in fit_prior(prior, learnt, held_out, pace, seed=seed):
         pass
     return SequenceVAE(vae.encoder, vae.decoder, prior, vae.language, vae.prior, signal=signal)
+
+
+def digest_of(vae: SequenceVAE) -> str:
+    """Of the weights."""
+    return hashlib.sha256(b"".join(weight.cpu().numpy().tobytes() for weight in vae.state_dict().values())).hexdigest()
+
+
+def _take_over(vae: SequenceVAE, start: SequenceVAE) -> None:
+    """Give the weights of ``start``; a matrix that reads the code besides keeps what is new of its columns."""
+    given = start.state_dict()
+    for name, weight in vae.state_dict().items():
+        if name in given:
+            weight[..., : given[name].shape[-1]] = given[name]
 
 
 def _say(label: str, state: TrainState) -> None:

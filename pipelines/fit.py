@@ -113,8 +113,8 @@ def fit(domain: Domain, asked: Asked, folder: Path) -> dict[str, object]:
             left = 60 * asked.minutes - (time.monotonic() - started)
             stored[domain]["train"] |= _training(domain, folder, stored, TRAINING * left)
             _write(params, stored)
-        _run(stage, domain, folder)
-    _run("report", "", folder)
+        run_stage(stage, domain, folder)
+    run_stage("report", "", folder)
     return _told(domain, folder)
 
 
@@ -207,7 +207,7 @@ def _unigram_nats(corpus: Any) -> float:  # noqa: ANN401 - torch is not loaded t
     return float(-(shares * np.log(shares)).sum() * counts.sum() / len(train))
 
 
-def _run(stage: str, domain: str, folder: Path) -> None:
+def run_stage(stage: str, domain: str, folder: Path) -> None:
     """One stage, as DVC would run it."""
     print(f"{stage} {domain}".strip(), file=sys.stderr, flush=True)
     command = [sys.executable, "-m", f"pipelines.{stage}", *([domain] if domain else [])]

@@ -1,0 +1,67 @@
+"""A model by a recipe: the stages of the pipeline in a folder of its own, and what they found.
+
+Run as ``python -m benchmarks.recipe NAME FOLDER``, on a CPU or a GPU; NAME is a file of ``benchmarks/recipes``, in the
+form of ``params.yaml``. A killed run goes on where it was. The model is in ``FOLDER/models``, its weights in half
+precision, with which the figures are found: so it may come with a package.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from benchmarks.record import read, write
+from pipelines.fit import run_stage
+from pipelines.outputs import data_set, last_file
+from pipelines.params import domain_params, load_params
+from vaeseq.errors import InputError
+
+RECIPES, STAGES = Path(__file__).with_name("recipes"), ("fetch", "prepare", "train", "prior", "evaluate")
+
+
+def made(recipe: Path, folder: Path) -> str:
+    """Run what is not done yet of a recipe; the domain that it is of.
+
+    Raises:
+        InputError: The folder holds something else, or a stage stopped.
+    """
+    params = folder / "params.yaml"
+    if params.exists() and params.read_bytes() != recipe.read_bytes():
+        raise InputError(f"folder must be empty or hold the same recipe, got {str(folder)!r}")
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    shutil.copy("data/sources.yaml", folder / "data/sources.yaml")
+    shutil.copy(recipe, params)
+    domain = "molecules" if load_params(params).molecules else "sentences"
+    for stage in STAGES:
+        if not last_file(domain, stage, folder).exists():
+            run_stage(stage, domain, folder)
+            if stage == "prior":
+                halve(folder / "models" / domain)
+    return domain
+
+
+def halve(model: Path) -> None:
+    """Keep the weights of a model as float16; they are float32 again where they are loaded."""
+    for path in sorted(model.glob("*.safetensors")):
+        save_file({name: weight.half() for name, weight in load_file(path).items()}, path)
+
+
+def main() -> None:
+    """Write ``benchmarks/results/recipe_<name>_<device>.json``."""
+    name, folder = sys.argv[1], Path(sys.argv[2])
+    domain = made(RECIPES / f"{name}.yaml", folder)
+    figures = {stage: read(folder / "reports" / domain / f"{stage}.json") for stage in ("train", "prior", "evaluate")}
+    write(
+        f"recipe_{name}_{'gpu' if torch.cuda.is_available() else 'cpu'}",
+        command=f"python -m benchmarks.recipe {name} FOLDER",
+        data=data_set(domain, folder),
+        seed=domain_params(domain, folder / "params.yaml").train.seed,
+        budget={"steps": figures["train"]["steps"], "training_seconds": figures["train"]["seconds"]},
+        figures=figures,
+    )
+
+
+if __name__ == "__main__":
+    main()
