@@ -44,9 +44,16 @@ def unbroken(state: TrainState, corpus: Corpus, saved: Path) -> Iterator[list[Re
         InputError: It broke too often.
     """
     every, written, alone = _save_seconds(), time.monotonic(), Team.here().size == 1
+    read_in = state.micro_batches
     with asked_to_stop() if alone else nullcontext(Asked()) as asked:
         for records in _going_back(state, corpus, saved, asked) if alone else fit(state, corpus):
             yield records
+            if state.micro_batches > read_in:
+                read_in = state.micro_batches
+                print(
+                    f"memory does not hold a batch: each is now read in {read_in} micro-batches, to the same gradient",
+                    file=sys.stderr,
+                )
             if asked() or time.monotonic() - written > every:
                 state.save(saved)
                 written = time.monotonic()

@@ -38,7 +38,7 @@ def lags(state: TrainState) -> bool:
 
 
 def catch_up(
-    state: TrainState, corpus: Corpus, batches: Sequence[np.ndarray], loss_of: Callable[[np.ndarray, int], Tensor]
+    state: TrainState, corpus: Corpus, batches: Sequence[np.ndarray], teach: Callable[[np.ndarray, int], Tensor]
 ) -> None:
     """Train the encoder alone, on random batches, for as long as it gains and at most ``inner_steps``.
 
@@ -49,21 +49,19 @@ def catch_up(
         state: Model and optimiser.
         corpus: What the rows are of.
         batches: Rows of each batch to choose from.
-        loss_of: From rows and a seed to the mean loss of a row.
+        teach: Gives the encoder's own weights the gradient of the mean loss of some rows, by a seed; returns that loss.
     """
     random, own, before = np.random.default_rng([state.seed, state.step]), own_weights(state.vae), np.inf
     for done in range(0, state.train.inner_steps, LOOK):
         total, symbols = torch.zeros((), device=state.device), 0
         for _ in range(min(LOOK, state.train.inner_steps - done)):
             rows = batches[random.integers(len(batches))]
-            loss = loss_of(rows, int(random.integers(2**62)))
-            state.optimizer.zero_grad(set_to_none=True)
-            loss.backward(inputs=own)
+            loss = teach(rows, int(random.integers(2**62)))
             norm = nn.utils.clip_grad_norm_(own, state.train.clip)
-            state.optimizer.found_inf = (~(loss.detach() + norm).isfinite()).float()
+            state.optimizer.found_inf = (~(loss + norm).isfinite()).float()
             state.optimizer.step()
             state.inner_steps += 1
-            total += loss.detach() * len(rows)
+            total += loss * len(rows)
             symbols += int(corpus.lengths[rows].sum()) - len(rows)  # each but the first is foretold
         now = float(total) / symbols
         if not now < before:

@@ -1,4 +1,12 @@
-"""The two errors that are about data rather than about code."""
+"""The two errors that are about data rather than about code, and those that are about the machine."""
+
+from typing import Literal
+
+# CUDA, cuBLAS and cuDNN, torch on the CPU, and safetensors: the words are all that they have in common.
+_WORDS = {
+    "memory": ("out of memory", "ALLOC_FAILED", "annot allocate memory", "an't allocate memory"),
+    "disk": ("No space left on device", "Disk quota exceeded"),
+}
 
 
 class InputError(ValueError):
@@ -20,3 +28,10 @@ class Rejected(ValueError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def shortage(error: BaseException) -> Literal["memory", "disk"] | None:
+    """What of the machine did not suffice, if that is what an error says."""
+    if isinstance(error, MemoryError):
+        return "memory"
+    return next((what for what, words in _WORDS.items() if any(each in str(error) for each in words)), None)

@@ -83,6 +83,7 @@ class TrainState:
         step: Steps done.
         inner_steps: Steps of the encoder alone that were done between them.
         halvings: How often the step size was halved, because a loss was not finite.
+        micro_batches: In how many a batch is read, because more rows did not fit in memory, see ``accumulation``.
         seconds: Time they took.
         averaged: Running means of the weights by name, if the training has any.
         history: Records so far.
@@ -96,7 +97,7 @@ class TrainState:
             vae.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay, betas=(0.9, 0.98), fused=True
         )
         self.controller = RateController(aim.rate, device=self.device) if aim.rate is not None else None
-        self.step, self.inner_steps, self.halvings, self.seconds = 0, 0, 0, 0.0
+        self.step, self.inner_steps, self.halvings, self.micro_batches, self.seconds = 0, 0, 0, 1, 0.0
         self.averaged = {name: w.detach().clone() for name, w in vae.named_parameters()} if train.average else {}
         self.history: list[Record] = []
         self.forget_best()
@@ -145,7 +146,7 @@ class TrainState:
             tensors |= {f"optimizer.{i}.{name}": value for name, value in moments.items()}
         scalars = {"step": self.step, "seconds": self.seconds, "history": [asdict(record) for record in self.history]}
         scalars |= {"best_step": self.best_step, "best_badness": self.best_badness, "inner_steps": self.inner_steps}
-        scalars |= {"halvings": self.halvings}
+        scalars |= {"halvings": self.halvings, "micro_batches": self.micro_batches}
         if self.controller:
             scalars |= {"log_beta": float(self.controller.log_beta), "kl": float(self.controller.kl)}
         # Copies: one tensor may have two names, and the file holds no tensor twice.
@@ -182,6 +183,7 @@ class TrainState:
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
         self.step, self.seconds, self.best_step = scalars["step"], scalars["seconds"], scalars["best_step"]
         self.inner_steps, self.halvings = scalars["inner_steps"], scalars["halvings"]
+        self.micro_batches = scalars["micro_batches"]
         self.history = [Record(**record) for record in scalars["history"]]
         self.best_badness = scalars["best_badness"]
         if self.controller:

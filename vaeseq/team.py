@@ -25,6 +25,10 @@ class Team:
             return cls(distributed.get_rank(), distributed.get_world_size())
         return cls()
 
+    def part(self, number: int, count: int) -> "Team":
+        """One of ``count`` parts of this process's share, as if each of them were a process's."""
+        return Team(self.rank + self.size * number, self.size * count)
+
     def share(self, rows: Tensor) -> Tensor:
         """This process's part of what has a row for each of a batch."""
         return rows if self.size == 1 else rows[self.rank :: self.size]

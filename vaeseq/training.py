@@ -6,12 +6,14 @@ same weights as one that was not.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from vaeseq.accumulation import accumulate
 from vaeseq.bounds import Bound
 from vaeseq.corpus import Batch, Corpus, choose
 from vaeseq.curricula import catch_up, lags, own_weights, start_decoder_anew
@@ -44,7 +46,8 @@ def fit(
         stop: Asked after each step whether to end there, with a record.
 
     Raises:
-        InputError: There are no rows to train on or to look at, or the settings do not go together.
+        InputError: There are no rows to train on or to look at, the settings do not go together, or memory does not
+            suffice.
         FloatingPointError: The loss or its gradient is not finite.
     """
     rows, held_out = corpus.rows("train"), held_out_rows(state, corpus)
@@ -58,15 +61,16 @@ def fit(
     window = Window(state, team)
     inner = list(corpus.in_order(rows, state.train.batch_size)) if state.train.inner_steps else []
 
-    def loss_of(some: np.ndarray, seed: int) -> Tensor:
-        return _loss(state, learn, corpus.batch(some, state.device), seed, team)[0]
+    def teach(some: np.ndarray, seed: int) -> Tensor:
+        batch = corpus.batch(some, state.device)
+        return accumulate(state, batch, team, partial(_loss, state, learn, batch, seed), own_weights(state.vae))[0]
 
     for batch_rows, epoch in _batches(corpus, rows, state):
         if 0 < state.step == state.train.pretrain_steps:
             start_decoder_anew(state)
         resting = lags(state)
         if resting:
-            catch_up(state, corpus, inner, loss_of)
+            catch_up(state, corpus, inner, teach)
         window.symbols += int(corpus.lengths[batch_rows].sum())
         _train_step(
             state, learn, corpus.batch(batch_rows, state.device), window, own_weights(state.vae) if resting else []
@@ -151,7 +155,7 @@ class _Learner(nn.Module):
 
 
 def _loss(state: TrainState, learn: nn.Module, batch: Batch, seed: int, team: Team) -> tuple[Tensor, Bound]:
-    """The objective of this process's share of a batch; all that is random in it comes from the seed."""
+    """The objective of a share of a batch; all that is random in it comes from the seed."""
     # Dropout draws from the global generator, of another seed: equal seeds are one stream on a GPU.
     torch.manual_seed(seed + 1 + team.rank)
     noise = Noise(torch.Generator(state.device).manual_seed(seed), len(batch.row), team)
@@ -172,14 +176,11 @@ def _train_step(
     seed = int(np.random.SeedSequence([state.seed, state.step]).generate_state(1, np.uint64)[0] >> 1)
     # A batch of fewer rows than processes is for all of them: the mean of equal gradients is what each has.
     team = window.team if len(batch.row) >= window.team.size else Team()
-    loss, bound = _loss(state, learn, batch, seed, team)
-    state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    loss, bound = accumulate(state, batch, team, partial(_loss, state, learn, batch, seed))
     for weight in resting:
         weight.grad = None
     norm = torch.nn.utils.clip_grad_norm_(state.vae.parameters(), state.train.clip)
-    bound = bound.detach()
-    loss, kl = window.team.mean(torch.stack([loss.detach(), bound.kl.sum() * team.size / len(batch.row)]))
+    loss, kl = window.team.mean(torch.stack([loss, bound.kl.sum() * team.size / len(batch.row)]))
     window.add(loss, norm, bound)
     # As torch.amp.GradScaler tells the fused optimizer to let a step be.
     state.optimizer.found_inf = window.broken

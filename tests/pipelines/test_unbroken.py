@@ -18,13 +18,14 @@ import psutil
 import pytest
 import torch
 from torch import Tensor
+from torch.testing import assert_close
 
 from pipelines import train
 from pipelines.train import STATE
 from pipelines.unbroken import BROKEN, HALVINGS, SAVE_SECONDS
 from vaeseq import training
 from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
-from vaeseq.corpus import Corpus
+from vaeseq.corpus import Batch, Corpus
 from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
@@ -166,6 +167,37 @@ def test_a_loss_that_is_not_finite_costs_half_of_the_step_size(
     said = [record.learning_rate for record in state.history if record.split == "train"]
     assert said[2] == pytest.approx(_schedule(3 * LOOK) / 4)
     assert said[1] == pytest.approx(_schedule(2 * LOOK))
+
+
+def test_batches_that_do_not_fit_are_split_which_is_said_once(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    whole, lacked, real = _trained(corpus, tmp_path / "whole"), [], training.objective
+
+    def narrow(vae: SequenceVAE, batch: Batch, *given: object, **named: object) -> tuple[Tensor, object]:
+        if len(batch.row) > 4:
+            lacked.append(len(batch.row))
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return real(vae, batch, *given, **named)
+
+    monkeypatch.setattr(training, "objective", narrow)
+    state = _trained(corpus, tmp_path / "split")
+    assert (lacked, state.micro_batches) == ([8], 2)
+    assert capfd.readouterr().err.count("each is now read in 2 micro-batches") == 1
+    for name, value in whole.vae.state_dict().items():
+        assert_close(state.vae.state_dict()[name], value, rtol=2e-3, atol=2e-3)
+
+
+def test_a_clock_that_jumps_back_changes_nothing(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, jumps = _trained(corpus, tmp_path / "whole"), itertools.count()
+    monkeypatch.setattr(time, "time", lambda: 1e9 - 3600 * next(jumps))
+    state = _trained(corpus, tmp_path / "jumping")
+    assert _weights(state) == _weights(whole)
+    seconds = [record.seconds for record in state.history]
+    assert seconds == sorted(seconds)
+    assert seconds[0] > 0
 
 
 def test_a_run_that_found_a_damaged_state_has_one_to_go_back_to(

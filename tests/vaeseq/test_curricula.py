@@ -30,6 +30,16 @@ def _state(aim: ObjectiveConfig | None = None, **settings: float) -> TrainState:
     return TrainState(vae, replace(TRAIN, **settings), aim or ObjectiveConfig(), seed=1)
 
 
+def _teaching(state: TrainState, loss_of: Callable[[np.ndarray, int], Tensor]) -> Callable[[np.ndarray, int], Tensor]:
+    def teach(rows: np.ndarray, seed: int) -> Tensor:
+        state.optimizer.zero_grad()
+        loss = loss_of(rows, seed)
+        loss.backward(inputs=own_weights(state.vae))
+        return loss.detach()
+
+    return teach
+
+
 @pytest.fixture
 def corpus(build_corpus: Callable[..., Corpus]) -> Corpus:
     return build_corpus(train=12, valid=8, vocabulary=VOCABULARY)
@@ -53,7 +63,7 @@ def test_the_encoder_catches_up_alone(corpus: Corpus) -> None:
         learn = training._Learner(state.vae, state.aim)
         return training._loss(state, learn, corpus.batch(rows), seed, Team())[0]
 
-    catch_up(state, corpus, batches, loss_of)
+    catch_up(state, corpus, batches, _teaching(state, loss_of))
     assert _moved(state, before) == {"encoder"}
     assert state.inner_steps == LOOK
 
@@ -75,14 +85,15 @@ def test_it_stops_where_a_symbol_no_longer_gains(most: int, losses: list[float],
         of_a_symbol = losses[(len(asked) - 1) // LOOK] + 0 * own_weights(state.vae)[0].sum()
         return of_a_symbol * float((corpus.lengths[rows] - 1).mean())
 
-    catch_up(state, corpus, list(corpus.in_order(corpus.rows("train"), 4)), loss_of)
+    catch_up(state, corpus, list(corpus.in_order(corpus.rows("train"), 4)), _teaching(state, loss_of))
     assert len(asked) == len(set(asked)) == steps == state.inner_steps
 
 
 def test_a_loss_that_is_not_finite_moves_no_weight(corpus: Corpus) -> None:
     state = _state(inner_steps=LOOK)
     before = _weights(state)
-    catch_up(state, corpus, [corpus.rows("train")], lambda rows, seed: math.nan * own_weights(state.vae)[0].sum())
+    teach = _teaching(state, lambda rows, seed: math.nan * own_weights(state.vae)[0].sum())
+    catch_up(state, corpus, [corpus.rows("train")], teach)
     assert _moved(state, before) == set()
 
 
