@@ -1,5 +1,8 @@
 import json
 import multiprocessing
+import os
+import shutil
+import signal
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -30,10 +33,10 @@ AIMS = {
 }
 
 
-def _state(aim: ObjectiveConfig, rank: int = 0) -> TrainState:
+def _state(aim: ObjectiveConfig, rank: int = 0, dropout: float = 0.0) -> TrainState:
     # Only the first process has the right weights; the others get them from it.
     torch.manual_seed(rank)
-    encoder, prior, decoder = EncoderConfig(hidden=10), PriorConfig(), DecoderConfig(hidden=10)
+    encoder, prior, decoder = EncoderConfig(hidden=10), PriorConfig(), DecoderConfig(hidden=10, dropout=dropout)
     if aim == AIMS["codes"]:
         encoder, prior = (
             EncoderConfig(hidden=10, posterior="codes", slots=2, codebook=8),
@@ -64,13 +67,13 @@ def idle_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "REVIVE_EVERY", EVERY)
 
 
-def _process(rank: int, size: int, folder: Path, aim: str, until: int) -> None:
+def _process(rank: int, size: int, folder: Path, aim: str, until: int, dropout: float, killed: bool) -> None:
     torch.set_num_threads(1)
     training.REVIVE_EVERY = EVERY
     distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/meeting-{size}-{until}", rank=rank, world_size=size
     )
-    state, saved = _state(AIMS[aim], rank), folder / "state"
+    state, saved = _state(AIMS[aim], rank, dropout), folder / "state"
     if saved.exists():
         state.load(saved)
     rows, whole = 0, training.objective
@@ -92,17 +95,26 @@ def _process(rank: int, size: int, folder: Path, aim: str, until: int) -> None:
     if rank == 0:
         state.save(saved)
         (folder / "records.json").write_text(json.dumps(records))
+    if killed:
+        _run(state, folder, until + 2)  # what is lost
+        os.kill(os.getpid(), signal.SIGKILL)
     distributed.destroy_process_group()
 
 
-def _together(size: int, folder: Path, aim: str, until: int = STEPS) -> list[dict[str, Any]]:
+def _together(
+    size: int, folder: Path, aim: str, until: int = STEPS, *, dropout: float = 0.0, killed: bool = False
+) -> list[dict[str, Any]]:
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_process, args=(rank, size, folder, aim, until)) for rank in range(size)]
+    processes = [
+        context.Process(target=_process, args=(rank, size, folder, aim, until, dropout, killed)) for rank in range(size)
+    ]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
-    assert [process.exitcode for process in processes] == [0] * size
+    ends = [process.exitcode for process in processes]
+    # One may see the other go before its own end comes.
+    assert -signal.SIGKILL in ends and 0 not in ends if killed else not any(ends)
     return json.loads((folder / "records.json").read_text())
 
 
@@ -127,16 +139,36 @@ def test_two_processes_train_as_one(aim: str, build_corpus: Callable[..., Corpus
     assert shared.best_step == alone.best_step
 
 
-@pytest.mark.parametrize("aim", ["rate", "codes"])
+@pytest.mark.parametrize(("aim", "micro_batches"), [("rate", 1), ("codes", 2)])
 def test_a_run_goes_on_with_another_number_of_processes(
-    aim: str, build_corpus: Callable[..., Corpus], tmp_path: Path
+    aim: str, micro_batches: int, build_corpus: Callable[..., Corpus], tmp_path: Path
 ) -> None:
     build_corpus(train=20, valid=8, vocabulary=VOCABULARY)
     expected = _run(_state(AIMS[aim]), tmp_path, STEPS)
+    begun = _state(AIMS[aim])
+    begun.micro_batches = micro_batches
+    begun.save(tmp_path / "state")
     pieces = _together(2, tmp_path, aim, 4) + _together(3, tmp_path, aim, 8)
     alone = _state(AIMS[aim])
     alone.load(tmp_path / "state")
     _assert_alike(pieces + _run(alone, tmp_path, STEPS), expected)
+
+
+def test_two_processes_that_were_killed_go_on_to_the_same_weights(
+    build_corpus: Callable[..., Corpus], tmp_path: Path
+) -> None:
+    build_corpus(train=20, valid=8, vocabulary=VOCABULARY)
+    shutil.copytree(tmp_path, tmp_path / "whole")
+    whole = _together(2, tmp_path / "whole", "rate", dropout=0.2)
+    assert (
+        _together(2, tmp_path, "rate", 5, dropout=0.2, killed=True) + _together(2, tmp_path, "rate", dropout=0.2)
+        == whole
+    )
+    states = [_state(AIMS["rate"]) for _ in range(2)]
+    for state, folder in zip(states, (tmp_path, tmp_path / "whole"), strict=True):
+        state.load(folder / "state")
+    for name, value in states[0].vae.state_dict().items():
+        assert value.equal(states[1].vae.state_dict()[name]), name
 
 
 def _gathered(rank: int, size: int, folder: Path) -> None:
