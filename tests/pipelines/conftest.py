@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from pipelines import tracking
 from pipelines.stage import DOMAINS
 
 SMILES = (
@@ -29,19 +30,20 @@ TEXTS = (
 WORDS = [("frame", ("statement", "question", "quote")), ("tense", ("past", "present", "future", "perfect"))]
 
 
-@pytest.fixture(name="write_json", scope="session")
-def json_writer():
-    return write_json
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    """A store without runs: MLflow takes ten seconds to make one."""
+    root = tmp_path_factory.mktemp("empty")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        with tracking._client(root) as client:
+            client.search_experiments()
+    return root / "mlflow.db"
 
 
 def write_json(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content), encoding="utf-8")
-
-
-@pytest.fixture(name="write_csv", scope="session")
-def csv_writer():
-    return write_csv
 
 
 def write_csv(path, rows):
@@ -50,16 +52,6 @@ def write_csv(path, rows):
         table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
-
-
-@pytest.fixture(name="write_manifold", scope="session")
-def manifold_writer():
-    return write_manifold
-
-
-@pytest.fixture(name="write_outputs", scope="session")
-def outputs_writer():
-    return write_outputs
 
 
 def write_outputs(root, smiles=SMILES, texts=TEXTS):
@@ -295,3 +287,9 @@ def write_optimisation(root, smiles, chance):
     ]
     write_csv(root / "reports/molecules/optimize/best.csv", best)
     write_json(root / "reports/molecules/optimize.json", {"qed": {"best": 0.93, "calls": 120}})
+
+
+json_writer = pytest.fixture(lambda: write_json, name="write_json", scope="session")
+csv_writer = pytest.fixture(lambda: write_csv, name="write_csv", scope="session")
+manifold_writer = pytest.fixture(lambda: write_manifold, name="write_manifold", scope="session")
+outputs_writer = pytest.fixture(lambda: write_outputs, name="write_outputs", scope="session")

@@ -83,17 +83,6 @@ def artifacts(root, run, folder=None):
     return [file.path for file in store(root).list_artifacts(run.info.run_id, folder)]
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    """A store without runs: MLflow takes ten seconds to make one."""
-    root = tmp_path_factory.mktemp("empty")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        with tracking._client(root) as client:
-            client.search_experiments()
-    return root / "mlflow.db"
-
-
 @pytest.fixture
 def root(tmp_path, empty_store, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
