@@ -1,5 +1,7 @@
 # make repro   everything: data, training, reports         make test   the tests
 # make faults  does a test notice each of the faults in benchmarks/faults.toml?
+# make lock    requirements.lock: the releases of constraints.txt with the sha256 of every file of theirs, torch excepted
+# make audit   is anything known against the releases of constraints.txt, torch too? It asks the package index
 # make study   the latent dimensions side by side: LATENTS at RATE nats (null: the plain bound; empty: as in params.yaml)
 # TORCH: what pip installs as torch, a requirement, a wheel or options and a requirement; "installed" takes the one there is
 PYTHON ?= python3
@@ -13,7 +15,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro study test test-slow faults lint clean
+.PHONY: repro study test test-slow faults lint lock audit clean
 
 repro: $(READY)
 	dvc repro
@@ -43,6 +45,16 @@ faults: $(READY)
 lint: $(READY)
 	ruff check .
 	ruff format --check .
+
+lock: $(READY)
+	pip install --quiet --constraint $(VENV)/constraints.txt uv
+	uv pip compile --quiet --no-deps --no-annotate --generate-hashes --custom-compile-command 'make lock' \
+	    --output-file requirements.lock $(VENV)/constraints.txt
+
+# Strict: a release that the index says nothing about must not pass for one without faults.
+audit: $(READY)
+	pip install --quiet --constraint $(VENV)/constraints.txt pip-audit
+	pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
 
 clean:
 	rm -rf $(VENV)

@@ -1,0 +1,39 @@
+"""Dependencies are pinned, and locked by the hashes of their files."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+
+
+def _pins(text: str) -> dict[str, str]:
+    found = re.findall(r"^([\w.-]+)==([\w.!+-]+)", text, flags=re.MULTILINE)
+    return {canonicalize_name(name): version for name, version in found}
+
+
+PINS = _pins((ROOT / "constraints.txt").read_text(encoding="utf-8"))
+
+
+def test_the_lock_has_every_pin_but_torch_with_its_hashes() -> None:
+    assert _pins(LOCK) == {name: version for name, version in PINS.items() if name != "torch"}
+    releases = re.split(r"^(?=[\w.-]+==)", LOCK, flags=re.MULTILINE)[1:]
+    assert len(releases) == len(PINS) - 1
+    for release in releases:
+        name, *hashes = release.replace("\\\n", "\n").split()
+        assert hashes, name
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", each) for each in hashes), name
+
+
+@pytest.mark.parametrize("extra", ["", *PROJECT["optional-dependencies"]])
+def test_every_dependency_is_pinned_to_a_release_that_is_allowed(extra: str) -> None:
+    asked = PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"]
+    for need in map(Requirement, asked):
+        if need.name != PROJECT["name"]:
+            assert need.specifier.contains(PINS[canonicalize_name(need.name)]), need
