@@ -49,12 +49,10 @@ def accumulate(
                 raise
             told = str(error).partition("\n")[0]
         # Only here, where the error is gone, is what its traceback held: the graph.
-        if count >= rows or (why := _whole(state, batch)):
-            held = "a row by itself" if count >= rows else f"a batch, which {why},"
-            raise InputError(
-                f"memory must hold the training step of {held} at once, got {told!r}; ask for a smaller model"
-                + (" or batch_size" if rows > 1 else "")
-            )
+        if count >= rows:
+            raise InputError(f"memory must hold a training step of one row, got {told!r}; ask for a smaller model")
+        if why := _whole(state, batch):
+            raise InputError(f"memory must hold a whole batch that {why}, got {told!r}; ask for a smaller batch_size")
         state.micro_batches = 2 * count
         state.optimizer.zero_grad(set_to_none=True)
         torch.cuda.empty_cache()
@@ -66,7 +64,7 @@ def _whole(state: TrainState, batch: Batch) -> str | None:
         return "several processes share"  # the others would have to split it too
     if batch.group is not None:
         return "holds rows in groups"
-    return "free_bits weighs as a whole" if state.aim.free_bits else None
+    return "free_bits weighs" if state.aim.free_bits else None
 
 
 def _passes(

@@ -202,7 +202,7 @@ def mlflow_server(postgres: str, tmp_path: Path) -> Iterator[str]:
     log = tmp_path / "server.log"
     with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output, cwd=tmp_path) as server:
         try:
-            deadline, address = time.monotonic() + 120, f"http://127.0.0.1:{port}"
+            deadline, address = time.monotonic() + 300, f"http://127.0.0.1:{port}"
             while not _healthy(address):
                 assert server.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()

@@ -163,7 +163,7 @@ def test_the_next_try_begins_without_what_the_last_one_held(corpus: Corpus) -> N
 def test_a_row_that_does_not_fit_is_an_input_error(corpus: Corpus) -> None:
     state = _state()
     lacked = _hold(state, 0)
-    with pytest.raises(InputError, match=r"a row by itself at once, got 'CUDA out of memory.*smaller model or batch"):
+    with pytest.raises(InputError, match=r"step of one row, got 'CUDA out of memory.*smaller model"):
         next(fit(state, corpus))
     assert lacked == [6, 3, 2, 1][: len(lacked)]
     assert lacked[-1] == 1
@@ -172,7 +172,7 @@ def test_a_row_that_does_not_fit_is_an_input_error(corpus: Corpus) -> None:
 @pytest.mark.parametrize(
     ("why", "aim", "group", "here"),
     [
-        ("free_bits weighs as a whole", ObjectiveConfig(free_bits=0.1), None, Team()),
+        ("free_bits weighs", ObjectiveConfig(free_bits=0.1), None, Team()),
         ("holds rows in groups", None, torch.zeros(4), Team()),
         ("several processes share", None, None, Team(0, 2)),
     ],
@@ -182,7 +182,7 @@ def test_a_batch_that_cannot_be_split_is_an_input_error(
 ) -> None:
     monkeypatch.setattr(Team, "here", classmethod(lambda cls: here))
     batch = replace(corpus.batch(corpus.rows("train")[:4]), group=group)
-    with pytest.raises(InputError, match=rf"a batch, which {why}, at once, got 'CUDA out of memory"):
+    with pytest.raises(InputError, match=rf"a whole batch that {why}, got 'CUDA out of memory.*batch_size"):
         accumulate(_state(aim), batch, here, lambda _: _of_cuda())
 
 
