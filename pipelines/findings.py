@@ -1,7 +1,7 @@
 """What a search found, as tables and figures: its best molecules, how their properties shifted, and what it cost."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple, Self
@@ -32,11 +32,13 @@ class Training(NamedTuple):
 
     Attributes:
         table: The row table.
+        smiles: The molecule of each row.
         neighbours: Each molecule once, at most ``NEIGHBOURS``, chosen by chance.
         properties: The values of all rows, by name of the property.
     """
 
     table: Path
+    smiles: np.ndarray
     neighbours: Neighbours
     properties: dict[str, np.ndarray]
 
@@ -44,19 +46,36 @@ class Training(NamedTuple):
     def load(cls, table: Path, seed: int) -> Self:
         """Read them."""
         rows = pq.read_table(table, columns=["smiles", *PROPERTIES], filters=[("split", "=", "train")])
-        unique = np.unique(np.asarray(rows["smiles"]))
-        chosen = np.random.default_rng(seed).permutation(unique)[:NEIGHBOURS].tolist()
-        return cls(table, Neighbours(chosen), {name: rows[name].to_numpy() for name in PROPERTIES})
+        smiles = np.asarray(rows["smiles"])
+        chosen = np.random.default_rng(seed).permutation(np.unique(smiles))[:NEIGHBOURS].tolist()
+        return cls(table, smiles, Neighbours(chosen), {name: rows[name].to_numpy() for name in PROPERTIES})
 
-    def best(self, objective: str) -> float | None:
-        """The highest value of an objective that was measured in these rows; None where it is no column of them."""
+    def measured(self, objective: str) -> np.ndarray | None:
+        """An objective as it was measured in each row, nan where it was not; None where it is no column of them."""
         if objective in PROPERTIES:
-            return float(self.properties[objective].max())
+            return self.properties[objective]
         if objective.startswith(KIND):
             split = np.asarray(pq.read_table(self.table, columns=["split"])["split"])
-            targets = targets_of(self.table, [objective.removeprefix(KIND)])
-            return float(np.nanmax(targets[split == "train"]))
+            return targets_of(self.table, [objective.removeprefix(KIND)])[split == "train", 0]
         return None
+
+    def best(self, objective: str) -> float | None:
+        """The highest value that was measured in these rows; None where there is none."""
+        values = self.measured(objective)
+        return None if values is None else float(np.nanmax(values))
+
+    def first(self, objective: str, count: int, seed: int) -> list[str]:
+        """Molecules of the highest measured values, the best first; by chance where the objective was not measured."""
+        values = self.measured(objective)
+        if values is None:
+            values = np.random.default_rng(seed).random(len(self.smiles))
+        order = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable")
+        return list(dict.fromkeys(self.smiles[order].tolist()))[:count]
+
+    def new(self, searches: Searches) -> Searches:
+        """The same calls without those for a molecule of these rows."""
+        known = set(self.smiles.tolist())
+        return [[call for call in calls if call.text not in known] for calls in searches]
 
 
 def best_found(searches: Searches, count: int) -> list[Call]:
@@ -67,8 +86,13 @@ def best_found(searches: Searches, count: int) -> list[Call]:
 def front_found(searches: Searches) -> list[Call]:
     """The molecules of all seeds that no other beats, the best of the first objective first."""
     calls = list({call.text: call for its in searches for call in its}.values())
-    held = on_front(np.array([call.parts for call in calls]))
+    held = on_front(_values(calls))
     return sorted((call for call, best in zip(calls, held, strict=True) if best), key=lambda call: -call.parts[0])
+
+
+def _values(calls: Sequence[Call]) -> np.ndarray:
+    """Of several objectives, ``(calls, objectives)``."""
+    return np.array([call.parts for call in calls]).reshape(len(calls), -1)
 
 
 def described(calls: Sequence[Call], training: Training) -> list[Row]:
@@ -119,26 +143,32 @@ def medians(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
     return found
 
 
-def figures(searched: Searches, drawn: Searches, initial: int) -> Row:
-    """What a search reached and cost, beside random draws on the same budget; ``top_10`` is a mean over seeds."""
-    found: Row = {}
-    for prefix, searches in (("", searched), ("random_", drawn)):
+def figures(searched: Searches, drawn: Searches, new: Searches, initial: int) -> Row:
+    """What a search reached and cost, beside random draws on the same budget; ``top_10`` is a mean over seeds.
+
+    Args:
+        searched: All its calls.
+        drawn: Those of random draws.
+        new: Of its calls those that count as found.
+        initial: Calls that it learnt from first.
+    """
+    found: Row = _cost("", searched) | _cost("random_", drawn)
+    for prefix, searches in (("", new), ("random_", drawn)):
         tens = [fmean(call.value for call in best) for calls in searches if (best := best_calls(calls, 10))]
         found[f"{prefix}best"] = max((call.value for call in best_found(searches, 1)), default=None)
         found[f"{prefix}top_10"] = fmean(tens) if tens else None
         if len(searches) > 1 and tens:
             found |= {f"{prefix}top_10_least": min(tens), f"{prefix}top_10_most": max(tens)}
-        found |= _cost(prefix, searches)
     start = best_found([calls[:initial] for calls in searched], 1)
     without = sum(math.isnan(call.value) for calls in searched for call in calls)
     return found | {"best_at_start": start[0].value if start else None, "without_value": without}
 
 
-def front_figures(searched: Searches, drawn: Searches) -> Row:
-    """How much of either front the other beats, and what both cost."""
-    ours, theirs = (np.array([call.parts for calls in its for call in calls]) for its in (searched, drawn))
+def front_figures(searched: Searches, drawn: Searches, new: Searches) -> Row:
+    """How much of either front the other beats, and what both cost; arguments as of ``figures``."""
+    ours, theirs = (_values([call for calls in its for call in calls]) for its in (new, drawn))
     return {
-        "on_front": len(front_found(searched)),
+        "on_front": len(front_found(new)),
         "random_on_front": len(front_found(drawn)),
         "random_front_beaten": beaten_share(theirs, by=ours),
         "front_beaten": beaten_share(ours, by=theirs),
@@ -147,6 +177,6 @@ def front_figures(searched: Searches, drawn: Searches) -> Row:
     }
 
 
-def _cost(prefix: str, searches: Searches) -> Mapping[str, float]:
+def _cost(prefix: str, searches: Searches) -> Row:
     seconds = sum(calls[-1].seconds for calls in searches if calls)
     return {f"{prefix}calls": sum(map(len, searches)), f"{prefix}seconds": round(seconds, 1)}

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Sequence
 from functools import partial
 from itertools import product
@@ -47,9 +48,9 @@ def main(domain: str) -> None:
     out = Path("reports/molecules/optimize")
     out.mkdir(parents=True, exist_ok=True)
     space = MoleculeSpace.load(MODEL)
-    with locked(_work(params)) as work:
-        runs = _searched(space, params, work / "calls.csv")
     training = Training.load(Path("data/prepared/molecules/rows.parquet"), params.seed)
+    with locked(_work(params)) as work:
+        runs = _searched(space, params, training, work / "calls.csv")
     figures_found, tables = _found(space, params, runs, training)
     for name, rows in tables.items():
         _write(out / f"{name}.csv", rows)
@@ -63,7 +64,7 @@ def _work(params: OptimizeParams) -> Path:
     return work_folder("optimize-molecules", params.model_dump_json(), *model)
 
 
-def _searched(space: MoleculeSpace, params: OptimizeParams, log: Path) -> dict[Run, list[Call]]:
+def _searched(space: MoleculeSpace, params: OptimizeParams, training: Training, log: Path) -> dict[Run, list[Call]]:
     config = SearchConfig(params.budget, params.initial, params.batch)
     goals: list[Goal] = [(name,) for name in params.objectives] + ([params.front] if params.front else [])
     # All of them before the first search: a name may be wrong.
@@ -76,6 +77,9 @@ def _searched(space: MoleculeSpace, params: OptimizeParams, log: Path) -> dict[R
         for goal, method, seed in product(goals, (params.method, BASELINE), seeds):
             how = {"method": method, "seed": seed, "admits": admits, "several": len(goal) > 1}
             how["climbing"] = goal[0].removeprefix(KIND)
+            if params.start == "training" and method != BASELINE:
+                each = math.ceil(params.initial / len(goal))
+                how["start"] = [text for name in goal for text in training.first(name, each, seed)]
             its = Run(_called(goal), method, seed)
             runs[its] = []
             for batch in resumed(log, its, partial(optimize, space, oracles[goal], config, **how)):
@@ -92,19 +96,21 @@ def _found(
     tables: dict[str, list[Row]] = {name: [] for name in ("calls", "best", "front_calls", "front", "shifts")}
     for name in params.objectives:
         searched, drawn = (_of(runs, name, method) for method in (params.method, BASELINE))
-        best = best_found(searched, BEST)
+        new = training.new(searched) if params.start == "training" else searched
+        best = best_found(new, BEST)
         tables["best"] += _best_rows(space, name, best, training)
         shifted = shifts(name, best, drawn, training)
         tables["shifts"] += shifted
-        found[name] = figures(searched, drawn, params.initial)
+        found[name] = figures(searched, drawn, new, params.initial)
         found[name] |= {"best_training": training.best(name), "median": medians(shifted)}
     if params.front:
         searched, drawn = (_of(runs, _called(params.front), method) for method in (params.method, BASELINE))
-        front = front_found(searched)
+        new = training.new(searched) if params.start == "training" else searched
+        front = front_found(new)
         tables["front"] = _front_rows(params.front, front, training)
         shifted = shifts("front", front, drawn, training)
         tables["shifts"] += shifted
-        found["front"] = front_figures(searched, drawn) | {"median": medians(shifted)}
+        found["front"] = front_figures(searched, drawn, new) | {"median": medians(shifted)}
     for its, calls in runs.items():
         if its.objective in params.objectives:
             tables["calls"] += _call_rows(its, calls)

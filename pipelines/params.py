@@ -180,6 +180,7 @@ class OptimizeParams(_Section):
 
     Objectives as ``vaemol.prediction.objective_in`` names them: each is sought by itself, and those of ``front``
     together. ``require`` holds what a molecule must hold to be scored, as ``vaemol.constraints.constraint`` reads it.
+    A search starts from draws of the prior, or from the training rows of the highest measured values.
     """
 
     seed: int = 0
@@ -189,6 +190,7 @@ class OptimizeParams(_Section):
     )
     objectives: tuple[str, ...] = ("qed", "penalised_log_p")
     front: tuple[str, ...] = ()
+    start: Literal["prior", "training"] = "prior"
     require: tuple[str, ...] = ()
     budget: Count = 250
     initial: Count = 50

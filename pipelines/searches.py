@@ -46,6 +46,7 @@ def optimisation(params: OptimizeParams, root: Path, easel: Easel) -> Chapter:
     return {
         "how": METHODS[params.method],
         "require": params.require,
+        "start": params.start,
         "budget": max(int(row["call"]) for row in calls or parts),
         "seeds": len({row["seed"] for row in calls or parts}),
         "predicted": any("property:" in name for name in (*params.objectives, *params.front)),

@@ -22,7 +22,7 @@ from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
-SMILES = ["CCO", "CCCO", "CC(=O)Oc1ccccc1C(=O)O", "OC1CCCC1N", "c1ccncc1", "CCOC(=O)C#N", "CN1CCCCC1", "CCCl"]
+SMILES = ["CCO", "CCCO", "CC(=O)Oc1ccccc1C(=O)O", "NC1CCCC1O", "c1ccncc1", "CCOC(=O)C#N", "CN1CCCCC1", "CCCl"]
 
 
 @pytest.fixture
@@ -114,6 +114,24 @@ def change(was, now):
     text = Path("params.yaml").read_text()
     assert was in text
     Path("params.yaml").write_text(text.replace(was, now))
+
+
+def test_a_search_may_start_from_the_best_training_rows_which_are_not_found(house):
+    change("[qed, penalised_log_p]", "[qed]\n    start: training")
+    change("initial: 10", "initial: 4")
+    optimize.main("molecules")
+    rows, methods = table("calls.csv"), ("structural", "random_prior")
+    calls = {method: [row for row in rows if row["method"] == method] for method in methods}
+    ranked = sorted(SMILES[:7], key=lambda smiles: -properties(parse(smiles))["qed"])
+    assert {row["smiles"] for row in calls["structural"][:4]} == set(ranked[:4])
+    assert {row["smiles"] for row in calls["random_prior"][:4]} != set(ranked[:4])
+    best = [row["smiles"] for row in table("best.csv")]
+    assert best
+    assert not set(best) & set(SMILES[:7])
+    figures = json.loads(Path("reports/molecules/optimize.json").read_text())["qed"]
+    assert figures["best_at_start"] == pytest.approx(figures["best_training"], abs=1e-4)
+    assert figures["best"] == pytest.approx(float(table("best.csv")[0]["value"]), abs=1e-4)
+    assert figures["calls"] == 12
 
 
 def test_each_seed_is_a_run_of_its_own_and_figures_are_over_all(house):
