@@ -127,7 +127,7 @@ FIGURES = {
     "top_10": Meaning("Ten best", "score", "higher", "Mean score of the ten best."),
     "top_10_least": Meaning("Ten best, worst seed", "score", "higher", "The same of the seed where it is the least."),
     "top_10_most": Meaning("Ten best, best seed", "score", "higher", "The same of the seed where it is the most."),
-    "best_training": Meaning("Best training row", "score", "", "The highest value that a training row has."),
+    "best_training": Meaning("Best training row", "score", "", "The highest value measured in a training row."),
     "best_at_start": Meaning("Best before it starts", "score", "", "Of the molecules that it learns from first."),
     "on_front": Meaning("On the front", "molecules", "", "Not beaten by any other that the same search found."),
     "front_beaten": Meaning(
