@@ -4,16 +4,13 @@ from typing import NamedTuple
 
 from vaemol.pmo import TASKS
 
+BOUNDED = "nats, at most ln of the rows"
 # Place in the figures, what it is, unit and direction.
 ROWS = {
     "pipeline_molecules_cpu": (
         ("train.rate", "rate asked for", "nats"),
         ("evaluate.test.kl", "KL of test molecules", "nats, near the rate"),
-        (
-            "evaluate.test.mutual_information",
-            "mutual information of code and molecule",
-            "nats, at most ln of the rows",
-        ),
+        ("evaluate.test.mutual_information", "mutual information of code and molecule", BOUNDED),
         ("evaluate.test.mutual_information_cap", "its cap, ln of the rows", "nats"),
         ("evaluate.test.active_units", "active latent dimensions", "fraction, higher is better"),
         ("evaluate.test.iwae", "importance-weighted bound", "nats a molecule, higher is better"),
@@ -25,15 +22,13 @@ ROWS = {
         ("evaluate.test.exact_reconstruction", "exact reconstruction, test rows", "fraction, higher is better"),
         ("evaluate.train.token_reconstruction", "symbols reconstructed, training rows", "fraction, higher is better"),
         ("evaluate.test.token_reconstruction", "symbols reconstructed, test rows", "fraction, higher is better"),
-        (
-            "evaluate.train.tanimoto_reconstruction",
-            "Tanimoto of reconstruction, training rows",
-            "mean, higher is better",
-        ),
-        (
-            "evaluate.test.tanimoto_reconstruction",
-            "Tanimoto of reconstruction, test rows",
-            "mean, higher is better",
+        *(
+            (
+                f"evaluate.{split}.tanimoto_reconstruction",
+                f"Tanimoto of reconstruction, {rows}",
+                "mean, higher is better",
+            )
+            for split, rows in (("train", "training rows"), ("test", "test rows"))
         ),
         ("evaluate.prior.validity", "validity of prior samples", "fraction, higher is better"),
         ("evaluate.prior.uniqueness_1000", "uniqueness at 1,000", "fraction, higher is better"),
@@ -48,11 +43,7 @@ ROWS = {
     "pipeline_sentences_cpu": (
         ("train.rate", "rate asked for", "nats"),
         ("evaluate.test.kl", "KL of test sentences", "nats, near the rate"),
-        (
-            "evaluate.test.mutual_information",
-            "mutual information of code and sentence",
-            "nats, at most ln of the rows",
-        ),
+        ("evaluate.test.mutual_information", "mutual information of code and sentence", BOUNDED),
         ("evaluate.test.mutual_information_cap", "its cap, ln of the rows", "nats"),
         ("evaluate.test.active_units", "active latent dimensions", "fraction, higher is better"),
         ("evaluate.test.iwae", "importance-weighted bound", "nats a sentence, higher is better"),
@@ -142,7 +133,7 @@ ROWS = {
         ("elbo_nats", "VAE, minus the evidence lower bound", "nats of a sentence, lower is better"),
         ("samples", "importance samples", "count"),
         ("kl", "KL", "nats"),
-        ("mutual_information", "mutual information of code and sentence", "nats, at most ln of the rows"),
+        ("mutual_information", "mutual information of code and sentence", BOUNDED),
         ("mutual_information_cap", "its cap, ln of the rows", "nats"),
         ("active_units", "active latent dimensions, of 32", "count, higher is better"),
         ("validation_perplexity.standard_normal", "validation, prior of training", "perplexity, lower is better"),
@@ -267,7 +258,16 @@ _PMO = (
     ("{}.auc_top10_at_1000", "the same of 1,000 calls", "0 to 1, higher"),
     ("{}.top10", "best ten", "mean, higher"),
 )
+_CONSTRAINED = (
+    ("{}.success", "success", "fraction, higher"),
+    ("{}.improvement", "improvement", "mean, higher"),
+    ("{}.improvement_deviation", "its deviation", "over molecules"),
+    ("{}.similarity", "similarity", "mean of the improved"),
+    ("{}.heavy_atoms", "heavy atoms", "mean of the improved"),
+    ("{}.improvement_capped", "improvement, at most 38 heavy atoms", "mean, higher"),
+)
 MATRICES = {
+    "constrained_zinc": Matrix("constrained_zinc", "task, least similarity", _CONSTRAINED),
     **{
         f"pmo_{method}": Matrix(f"pmo_{method}", "task", _PMO, (*TASKS, "sum"))
         for method in ("structural", "structural_without_space", "genetic")

@@ -6,6 +6,7 @@ A chapter is what its part of the template shows: plain lists and dicts. One who
 from difflib import SequenceMatcher
 from itertools import islice
 from pathlib import Path
+from statistics import NormalDist, fmean
 
 from pipelines.charts import Chart, Series, lines, scatter
 from pipelines.glossary import FIGURES, NAMES, in_words, meaning, number, reason
@@ -24,6 +25,7 @@ CURVES = {
         "how well z tells held-out rows apart, at most ln(their number); higher is better",
     ),
 }
+PROMISED, NORMAL = [i / 20 for i in range(1, 20)], NormalDist()  # of intervals around a prediction
 PER_UNIT = ("bits_per_heavy_atom", "bits_per_character", "word_perplexity")  # of the importance-weighted bound
 
 
@@ -131,16 +133,26 @@ def predictions(domain: str, root: Path) -> Chapter:
     qualities, rows = table(folder / "properties.csv"), table(folder / "predictions.csv")
     if not qualities:
         return {}
-    names = list(dict.fromkeys(row["property"] for row in qualities))
-    held_out = {name: [row for row in rows if row["property"] == name and row["split"] != "train"] for name in names}
+    of = {key: [row for row in rows if (row["property"], row["split"]) == key] for key in map(_key, qualities)}
+    held_out: dict[str, list[Row]] = {}
+    for (name, split), its in of.items():
+        held_out.setdefault(name, []).extend(its if split != "train" else [])
     return {
         "rows": [
             {column: row[column] for column in ("property", "split")}
-            | {column: shown(row, column) for column in ("rows", "r2", "rmse", "coverage_90")}
+            | {column: shown(row, column) for column in ("r2", "rmse", "coverage_90")}
+            | {"rows": number(int(row["rows"]))}
+            | {"unlike": number(fmean(not _true(each["inside"]) for each in its)) if (its := of[_key(row)]) else ""}
             for row in qualities
         ],
-        "charts": [_predicted(name, its) for name, its in held_out.items() if its],
+        "charts": [
+            chart for name, its in held_out.items() if its for chart in (_predicted(name, its), _calibrated(name, its))
+        ],
     }
+
+
+def _key(row: Row) -> tuple[str, str]:
+    return row["property"], row["split"]
 
 
 def _predicted(name: str, rows: list[Row]) -> Chart:
@@ -153,6 +165,19 @@ def _predicted(name: str, rows: list[Row]) -> Chart:
         if its
     ]
     return scatter(short(name), clouds, x_label="predicted", y_label="measured", caption="valid and test rows")
+
+
+def _calibrated(name: str, rows: list[Row]) -> Chart:
+    """How often the truth lies within the middle interval of a prediction, for intervals of any width."""
+    errors = [abs(value(row, "measured") - value(row, "predicted")) / value(row, "deviation") for row in rows]
+    shares = [fmean(error <= NORMAL.inv_cdf((1 + promised) / 2) for error in errors) for promised in PROMISED]
+    return lines(
+        f"{short(name)}: how sure it is",
+        [Series("found", PROMISED, shares, "c0"), Series("if it were as sure as it should be", (0, 1), (0, 1), "c7")],
+        x_label="share of rows that an interval is to hold",
+        y_label="share that it holds",
+        caption="valid and test rows; above the straight line it is less sure than it could be, below it too sure",
+    )
 
 
 def samples(domain: str, root: Path, easel: Easel) -> list[Chapter]:

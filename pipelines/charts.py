@@ -1,4 +1,4 @@
-"""Line and scatter charts as small SVG that takes its colours from the page, so that it suits light and dark.
+"""Lines, clouds and strips as small SVG that takes its colours from the page, so that it suits light and dark.
 
 Deterministic, and without an identifier, a script or a font of its own.
 """
@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 WIDTH, HEIGHT = 420, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 18, 26, 34
+PITCH = 74  # of strips, from one to the next
 MOST_POINTS = 240  # of one line; more cannot be told apart
 
 
@@ -33,6 +34,21 @@ class Series:
     style: str
     low: Sequence[float] | None = None
     high: Sequence[float] | None = None
+
+
+@dataclass(frozen=True)
+class Strip:
+    """How one quantity is spread in several groups.
+
+    Attributes:
+        name: Above its left end, with its unit.
+        note: Above its right end.
+        boxes: Of each group its style and five quantiles, the lowest first.
+    """
+
+    name: str
+    note: str
+    boxes: Sequence[tuple[str, Sequence[float]]]
 
 
 @dataclass(frozen=True)
@@ -113,8 +129,21 @@ def scatter(
     x_label: str = "first principal component",
     y_label: str = "second principal component",
     caption: str = "",
+    front: Series | None = None,
+    joined: bool = True,
 ) -> Chart:
-    """Clouds of points on a plane; the first cloud lies on top."""
+    """Clouds of points on a plane; the first cloud lies on top.
+
+    Args:
+        title: Above the drawing.
+        clouds: At least one with a point.
+        x_label: What the level axis holds.
+        y_label: What the upright one holds.
+        caption: Below the drawing.
+        front: Points that stand out; where they are joined, the best along the level axis comes first.
+        joined: Whether stairs, which no point is beyond, join them.
+    """
+    clouds = [*([front] if front else []), *clouds]
     frame = _Frame(
         _span((v for one in clouds for v in one.x), room=0.03),
         _span((v for one in clouds for v in one.y), room=0.03),
@@ -128,12 +157,57 @@ def scatter(
         )
         for one in reversed(clouds)
     ]
+    if front:
+        marks += _stairs(frame, front, joined)
     return Chart(
         title,
         _drawing(marks, f"{title}: {y_label} over {x_label}", frame),
         [(c.name, c.style) for c in clouds],
         caption,
     )
+
+
+def strips(title: str, rows: Sequence[Strip], *, legend: list[tuple[str, str]], caption: str = "") -> Chart:
+    """Quantiles of several quantities, each on an axis of its own, one below the other; at least one."""
+    height = len(rows) * PITCH
+    marks = [mark for i, row in enumerate(rows) for mark in _strip(row, i * PITCH)]
+    names = ", ".join(row.name for row in rows)
+    return Chart(title, _drawing(marks, f"{title}: {names}", _Frame((0, 1), (0, 1), WIDTH, height)), legend, caption)
+
+
+def _strip(row: Strip, top: int) -> Iterable[Markup]:
+    """Name and note, a box a group, and the axis below them."""
+    frame = _Frame(_span((v for _, box in row.boxes for v in box), room=0.04), (0, 1), WIDTH + LEFT - 8, 0)
+    floor = top + 20 + 10 * len(row.boxes)
+
+    def across(value: float) -> str:
+        return _short(float(frame.across(value)) - LEFT + 8)
+
+    yield Markup('<text x="0" y="{}">{}</text><text class="end" x="{}" y="{}">{}</text>').format(
+        top + 12, row.name, WIDTH - RIGHT, top + 12, row.note
+    )
+    for v in ticks(*frame.x, 5):
+        yield Markup('<path class="grid" d="M{0} {1}V{2}"/><text class="middle" x="{0}" y="{3}">{4}</text>').format(
+            across(v), top + 18, floor + 2, floor + 15, label(v)
+        )
+    for i, (style, box) in enumerate(row.boxes):
+        low, least, middle, most, high = map(across, box)
+        level = top + 24 + 10 * i
+        yield Markup(
+            '<g class="{0}"><path class="whisker" d="M{1} {6}H{5}"/><path class="box" d="M{2} {6}H{4}"/>'
+            '<path class="median" d="M{3} {7}v8"/></g>'
+        ).format(style, low, least, middle, most, high, level, level - 4)
+
+
+def _stairs(frame: _Frame, front: Series, joined: bool) -> list[Markup]:
+    """Rings around points and the stairs between them."""
+    places = [(frame.across(x), frame.down(y)) for x, y in zip(front.x, front.y, strict=True)]
+    rings = "".join(f"M{x} {y}m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0" for x, y in places)
+    marks = [Markup('<path class="ring {}" d="{}"/>').format(front.style, rings)]
+    if joined and places:
+        steps = "".join(f"H{x}V{y}" for x, y in places[1:])
+        marks.append(Markup('<path class="stairs {}" d="M{} {}{}"/>').format(front.style, *places[0], steps))
+    return marks
 
 
 def _drawing(marks: Iterable[Markup], label: str, frame: _Frame) -> Markup:

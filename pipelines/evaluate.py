@@ -70,6 +70,7 @@ def main(domain: str) -> None:
         qualities, predictions = _predicted(space, prepared, corpus, params, evaluation)
         _write(out / "properties.csv", qualities)
         _write(out / "predictions.csv", predictions)
+        figures["properties"] = _nested(qualities)
     _write(out / "latent_map.csv", _latent_map(space, table, chosen, evaluation))
     # Another prior fills other cells.
     if space.latent == 2 and isinstance(space.vae.as_trained().prior, StandardNormalPrior):
@@ -187,6 +188,15 @@ def _predicted(
                 if true == true
             ]
     return qualities, predictions
+
+
+def _nested(qualities: list[Row]) -> Row:
+    """The same figures by property and split, without those that are nan."""
+    found: Row = {}
+    for row in qualities:
+        known = {name: value for name, value in row.items() if name not in ("property", "split") and value == value}
+        found.setdefault(row["property"], {})[row["split"]] = known
+    return found
 
 
 def _latent_map(space: LatentSpace, table: Any, chosen: dict[str, np.ndarray], evaluation: ModuleType) -> list[Row]:  # noqa: ANN401 - pyarrow has no types

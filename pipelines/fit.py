@@ -31,6 +31,8 @@ from vaemol import shipped
 from vaeseq.errors import InputError
 
 STAGES = ("fetch", "prepare", "train", "prior", "evaluate", "interpolate")
+# Of each property that molecules are taught; it asks the model alone, which knows nothing like most draws of the prior.
+SEARCH = {"method": "ascent", "start": "training", "budget": 150}
 # What differs from the defaults of pipelines.params, as in params.yaml: tests/pipelines/test_fit.py holds it.
 SETTINGS: dict[str, dict[str, dict[str, object]]] = {
     "molecules": {
@@ -83,6 +85,8 @@ def fit(domain: Domain, asked: Asked, folder: Path) -> dict[str, object]:
     Raises:
         InputError: The file cannot be used, or the folder holds another fit.
     """
+    from vaemol.prediction import KIND
+
     started = time.monotonic()
     _claim(domain, asked, folder)
     data = {"source": f"file:{asked.file.resolve()}", "column": asked.column, "seed": asked.seed}
@@ -98,9 +102,10 @@ def fit(domain: Domain, asked: Asked, folder: Path) -> dict[str, object]:
     prior = dict(SETTINGS[domain]["prior"])
     prior["steps"] = math.ceil(prior["steps"] * min(1.0, asked.minutes / Asked.minutes))
     settings |= {"prior": prior, "evaluate": EVALUATION, "interpolate": SETTINGS[domain]["interpolate"]}
-    settings |= {"optimize": {}} if domain == "molecules" else {}
+    sought = [f"{KIND}{name}" for name in asked.properties] if domain == "molecules" else []
+    settings |= {"optimize": SEARCH | {"objectives": sought, "seed": asked.seed}} if domain == "molecules" else {}
     params = folder / "params.yaml"
-    for stage in STAGES:
+    for stage in (*STAGES, *(["optimize"] if sought else [])):
         if last_file(domain, stage, folder).exists():
             continue
         if stage == "fetch":

@@ -123,15 +123,19 @@ FIGURES = {
         "higher",
         "Of frame, tense, polarity, subject and topic, from step to step.",
     ),
-    "best": Meaning("Best", "score", "higher", "The best score that the search found."),
-    "random_best": Meaning("Best of random draws", "score", "higher", "On the same number of calls."),
-    "top_10": Meaning("Ten best", "score", "higher", "Mean score of the ten best that the search found."),
-    "random_top_10": Meaning("Ten best of random draws", "score", "higher", "On the same number of calls."),
-    "best_at_start": Meaning("Best before it starts", "score", "", "Of the random draws that it learns from first."),
-    "calls": Meaning("Oracle calls", "calls", "", "What the search has spent."),
-    "random_calls": Meaning("Oracle calls of random draws", "calls", "", "What they have spent."),
+    "best": Meaning("Best", "score", "higher", "The best score found."),
+    "top_10": Meaning("Ten best", "score", "higher", "Mean score of the ten best."),
+    "top_10_least": Meaning("Ten best, worst seed", "score", "higher", "The same of the seed where it is the least."),
+    "top_10_most": Meaning("Ten best, best seed", "score", "higher", "The same of the seed where it is the most."),
+    "best_training": Meaning("Best training row", "score", "", "The highest value measured in a training row."),
+    "best_at_start": Meaning("Best before it starts", "score", "", "Of the molecules that it learns from first."),
+    "on_front": Meaning("On the front", "molecules", "", "Not beaten by any other that the same search found."),
+    "front_beaten": Meaning(
+        "Front beaten", "fraction", "lower", "By the other: what at least one of its molecules beats in all."
+    ),
+    "calls": Meaning("Oracle calls", "calls", "", "What was spent, all seeds together."),
     "without_value": Meaning("Calls without a score", "calls", "lower", "Molecules for which the oracle has none."),
-    "seconds": Meaning("Time", "seconds", "lower", "Of both methods together, on the machine that ran them."),
+    "seconds": Meaning("Time", "seconds", "lower", "Oracle included, all seeds together, on the machine that ran it."),
 }
 
 PROPERTIES = {
@@ -141,6 +145,7 @@ PROPERTIES = {
     "molecular_weight": "Molecular weight, g/mol",
     "tpsa": "Polar surface area, Å²",
     "heavy_atoms": "Heavy atoms",
+    "rings": "Rings",
     "penalised_log_p": "Penalised logP (capped size)",
     "words": "Words",
     "characters": "Characters",
@@ -194,6 +199,17 @@ def in_words(name: str) -> str:
     """``mean_similarity`` as ``Mean similarity``."""
     text = name.replace("_", " ").replace("/", ": ").replace(".", ": ")
     return NAMES.get(name, text[:1].upper() + text[1:])
+
+
+def objective_title(name: str) -> str:
+    """An objective, named as ``vaemol.prediction.objective_in`` takes it, in words; a SMILES or pattern stays."""
+    kind, _, given = name.partition(":")
+    match kind:
+        case "min":
+            return f"{objective_title(given)}, to be low"
+        case "property":
+            return f"{given}, predicted"
+    return PROPERTIES.get(name) or (name if given else in_words(name))
 
 
 def reason(slug: str) -> str:

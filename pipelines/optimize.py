@@ -2,34 +2,42 @@
 
 import csv
 import json
+import math
+from collections.abc import Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-import numpy as np
-import pyarrow.parquet as pq
-
+from pipelines.findings import (
+    Training,
+    best_found,
+    described,
+    deviations,
+    figures,
+    front_figures,
+    front_found,
+    medians,
+    shifts,
+)
 from pipelines.params import OptimizeParams, domain_params
 from pipelines.progress import progress
 from pipelines.resume import locked, work_folder
 from pipelines.stage import run
 from vaemol.constraints import all_of
-from vaemol.molecule import parse
-from vaemol.optimization import nearest_similarity, optimize
-from vaemol.prediction import objective_in
-from vaemol.properties import properties
+from vaemol.optimization import optimize
+from vaemol.prediction import KIND, objective_in, together
 from vaemol.space import MoleculeSpace
-from vaeseq.calls import Run, best_calls, best_so_far, resumed
+from vaeseq.calls import Run, best_so_far, resumed
 from vaeseq.errors import InputError
 from vaeseq.rounds import Call, SearchConfig
 
 BEST = 10  # molecules of each objective in best.csv
-NEIGHBOURS = 50_000  # training molecules, chosen at random, that the best are compared with
 MODEL = Path("models/molecules")
 BASELINE = "random_prior"
 
 Row = dict[str, Any]
+Goal = tuple[str, ...]  # one objective, or several at once
 
 
 def main(domain: str) -> None:
@@ -40,13 +48,14 @@ def main(domain: str) -> None:
     out = Path("reports/molecules/optimize")
     out.mkdir(parents=True, exist_ok=True)
     space = MoleculeSpace.load(MODEL)
+    training = Training.load(Path("data/prepared/molecules/rows.parquet"), params.seed)
     with locked(_work(params)) as work:
-        runs = _searched(space, params, work / "calls.csv")
-    _write(out / "calls.csv", [row for its, calls in runs.items() for row in _call_rows(its, calls)])
-    best = {name: best_calls(runs[Run(name, params.method, params.seed)], BEST) for name in params.objectives}
-    _write(out / "best.csv", _best_rows(best, _training(params.seed)))
-    figures = {name: _figures(runs, name, params) for name in params.objectives}
-    Path("reports/molecules/optimize.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        runs = _searched(space, params, training, work / "calls.csv")
+    figures_found, tables = _found(space, params, runs, training)
+    for name, rows in tables.items():
+        _write(out / f"{name}.csv", rows)
+    found = json.dumps(figures_found, indent=2) + "\n"
+    Path("reports/molecules/optimize.json").write_text(found, encoding="utf-8")
 
 
 def _work(params: OptimizeParams) -> Path:
@@ -55,19 +64,68 @@ def _work(params: OptimizeParams) -> Path:
     return work_folder("optimize-molecules", params.model_dump_json(), *model)
 
 
-def _searched(space: MoleculeSpace, params: OptimizeParams, log: Path) -> dict[Run, list[Call]]:
+def _searched(space: MoleculeSpace, params: OptimizeParams, training: Training, log: Path) -> dict[Run, list[Call]]:
     config = SearchConfig(params.budget, params.initial, params.batch)
+    goals: list[Goal] = [(name,) for name in params.objectives] + ([params.front] if params.front else [])
     # All of them before the first search: a name may be wrong.
     admits = all_of(params.require)
-    oracles = {name: objective_in(space, name, max_heavy_atoms=params.max_heavy_atoms) for name in params.objectives}
-    runs = {Run(name, method, params.seed): [] for name in params.objectives for method in (params.method, BASELINE)}
-    with progress("optimising", len(runs) * params.budget) as advance:
-        for its, calls in runs.items():
-            how = {"method": its.method, "seed": its.seed, "admits": admits}
-            for batch in resumed(log, its, partial(optimize, space, oracles[its.objective], config, **how)):
-                calls += batch
+    named = partial(objective_in, space, max_heavy_atoms=params.max_heavy_atoms)
+    oracles = {goal: together(its) if its[1:] else its[0] for goal in goals if (its := [named(name) for name in goal])}
+    seeds = range(params.seed, params.seed + params.seeds)
+    runs: dict[Run, list[Call]] = {}
+    with progress("optimising", len(goals) * 2 * len(seeds) * params.budget) as advance:
+        for goal, method, seed in product(goals, (params.method, BASELINE), seeds):
+            how = {"method": method, "seed": seed, "admits": admits, "several": len(goal) > 1}
+            how["climbing"] = goal[0].removeprefix(KIND)
+            if params.start == "training" and method != BASELINE:
+                each = math.ceil(params.initial / len(goal))
+                how["start"] = [text for name in goal for text in training.first(name, each, seed)]
+            its = Run(_called(goal), method, seed)
+            runs[its] = []
+            for batch in resumed(log, its, partial(optimize, space, oracles[goal], config, **how)):
+                runs[its] += batch
                 advance(len(batch))
     return runs
+
+
+def _found(
+    space: MoleculeSpace, params: OptimizeParams, runs: dict[Run, list[Call]], training: Training
+) -> tuple[Row, dict[str, list[Row]]]:
+    """Figures of each objective and of the front, and the tables."""
+    found: Row = {}
+    tables: dict[str, list[Row]] = {name: [] for name in ("calls", "best", "front_calls", "front", "shifts")}
+    for name in params.objectives:
+        searched, drawn = (_of(runs, name, method) for method in (params.method, BASELINE))
+        new = training.new(searched) if params.start == "training" else searched
+        best = best_found(new, BEST)
+        tables["best"] += _best_rows(space, name, best, training)
+        shifted = shifts(name, best, drawn, training)
+        tables["shifts"] += shifted
+        found[name] = figures(searched, drawn, new, params.initial)
+        found[name] |= {"best_training": training.best(name), "median": medians(shifted)}
+    if params.front:
+        searched, drawn = (_of(runs, _called(params.front), method) for method in (params.method, BASELINE))
+        new = training.new(searched) if params.start == "training" else searched
+        front = front_found(new)
+        tables["front"] = _front_rows(params.front, front, training)
+        shifted = shifts("front", front, drawn, training)
+        tables["shifts"] += shifted
+        found["front"] = front_figures(searched, drawn, new) | {"median": medians(shifted)}
+    for its, calls in runs.items():
+        if its.objective in params.objectives:
+            tables["calls"] += _call_rows(its, calls)
+        else:
+            tables["front_calls"] += _part_rows(its, calls, params.front)
+    return found, tables
+
+
+def _called(goal: Goal) -> str:
+    return ", ".join(goal)
+
+
+def _of(runs: dict[Run, list[Call]], objective: str, method: str) -> list[list[Call]]:
+    """The calls of each seed."""
+    return [calls for its, calls in runs.items() if (its.objective, its.method) == (objective, method)]
 
 
 def _call_rows(its: Run, calls: list[Call]) -> list[Row]:
@@ -85,39 +143,28 @@ def _call_rows(its: Run, calls: list[Call]) -> list[Row]:
     ]
 
 
-def _training(seed: int) -> list[str]:
-    table = pq.read_table("data/prepared/molecules/rows.parquet", columns=["smiles", "split"])
-    smiles, split = (np.asarray(table.column(name)) for name in ("smiles", "split"))
-    return np.random.default_rng(seed).permutation(np.unique(smiles[split == "train"]))[:NEIGHBOURS].tolist()
-
-
-def _best_rows(best: dict[str, list[Call]], training: list[str]) -> list[Row]:
-    found = [(name, rank, call) for name, calls in best.items() for rank, call in enumerate(calls, start=1)]
-    nearest = nearest_similarity([call.text for _, _, call in found], training)
+def _part_rows(its: Run, calls: list[Call], goal: Goal) -> list[Row]:
     return [
-        {
-            "objective": name,
-            "rank": rank,
-            "smiles": call.text,
-            "value": round(call.value, 4),
-            **{key: round(value, 4) for key, value in properties(parse(call.text)).items()},
-            "nearest_training_similarity": round(similarity, 4),
-        }
-        for (name, rank, call), similarity in zip(found, nearest, strict=True)
+        {"method": its.method, "seed": its.seed, "call": number, "smiles": call.text}
+        | {name: f"{part:.6g}" for name, part in zip(goal, call.parts, strict=True)}
+        | {"seconds": f"{call.seconds:.3f}"}
+        for number, call in enumerate(calls, start=1)
     ]
 
 
-def _figures(runs: dict[Run, list[Call]], name: str, params: OptimizeParams) -> Row:
-    """The best value and the mean of the ten best, of the search and of the baseline on the same budget."""
-    searched, random = (runs[Run(name, method, params.seed)] for method in (params.method, BASELINE))
-    figures: Row = {"calls": len(searched), "random_calls": len(random)}
-    for prefix, calls in (("", searched), ("random_", random)):
-        values = [call.value for call in best_calls(calls, 10)]
-        figures |= {f"{prefix}best": max(values, default=None), f"{prefix}top_10": fmean(values) if values else None}
-    start = [call.value for call in best_calls(searched[: params.initial], 1)]
-    without = sum(call.value != call.value for call in searched)
-    seconds = sum(its[-1].seconds for its in (searched, random) if its)
-    return figures | {"best_at_start": max(start, default=None), "without_value": without, "seconds": round(seconds, 1)}
+def _best_rows(space: MoleculeSpace, name: str, best: Sequence[Call], training: Training) -> list[Row]:
+    rows = zip(best, deviations(space, name, best), described(best, training), strict=True)
+    return [
+        {"objective": name, "rank": rank, "smiles": call.text, "value": round(call.value, 4), "deviation": sure} | about
+        for rank, (call, sure, about) in enumerate(rows, start=1)
+    ]
+
+
+def _front_rows(goal: Goal, front: Sequence[Call], training: Training) -> list[Row]:
+    return [
+        {"smiles": call.text} | {name: round(part, 4) for name, part in zip(goal, call.parts, strict=True)} | about
+        for call, about in zip(front, described(front, training), strict=True)
+    ]
 
 
 def _write(path: Path, rows: list[Row]) -> None:

@@ -105,9 +105,10 @@ def stage_outputs(domain: str, stage: str, params: dict[str, object], root: Path
     rows = history_rows(history) if history.is_file() else []
     started = newest - int(1000 * max((row.get("seconds") or 0.0 for _, _, row in rows), default=0.0))
     # The same quantity is in the history and, for the state that was kept, in the stage's own figures.
-    points = list(_history_points(rows, started)) + [
-        Point(f"kept/{name}" if rows else name, value, 0, newest) for name, value in _figures(last)
-    ]
+    points = [
+        *_history_points(rows, started),
+        *_call_points(root / "reports" / domain / stage / "calls.csv", newest),
+    ] + [Point(f"kept/{name}" if rows else name, value, 0, newest) for name, value in _figures(last)]
     decisive = {k: v for k, v in params.items() if k in SECTIONS[stage] or not isinstance(v, dict)}
     return Outputs(
         domain=domain,
@@ -149,6 +150,15 @@ def _history_points(rows: list[tuple[str, int, dict[str, float]]], started: int)
         moment = started + int(1000 * row.get("seconds", 0.0))
         for name, value in row.items():
             yield Point(metric_name(f"{split}/{name}"), value, step, moment)
+
+
+def _call_points(path: Path, newest: int) -> Iterator[Point]:
+    """The best value of each search so far, a step an oracle call."""
+    if path.is_file():
+        for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))):
+            if row["best_so_far"]:
+                name = f"{row['objective']}/{row['method']}/best_so_far/seed_{row['seed']}"
+                yield Point(metric_name(name), float(row["best_so_far"]), int(row["call"]), newest)
 
 
 def read_json(path: Path) -> dict[str, object]:

@@ -178,18 +178,32 @@ class InterpolateParams(_Section):
 class OptimizeParams(_Section):
     """What is optimised with how many oracle calls, see ``vaemol.optimization.optimize``.
 
-    Objectives as ``vaemol.prediction.objective_in`` names them; ``require`` holds what a molecule must hold to be
-    scored, as ``vaemol.constraints.constraint`` reads it.
+    Objectives as ``vaemol.prediction.objective_in`` names them: each is sought by itself, and those of ``front``
+    together. ``require`` holds what a molecule must hold to be scored, as ``vaemol.constraints.constraint`` reads it.
+    A search starts from draws of the prior, or from the training rows of the highest measured values.
     """
 
     seed: int = 0
-    method: Literal["structural", "structural_without_space", "bayesian", "retraining", "genetic"] = "structural"
+    seeds: Count = 1
+    method: Literal["structural", "structural_without_space", "bayesian", "retraining", "ascent", "genetic"] = (
+        "structural"
+    )
     objectives: tuple[str, ...] = ("qed", "penalised_log_p")
+    front: tuple[str, ...] = ()
+    start: Literal["prior", "training"] = "prior"
     require: tuple[str, ...] = ()
     budget: Count = 250
     initial: Count = 50
     batch: Count = 10
     max_heavy_atoms: Count = 38
+
+    @model_validator(mode="after")
+    def _front_is_of_several(self) -> "OptimizeParams":
+        if len(self.front) == 1 or len(set(self.front)) < len(self.front):
+            raise ValueError(f"a front must be of several objectives, each once, got {', '.join(self.front)}")
+        if self.front and self.method == "ascent":
+            raise ValueError("ascent climbs one objective and finds no front; leave front empty or take another method")
+        return self
 
 
 class _DomainParams(_Section):

@@ -14,7 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipelines import chapters, maps, tracking, walks
+from pipelines import chapters, maps, searches, tracking, walks
 from pipelines.glossary import number
 from pipelines.outputs import flat
 from pipelines.params import MoleculeParams, SentenceParams, load_params
@@ -89,7 +89,7 @@ def _domain(name: str, params: MoleculeParams | SentenceParams, root: Path, ease
         "paths": walks.paths(name, root, easel),
         "posterior": walks.posterior(name, root, easel),
         "imputed": walks.imputed(root) if name == "sentences" else [],
-        "optimisation": walks.optimisation(params.optimize, root, easel) if name == "molecules" else {},
+        "optimisation": searches.optimisation(params.optimize, root, easel) if name == "molecules" else {},
         "params": flat(params.model_dump(mode="json")),
         "manifold": maps.manifold(name, root, easel),  # last, so that it takes the pictures that are left
         "files": figures(root / "data" / "raw" / name / "source.json").get("files", []),

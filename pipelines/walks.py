@@ -1,14 +1,10 @@
-"""The chapters of the report on ways through the latent space: paths, clouds around a row, the search for better."""
+"""The chapters of the report on ways through the latent space: paths, clouds around a row, gaps filled in."""
 
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from statistics import fmean
 
 from pipelines.chapters import Chapter, different, figure_table, molecule
-from pipelines.charts import Chart, Series, lines
-from pipelines.glossary import PROPERTIES, in_words
-from pipelines.params import OptimizeParams
 from pipelines.tables import Row, figures, short, shown, table, value
 from pipelines.tiles import Easel
 
@@ -18,19 +14,6 @@ ORIGINS = {
     "named": "Named in params.yaml",
     "held_out": "Between held-out rows",
     "random": "Between random draws",
-}
-BASELINE, RANDOM = "random_prior", "random draws of the prior"
-SEARCHED, DRAWN = "c0", "c1"
-METHODS = {
-    "structural": "a Gaussian process over structures learns from the molecules scored so far, and chooses among what "
-    "the latent space (around good molecules and between two of them) and a genetic algorithm propose",
-    "structural_without_space": "a Gaussian process over structures learns from the molecules scored so far, and "
-    "chooses among what a genetic algorithm proposes; the model takes no part",
-    "bayesian": "a Gaussian process learns, from the molecules scored so far, which points of the latent space are "
-    "worth decoding next",
-    "retraining": "a Gaussian process chooses points of the latent space, and the model learns from the best that "
-    "were found, weighed by rank",
-    "genetic": "a genetic algorithm crosses and changes the best molecules so far; the model takes no part",
 }
 
 
@@ -144,55 +127,3 @@ def imputed(root: Path) -> list[Chapter]:
         ]
         found.append({"text": short(text), "original": different(text, ways[0]["original"]), "ways": filled})
     return found
-
-
-def optimisation(params: OptimizeParams, root: Path, easel: Easel) -> Chapter:
-    """Best value so far over oracle calls, and the best molecules of each objective."""
-    calls = table(root / "reports" / "molecules" / "optimize" / "calls.csv")
-    best = table(root / "reports" / "molecules" / "optimize" / "best.csv")
-    if not calls:
-        return {}
-    found = figures(root / "reports" / "molecules" / "optimize.json")
-    objectives = list(dict.fromkeys(row["objective"] for row in calls))
-    return {
-        "how": METHODS[params.method],
-        "require": params.require,
-        "budget": max(int(row["call"]) for row in calls),
-        "seeds": len({row["seed"] for row in calls}),
-        "objectives": [
-            {
-                "chart": _race(name, [row for row in calls if row["objective"] == name]),
-                "title": PROPERTIES.get(name, in_words(name)),
-                "best": [_winner(row, easel) for row in best if row["objective"] == name][:8],
-            }
-            for name in objectives
-        ],
-        "tables": _tables(found, "All objectives", "By objective"),
-    }
-
-
-def _race(objective: str, rows: list[Row]) -> Chart | None:
-    series = []
-    for method in dict.fromkeys(row["method"] for row in rows):
-        name, style = (RANDOM, DRAWN) if method == BASELINE else (in_words(method), SEARCHED)
-        by_call: dict[int, list[float]] = {}
-        for row in rows:
-            if row["method"] == method and (best := value(row, "best_so_far")) is not None:
-                by_call.setdefault(int(row["call"]), []).append(best)
-        if not by_call:
-            continue
-        ordered = [by_call[call] for call in sorted(by_call)]
-        band = [[min(v) for v in ordered], [max(v) for v in ordered]] if len(ordered[0]) > 1 else [None, None]
-        series.append(Series(name, sorted(by_call), [fmean(v) for v in ordered], style, *band))
-    if not series:
-        return None
-    title = f"Best so far: {PROPERTIES.get(objective, in_words(objective))}"
-    return lines(
-        title, series, x_label="oracle calls", y_label="value", caption="higher is better; the axis ends at the budget"
-    )
-
-
-def _winner(row: Row, easel: Easel) -> Chapter:
-    nearest = next((name for name in row if "nearest" in name or "neighbour" in name), "")
-    notes = {"score": shown(row, "value"), "sa_score": shown(row, "sa_score")}
-    return molecule(row["smiles"], easel, notes | {"nearest": shown(row, nearest)})

@@ -102,6 +102,17 @@ def add_optimize(command: ArgumentParser) -> None:
     )
     options.add_search(command, methods)
     command.add_argument("--start", metavar="FILE", help="SMILES to start with instead of draws of the prior, or -")
+    command.add_argument(
+        "--lead",
+        metavar="SMILES",
+        help="a molecule to improve: the search starts with it, and requires --similarity to it",
+    )
+    command.add_argument(
+        "--similarity",
+        type=options.share,
+        metavar="LEAST",
+        help="Tanimoto similarity to the lead; default: 0.4",
+    )
 
 
 def add_score(command: ArgumentParser) -> None:

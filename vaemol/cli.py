@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PATH = ("path", "t", "smiles", "similarity_start", "similarity_end", "qed", "log_p", "sa_score", "error")
 PROPOSAL = ("set", "smiles", "similarities", "qed", "log_p", "sa_score", "value", "known", "error")
+LIKE_THE_LEAD = 0.4
 CALL = ("call", "smiles", "value", "best_so_far", "seconds")
 
 
@@ -176,6 +177,13 @@ def _optimize(arguments: Namespace) -> int:
         raise InputError(f"ascent must climb one objective, got {len(names)}")
     if arguments.front and not several:
         raise InputError("front must be of several objectives without weights; --front needs --objective twice")
+    if arguments.similarity and not arguments.lead:
+        raise InputError("similarity must be to a lead; --similarity needs --lead")
+    start = [its.text for its in console.given_file(arguments.start, "molecules")] if arguments.start else []
+    require = list(arguments.require)
+    if arguments.lead:
+        start.append(arguments.lead)
+        require.append(f"similarity:{arguments.lead}>={arguments.similarity or LIKE_THE_LEAD}")
     space = _space(arguments)
     oracles = [objective_in(space, name, max_heavy_atoms=arguments.max_heavy_atoms) for name in names]
     oracle = together(oracles, weights) if several or weights else oracles[0]
@@ -185,14 +193,13 @@ def _optimize(arguments: Namespace) -> int:
         "climbing": names[0].removeprefix(KIND),
         "several": several,
     }
-    how["admits"] = all_of(arguments.require) if arguments.require else None
-    how["start"] = [its.text for its in console.given_file(arguments.start, "molecules")] if arguments.start else []
+    how |= {"admits": all_of(require) if require else None, "start": start}
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
-    start = partial(optimize, space, oracle, config, **how)
+    search = partial(optimize, space, oracle, config, **how)
     called = ", ".join(names) + (f" weighed {', '.join(map(repr, weights))}" if weights else "")
-    called += f" within {', '.join(arguments.require)}" if arguments.require else ""
+    called += f" within {', '.join(require)}" if require else ""
     parts = names if several else []
-    rows = commands.searched(start, arguments, "smiles", called=called, parts=parts)
+    rows = commands.searched(search, arguments, "smiles", called=called, parts=parts)
     if arguments.front:
         rows = front_kept(rows, parts, arguments.front)
     columns = [*CALL[:2], *parts, CALL[-1]] if several else CALL

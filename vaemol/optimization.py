@@ -6,13 +6,11 @@ from itertools import islice
 from typing import Literal, get_args
 
 import numpy as np
-from rdkit import DataStructs
 from torch import Tensor
 from torch.distributions import Independent
 
 from vaemol.breeding import Genetic
 from vaemol.constraints import Constraint, kept
-from vaemol.molecule import fingerprint, parse
 from vaemol.notation import to_smiles, to_text
 from vaemol.oracles import Oracle
 from vaemol.space import MoleculeSpace
@@ -177,10 +175,3 @@ def optimize(
 
 
 METHODS: tuple[Method, ...] = get_args(Method)
-
-
-def nearest_similarity(smiles: Sequence[str], known: Sequence[str]) -> list[float]:
-    """Tanimoto similarity of each molecule to the likest of ``known``, 0 to 1; 0 where none is known."""
-    fingerprints = [fingerprint(mol) for mol in map(parse, known) if mol]
-    asked = [fingerprint(parse(text)) for text in smiles]
-    return [max(DataStructs.BulkTanimotoSimilarity(its, fingerprints), default=0.0) for its in asked]

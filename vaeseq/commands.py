@@ -63,12 +63,18 @@ def encoded(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[
 
 
 def predicted(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[list[Row]]:
-    """What the model predicts of each line, see ``predicted_columns``."""
-    names = predicted_columns(space)
+    """What the model predicts of each line, see ``predicted_columns``; on standard error, how much of it is guessed."""
+    names, guesses, count = predicted_columns(space), 0, 0
     for rows, texts in read(space, lines, column):
         told = space.space.predict(texts)
         values = iter(zip(told.mean.tolist(), told.deviation.tolist(), told.inside.tolist(), strict=True))
         yield [row if row["error"] else row | _told(names, *next(values)) for row in rows]
+        guesses, count = guesses + int((~told.inside).sum()), count + len(texts)
+    if guesses:
+        print(
+            f"{guesses} of {count} are unlike all that the model was taught: what it says there is a guess",
+            file=sys.stderr,
+        )
 
 
 def predicted_columns(space: DomainSpace) -> list[str]:

@@ -23,10 +23,28 @@ def on_front(values: np.ndarray) -> np.ndarray:
     whole = np.isfinite(values).all(axis=1)
     found = whole.copy()
     for i in np.flatnonzero(whole):
-        others = values[whole]
-        beaten = (others >= values[i]).all(axis=1) & (others > values[i]).any(axis=1)
-        found[i] = not beaten.any()
+        found[i] = not _beaten(values[i], values[whole])
     return found
+
+
+def beaten_share(values: np.ndarray, *, by: np.ndarray) -> float:
+    """Share of the front of some rows that a row of others beats; nan without a front.
+
+    Args:
+        values: ``(texts, objectives)``, higher is better.
+        by: The others.
+
+    References:
+        Zitzler and Thiele (1999), equation 1 (coverage; there a row as good counts as beating too),
+        https://doi.org/10.1109/4235.797969
+    """
+    others = by[np.isfinite(by).all(axis=1)]
+    front = values[on_front(values)]
+    return float(np.mean([_beaten(row, others) for row in front])) if len(front) else math.nan
+
+
+def _beaten(row: np.ndarray, others: np.ndarray) -> bool:
+    return bool(((others >= row).all(axis=1) & (others > row).any(axis=1)).any())
 
 
 class Weighed:

@@ -27,6 +27,8 @@ TEXTS = (
     "The young teacher never bought the house.",
     "Why did the young teacher buy the house?",
 )
+OBJECTIVES = ("qed", "penalised_log_p")
+QUANTILES = ("q05", "q25", "q50", "q75", "q95")
 WORDS = [("frame", ("statement", "question", "quote")), ("tense", ("past", "present", "future", "perfect"))]
 
 
@@ -205,15 +207,8 @@ def write_molecule_paths(root, smiles, chance):
             for step in range(9):
                 text = ends[step > 4] if step not in (3, 4) else smiles[(start + 3) % len(smiles)]
                 given = {0: ends[0], 8: ends[1]}.get(step, "") if origin != "random" else ""
-                row = {
-                    "path": path,
-                    "origin": origin,
-                    "kind": kind,
-                    "step": step,
-                    "t": step / 8,
-                    "text": text,
-                    "given": given,
-                }
+                row = {"path": path, "origin": origin, "kind": kind, "step": step, "t": step / 8}
+                row |= {"text": text, "given": given}
                 row |= {
                     "valid": True,
                     "qed": round(chance.random(), 4),
@@ -243,15 +238,8 @@ def write_sentence_paths(root, texts):
             for step in range(9):
                 text = texts[min(len(texts) - 1, step // 2 + (kind == "lerp"))]
                 given = {0: texts[0], 8: texts[-1]}.get(step, "") if origin == "held_out" else ""
-                row = {
-                    "path": path,
-                    "origin": origin,
-                    "kind": kind,
-                    "step": step,
-                    "t": step / 8,
-                    "text": text,
-                    "given": given,
-                }
+                row = {"path": path, "origin": origin, "kind": kind, "step": step, "t": step / 8}
+                row |= {"text": text, "given": given}
                 rows.append(row | {"parses": step != 5})
     write_csv(root / "reports/sentences/interpolate/paths.csv", rows)
     write_json(root / "reports/sentences/interpolate.json", {"parse_fraction": 0.96, "parse_fraction_of": 270})
@@ -263,7 +251,7 @@ def write_sentence_paths(root, texts):
 
 def write_optimisation(root, smiles, chance):
     rows = []
-    for objective in ("qed", "penalised_log_p"):
+    for objective in OBJECTIVES:
         for method in ("structural", "random_prior"):
             for seed in range(2):
                 best = 0.2
@@ -273,20 +261,30 @@ def write_optimisation(root, smiles, chance):
                     row = {"objective": objective, "method": method, "seed": seed, "call": call, "smiles": smiles[0]}
                     rows.append(row | {"value": value, "best_so_far": best, "seconds": call * 0.1})
     write_csv(root / "reports/molecules/optimize/calls.csv", rows)
-    best = [
-        {
-            "objective": o,
-            "rank": i,
-            "smiles": s,
-            "value": 0.9 - i / 50,
-            "sa_score": 2.1,
-            "nearest_training_similarity": 0.4,
-        }
-        for o in ("qed", "penalised_log_p")
-        for i, s in enumerate(smiles, 1)
+    write_csv(
+        root / "reports/molecules/optimize/best.csv", [winner(o, i, smiles) for o in OBJECTIVES for i in range(8)]
+    )
+    write_shifts(root, chance)
+    figures = {"best": 0.93, "calls": 240, "best_training": 0.9, "median": {"best": {"qed": 0.9}}}
+    write_json(root / "reports/molecules/optimize.json", {"qed": figures})
+
+
+def winner(objective, place, smiles):
+    text, other = smiles[place % len(smiles)], smiles[(place + 1) % len(smiles)]
+    row = {"objective": objective, "rank": place + 1, "smiles": text, "value": 0.9 - place / 50, "deviation": ""}
+    return row | {"sa_score": 2.1, "nearest_training": other, "nearest_training_similarity": 0.4}
+
+
+def write_shifts(root, chance):
+    scales = {"qed": 1, "log_p": 5, "molecular_weight": 500, "tpsa": 140, "sa_score": 8, "rings": 6}
+    rows = [
+        {"objective": objective, "property": name, "molecules": group, "count": 10}
+        | dict(zip(QUANTILES, sorted(scale * chance.random() for _ in QUANTILES), strict=True))
+        for objective in (*OBJECTIVES, "front")
+        for name, scale in scales.items()
+        for group in ("training", "random", "best")
     ]
-    write_csv(root / "reports/molecules/optimize/best.csv", best)
-    write_json(root / "reports/molecules/optimize.json", {"qed": {"best": 0.93, "calls": 120}})
+    write_csv(root / "reports/molecules/optimize/shifts.csv", rows)
 
 
 json_writer = pytest.fixture(lambda: write_json, name="write_json", scope="session")

@@ -5,11 +5,12 @@ import json
 import random
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from ruamel.yaml import YAML
 
 from pipelines import cli, fit
-from pipelines.fit import COVERED, GOING_ON, SETTINGS, Asked, covered
+from pipelines.fit import COVERED, GOING_ON, SEARCH, SETTINGS, Asked, covered
 from pipelines.params import load_params
 from vaemol import shipped
 from vaemol.space import MoleculeSpace
@@ -82,20 +83,41 @@ def test_a_file_becomes_a_model_and_a_report(
     assert not (tmp_path / "again/trial.yaml").read_text().startswith("sentences")
 
 
-def test_a_fit_of_molecules_goes_on_from_the_model_of_the_package(
-    molecules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_assay_data_are_learnt_by_the_model_of_the_package_and_optimised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    rings = ("c1ccccc1", "c1ccncc1", "C1CCCCC1", "c1ccsc1", "c1ccoc1", "C1CCNCC1", "C1CCCC1", "c1cncnc1", "C1CCOC1")
+    texts = [
+        chain + ring for ring in rings for chain in ("C", "CC", "CO", "CCC", "CCO", "CNC", "COC", "CCCC", "N", "NC")
+    ]
+    lines = ["smiles,pIC50", *(f"{smiles},{i % 7}" for i, smiles in enumerate(texts))]
+    (tmp_path / "mine.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(fit, "LEAST", 5)
+    monkeypatch.setattr(fit, "SEARCH", SEARCH | {"budget": 20, "initial": 10})
     monkeypatch.setitem(SETTINGS["molecules"], "interpolate", {"pairs": 1, "random": 1})
-    assert cli.vaemol(["fit", "mine.csv", "--minutes", "0.01", "--output", "told.json"]) == 0
-    told = json.loads((tmp_path / "told.json").read_text())[0]
-    params = YAML(typ="safe").load((tmp_path / "mine-molecules/params.yaml").read_text())["molecules"]
+    assert cli.vaemol(["fit", "mine.csv", "--minutes", "0.01", "--property", "pIC50", "--output", "told.json"]) == 0
+    (told,) = json.loads((tmp_path / "told.json").read_text())
+    assert {"r2_pIC50", "rmse_pIC50", "coverage_90_pIC50"} <= told.keys()
+    assert told["exact_reconstruction"] > 0, "five steps from scratch give nothing back"
+    folder = tmp_path / "mine-molecules"
+    params = YAML(typ="safe").load((folder / "params.yaml").read_text())["molecules"]
     assert params["model"] == {"start": "shipped"}, "no path of the machine"
     assert (
         MoleculeSpace.load(tmp_path / told["model"], "cpu").latent == MoleculeSpace.load(shipped.FOLDER, "cpu").latent
     )
-    assert told["exact_reconstruction"] > 0.5
+    rows = pq.read_table(folder / "data/prepared/molecules/rows.parquet").to_pylist()
+    learnt, held_out = ({row["scaffold"] for row in rows if (row["split"] == "train") == of} for of in (True, False))
+    assert held_out
+    assert not learnt & held_out
+    found = json.loads((folder / "reports/molecules/optimize.json").read_text())["property:pIC50"]
+    assert found["calls"] == 20
+    assert found["best_training"] == max(float(row["source_pIC50"]) for row in rows if row["split"] == "train")
+    page = (folder / "reports/index.html").read_text(encoding="utf-8")
+    assert "A prediction is no measurement" in page
+    assert "Test rows have scaffolds that no training row has" in page
+    assert "<caption>pIC50, predicted</caption>" in page
+    assert "vaemol predict SMILES --model models/molecules" in page
 
 
 def test_sentences_that_go_on_from_a_model_have_one_rate_from_the_start(

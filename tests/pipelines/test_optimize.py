@@ -3,14 +3,17 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 
 from pipelines import optimize
+from vaemol.molecule import parse, tanimoto
 from vaemol.notation import SELFIES_PATTERN, symbols, to_text
 from vaemol.oracles import objective
+from vaemol.properties import properties
 from vaeseq import checkpoint
 from vaeseq.checkpoint import Checkpoint
 from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
@@ -19,7 +22,7 @@ from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
-SMILES = ["CCO", "CCCO", "CC(=O)Oc1ccccc1C(=O)O", "OC1CCCC1N", "c1ccncc1", "CCOC(=O)C#N", "CN1CCCCC1", "CCCl"]
+SMILES = ["CCO", "CCCO", "CC(=O)Oc1ccccc1C(=O)O", "NC1CCCC1O", "c1ccncc1", "CCOC(=O)C#N", "CN1CCCCC1", "CCCl"]
 
 
 @pytest.fixture
@@ -32,7 +35,10 @@ def house(tmp_path, monkeypatch):
     )
     prepared = Path("data/prepared/molecules")
     prepared.mkdir(parents=True)
-    pq.write_table(pa.table({"smiles": SMILES, "split": ["train"] * 7 + ["test"]}), prepared / "rows.parquet")
+    measured = [properties(parse(smiles)) | {"source_pIC50": str(i)} for i, smiles in enumerate(SMILES)]
+    rows = [{"smiles": smiles} | its for smiles, its in zip(SMILES, measured, strict=True)]
+    splits = ["train"] * 7 + ["test"]
+    pq.write_table(pa.Table.from_pylist([*rows, *rows]).append_column("split", [splits * 2]), prepared / "rows.parquet")
     written = {symbol for smiles in SMILES for symbol in symbols(to_text(smiles, "selfies"), "selfies")}
     tokenizer = Tokenizer.of_symbols(written, SELFIES_PATTERN)
     config = VAEConfig(tokenizer.size, 6, 8, EncoderConfig("bilstm", 16), DecoderConfig("lstm", 24))
@@ -70,11 +76,113 @@ def test_every_run_spends_its_budget_and_its_best_is_shown(house):
     assert [int(row["rank"]) for row in best if row["objective"] == "qed"] == list(range(1, 11))
     for row in best:
         assert float(row["value"]) == pytest.approx(objective(row["objective"])([row["smiles"]])[0], abs=1e-4)
-        assert 0 <= float(row["nearest_training_similarity"]) <= 1
+        alike = {known: tanimoto(row["smiles"], known) for known in SMILES[:7]}
+        assert float(row["nearest_training_similarity"]) == pytest.approx(max(alike.values()), abs=1e-4)
+        assert alike[row["nearest_training"]] == max(alike.values())
     figures = json.loads(Path("reports/molecules/optimize.json").read_text())
     assert figures["qed"]["calls"] == figures["qed"]["random_calls"] == 12
     assert figures["qed"]["best"] == pytest.approx(float(best[0]["value"]), abs=1e-4)
     assert figures["qed"]["best"] >= figures["qed"]["best_at_start"]
+    assert figures["qed"]["best_training"] == max(properties(parse(smiles))["qed"] for smiles in SMILES[:7])
+    assert figures["penalised_log_p"]["best_training"] is None
+
+
+def test_shifts_are_quantiles_of_training_rows_draws_and_the_best(house):
+    optimize.main("molecules")
+    rows = {(row["objective"], row["property"], row["molecules"]): row for row in table("shifts.csv")}
+    assert len(rows) == 2 * 6 * 3
+    weights = {
+        "training": [properties(parse(smiles))["molecular_weight"] for smiles in SMILES[:7] * 2],
+        "random": [
+            properties(parse(row["smiles"]))["molecular_weight"]
+            for row in table("calls.csv")
+            if (row["objective"], row["method"]) == ("qed", "random_prior")
+        ],
+        "best": [float(row["molecular_weight"]) for row in table("best.csv") if row["objective"] == "qed"],
+    }
+    for group, values in weights.items():
+        row = rows["qed", "molecular_weight", group]
+        assert int(row["count"]) == len(values)
+        assert [float(row[q]) for q in ("q05", "q50", "q95")] == pytest.approx(
+            np.quantile(values, [0.05, 0.5, 0.95]), rel=1e-4
+        )
+    medians = json.loads(Path("reports/molecules/optimize.json").read_text())["qed"]["median"]
+    assert medians["best"]["molecular_weight"] == float(rows["qed", "molecular_weight", "best"]["q50"])
+
+
+def change(was, now):
+    text = Path("params.yaml").read_text()
+    assert was in text
+    Path("params.yaml").write_text(text.replace(was, now))
+
+
+def test_a_search_may_start_from_the_best_training_rows_which_are_not_found(house):
+    change("[qed, penalised_log_p]", "[qed]\n    start: training")
+    change("initial: 10", "initial: 4")
+    optimize.main("molecules")
+    rows, methods = table("calls.csv"), ("structural", "random_prior")
+    calls = {method: [row for row in rows if row["method"] == method] for method in methods}
+    ranked = sorted(SMILES[:7], key=lambda smiles: -properties(parse(smiles))["qed"])
+    assert {row["smiles"] for row in calls["structural"][:4]} == set(ranked[:4])
+    assert {row["smiles"] for row in calls["random_prior"][:4]} != set(ranked[:4])
+    best = [row["smiles"] for row in table("best.csv")]
+    assert best
+    assert not set(best) & set(SMILES[:7])
+    figures = json.loads(Path("reports/molecules/optimize.json").read_text())["qed"]
+    assert figures["best_at_start"] == pytest.approx(figures["best_training"], abs=1e-4)
+    assert figures["best"] == pytest.approx(float(table("best.csv")[0]["value"]), abs=1e-4)
+    assert figures["calls"] == 12
+
+
+def test_each_seed_is_a_run_of_its_own_and_figures_are_over_all(house):
+    change("[qed, penalised_log_p]", "[qed]\n    seeds: 2")
+    optimize.main("molecules")
+    rows = [row for row in table("calls.csv") if row["method"] == "structural"]
+    tens = []
+    for seed in "01":
+        values = sorted((float(row["value"]) for row in rows if row["seed"] == seed), reverse=True)
+        assert len(values) == 12
+        tens.append(sum(values[:10]) / 10)
+    figures = json.loads(Path("reports/molecules/optimize.json").read_text())["qed"]
+    assert figures["calls"] == 24
+    assert figures["top_10"] == pytest.approx(sum(tens) / 2, abs=1e-5)
+    assert [figures["top_10_least"], figures["top_10_most"]] == pytest.approx(sorted(tens), abs=1e-5)
+    best = [row["smiles"] for row in table("best.csv")]
+    assert len(set(best)) == len(best) == 10
+    assert figures["best"] == pytest.approx(max(float(row["value"]) for row in rows), abs=1e-5)
+
+
+def test_a_front_is_what_no_other_call_beats(house):
+    change("[qed, penalised_log_p]", "[qed]\n    front: [qed, 'min:sa_score']")
+    optimize.main("molecules")
+    assert {row["objective"] for row in table("calls.csv")} == {"qed"}
+    calls = [row for row in table("front_calls.csv") if row["method"] == "structural"]
+    assert len(calls) == 12
+    values = {row["smiles"]: (float(row["qed"]), float(row["min:sa_score"])) for row in calls}
+    kept = {
+        smiles
+        for smiles, own in values.items()
+        if not any(all(a >= b for a, b in zip(its, own, strict=True)) and its != own for its in values.values())
+    }
+    front = table("front.csv")
+    assert {row["smiles"] for row in front} == kept
+    assert [float(row["qed"]) for row in front] == sorted((float(row["qed"]) for row in front), reverse=True)
+    for row in front:
+        assert float(row["min:sa_score"]) == pytest.approx(-float(row["sa_score"]), abs=2e-4)
+    figures = json.loads(Path("reports/molecules/optimize.json").read_text())["front"]
+    assert (figures["on_front"], figures["calls"], figures["random_calls"]) == (len(kept), 12, 12)
+    assert {row["objective"] for row in table("shifts.csv")} == {"qed", "front"}
+
+
+@pytest.mark.parametrize(
+    ("front", "says"),
+    [("[qed]", "must be of several"), ("[qed, qed]", "each once"), ("[qed, log_p]\n    method: ascent", "climbs one")],
+)
+def test_a_front_that_is_none_is_said(house, front, says):
+    change("    method: structural\n", "")
+    change("budget: 12", f"budget: 12\n    front: {front}")
+    with pytest.raises(InputError, match=says):
+        optimize.main("molecules")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.55, 0.9])

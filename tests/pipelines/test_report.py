@@ -129,6 +129,7 @@ def test_predicted_properties_have_a_table_and_a_picture_each(tmp_path, write_ou
     write_csv(folder / "properties.csv", [*qualities, {"property": "pKi", "split": "test"} | figures | {"r2": ""}])
     rows = [
         {"property": name, "split": split, "text": ASPIRIN, "measured": i, "predicted": i + 0.5, "inside": i < 3}
+        | {"deviation": 0.5 if i else 5.0}
         for name in (HOSTILE[0], "pKi")
         for split in ("train", "test")
         for i in range(5)
@@ -140,8 +141,20 @@ def test_predicted_properties_have_a_table_and_a_picture_each(tmp_path, write_ou
     assert page.count("measured over predicted") == 2
     assert page.count('<td class="num">0.710</td>') == 2
     assert page.count('<td class="num">none</td>') == 1
+    assert page.count('<td class="num">0.400</td>') == 3, "two of five are unlike what it was taught"
+    assert "Test rows have scaffolds that no training row has" not in page
     found = chapters.predictions("molecules", tmp_path)
-    assert [chart.legend for chart in found["charts"]] == [[("like what it was taught", "c0"), ("unlike it", "c1")]] * 2
+    clouds, calibration = found["charts"][::2], found["charts"][1::2]
+    assert [chart.legend for chart in clouds] == [[("like what it was taught", "c0"), ("unlike it", "c1")]] * 2
+    # One row of five is off by a tenth of its deviation, within any interval of 8 % or more; four by a whole one, 68 %.
+    heights = re.search(r'class="line c0" d="M([^"]*)"', calibration[0].svg)[1].split("L")
+    heights = [float(height.split()[1]) for height in heights]
+    steps = sorted(set(heights), reverse=True)
+    assert [heights.count(step) for step in steps] == [1, 12, 6], "none at 5 %, a fifth from 10 %, all from 70 %"
+    assert (steps[0] - steps[1]) / (steps[0] - steps[2]) == pytest.approx(0.2, abs=1e-3)
+    params = tmp_path / "params.yaml"
+    params.write_text(params.read_text().replace("prepare: {}", "prepare: {split: scaffold}", 1))
+    assert "Test rows have scaffolds that no training row has" in report.page(tmp_path).decode()
 
 
 def test_a_fit_says_how_to_go_on_with_it(tmp_path, write_outputs):

@@ -178,6 +178,8 @@ def test_properties_are_learnt_and_told_of_every_split(here: Path) -> None:
     assert space.properties == ("words", "characters")
     assert math.isfinite(space.vae.properties.edge)
     told = _rows(here / "reports/sentences/evaluate/properties.csv")
+    kept = json.loads((here / "reports/sentences/evaluate.json").read_text())["properties"]
+    assert [float(row["rmse"]) for row in told] == [kept[row["property"]][row["split"]]["rmse"] for row in told]
     assert [(row["property"], row["split"]) for row in told] == [
         (name, split) for split in ("train", "valid", "test") for name in space.properties
     ]

@@ -136,6 +136,23 @@ def test_a_rebuilt_store_shows_what_the_live_one_showed(root, empty_store):
     assert rebuilt.info.status == live.info.status == "FINISHED"
 
 
+def test_the_curve_of_each_search_and_seed_is_told(tmp_path):
+    path = tmp_path / "reports/molecules/optimize/calls.csv"
+    path.parent.mkdir(parents=True)
+    head = "objective,method,seed,call,smiles,value,best_so_far,seconds"
+    rows = [
+        "similarity:CC#N,genetic,3,1,C,,,0.1",
+        "similarity:CC#N,genetic,3,2,CC,0.5,0.5,0.2",
+        "qed,genetic,0,1,C,1,1,9",
+    ]
+    path.write_text("\n".join([head, *rows]) + "\n")
+    points = outputs.stage_outputs("molecules", "optimize", {}, tmp_path).points
+    assert [(point.name, point.step, point.value) for point in points] == [
+        ("similarity:CC_N/genetic/best_so_far/seed_3", 2, 0.5),
+        ("qed/genetic/best_so_far/seed_0", 1, 1.0),
+    ]
+
+
 def test_sending_twice_changes_nothing(root):
     tracking.mirror_all(root=root)
     before = [(run.to_dictionary(), curve(root, run, "train/loss")) for run in runs(root)]

@@ -8,6 +8,7 @@ import pytest
 
 from vaemol import cli, oracles
 from vaemol.constraints import all_of
+from vaemol.molecule import tanimoto
 from vaemol.oracles import oracle_of
 from vaemol.prediction import objective_in, together
 from vaeseq.fronts import on_front
@@ -93,3 +94,15 @@ def test_what_is_to_be_low_is_turned_round(space):
     np.testing.assert_array_equal(low(POOL), oracles.qed(POOL))
     both = together([oracles.qed, low])
     assert both(POOL).shape == (len(POOL), 2)
+
+
+@pytest.mark.parametrize(("asked", "least"), [((), 0.4), (("--similarity", 0.25), 0.25)])
+def test_a_lead_is_where_a_search_begins_and_what_it_stays_near(vaemol, asked, least):
+    lead = "CCOC(=O)c1ccccc1O"
+    code, rows, _ = vaemol("--method", "genetic", "--objective", "qed", "--lead", lead, *asked)
+    assert code == 0
+    assert tanimoto(rows[0]["smiles"], lead) == 1
+    alike = [tanimoto(row["smiles"], lead) for row in rows]
+    assert len(rows) > 5
+    assert least <= min(alike) < 1
+    assert vaemol("--similarity", 0.3)[2] == "error: similarity must be to a lead; --similarity needs --lead\n"

@@ -4,8 +4,7 @@ import pytest
 from vaemol import oracles
 from vaemol.builtin import builtin_molecules
 from vaemol.constraints import all_of
-from vaemol.molecule import tanimoto
-from vaemol.optimization import METHODS, PoolTexts, nearest_similarity, optimize
+from vaemol.optimization import METHODS, PoolTexts, optimize
 from vaeseq import retraining
 from vaeseq.errors import InputError
 from vaeseq.rounds import SearchConfig
@@ -97,9 +96,3 @@ def test_changes_of_graphs_find_better_molecules_than_chance(space):
         rounds = optimize(space, oracle, config, method=method, start=pool)
         best[method] = max(call.value for calls in rounds for call in calls)
     assert min(best["structural"], best["genetic"]) > best["random_prior"]
-
-
-def test_the_nearest_known_molecule():
-    known = ["CCCO", "c1ccccc1", "nonsense"]
-    assert nearest_similarity(["CCO", "c1ccccc1"], known) == [tanimoto("CCO", "CCCO"), 1.0]
-    assert nearest_similarity(["CCO"], []) == [0.0]

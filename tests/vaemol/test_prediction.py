@@ -12,6 +12,8 @@ from vaemol import cli
 from vaemol.molecule import canonical, parse
 from vaemol.prediction import objective_in, predicted_by
 from vaemol.space import MoleculeSpace
+from vaeseq import commands
+from vaeseq.console import Line
 from vaeseq.errors import InputError
 from vaeseq.space import LatentSpace
 
@@ -41,6 +43,18 @@ def test_other_objectives_are_as_ever_and_an_unknown_property_is_said(space):
     vae.properties = None
     with pytest.raises(InputError, match="this one predicts none"):
         objective_in(MoleculeSpace(space.space.of(vae)), "property:pIC50")
+
+
+def test_how_many_predictions_are_guesses_is_said(space, capsys):
+    lines = [Line(text) for text in (*ENDS, "C(C")]
+    assert len(next(commands.predicted(space, lines, "smiles"))) == 4
+    assert capsys.readouterr().err == ""
+    vae = copy.deepcopy(space.space.vae)
+    vae.properties.edge.fill_(float(vae.properties.distance(space.encode(ENDS).mean).median()))
+    known = MoleculeSpace(LatentSpace.of(space.space, vae))
+    (rows,) = commands.predicted(known, lines, "smiles")
+    assert [row.get("inside") for row in rows].count(False) == 1
+    assert capsys.readouterr().err.startswith("1 of 3 are unlike all that the model was taught")
 
 
 @pytest.fixture

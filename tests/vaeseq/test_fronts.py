@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from vaeseq.errors import InputError
-from vaeseq.fronts import Weighed, as_one, on_front
+from vaeseq.fronts import Weighed, as_one, beaten_share, on_front
 from vaeseq.rounds import Call, SearchConfig, searched
 
 VALUES = arrays(np.float64, st.tuples(st.integers(0, 12), st.integers(1, 3)), elements=st.integers(-3, 3).map(float))
@@ -28,6 +28,13 @@ def test_the_front_is_what_no_other_row_beats(values: np.ndarray) -> None:
 def test_a_row_without_a_value_is_not_on_the_front_and_beats_none() -> None:
     values = np.array([[1.0, math.nan], [0.0, 0.0], [math.inf, -1.0], [0.5, 0.5]])
     assert on_front(values).tolist() == [False, False, False, True]
+
+
+def test_the_share_of_a_front_that_others_beat() -> None:
+    values = np.array([[1.0, 3.0], [2.0, 2.0], [3.0, 1.0], [0.0, 0.0], [4.0, 0.0]])  # the fourth is not on the front
+    assert beaten_share(values, by=np.array([[2.0, 2.5], [1.0, 3.0], [9.0, math.nan]])) == 1 / 4, "equals beat nothing"
+    assert beaten_share(values, by=np.array([[9.0, 9.0]])) == 1
+    assert math.isnan(beaten_share(values[:0], by=values))
 
 
 def calls(*parts: tuple[float, ...]) -> list[Call]:

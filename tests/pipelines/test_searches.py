@@ -1,0 +1,146 @@
+"""The chapter of the report on searches: seeds, properties before and after, fronts, neighbours."""
+
+import csv
+import random
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from pipelines import report, searches
+from pipelines.charts import Series, scatter
+from pipelines.glossary import objective_title
+from pipelines.params import OptimizeParams
+from pipelines.tiles import Easel
+
+FOLDER = Path("reports/molecules/optimize")
+PAIR = ("qed", "min:sa_score")
+
+
+@pytest.fixture
+def root(tmp_path, write_outputs, write_csv, write_json):
+    """Made-up outputs with a search for two objectives, one of them to be low: its values are negated."""
+    write_outputs(tmp_path)
+    params = tmp_path / "params.yaml"
+    params.write_text(params.read_text().replace("optimize: {}", f"optimize: {{front: {list(PAIR)}}}"))
+    chance = random.Random(1)
+    with (tmp_path / FOLDER / "best.csv").open(newline="", encoding="utf-8") as file:
+        best = [row for row in csv.DictReader(file) if row["objective"] == "qed"]
+    front = [row | {"qed": 0.95 - i / 20, "min:sa_score": -4 + i / 4} for i, row in enumerate(best)]
+    calls = [
+        {"method": method, "seed": 0, "call": call, "smiles": best[call % 8]["smiles"], "seconds": call * 0.1}
+        | {"qed": round(0.5 * chance.random(), 4), "min:sa_score": round(-5 - chance.random(), 4)}
+        for method in ("structural", "random_prior")
+        for call in range(1, 91)
+    ]
+    write_csv(tmp_path / FOLDER / "front.csv", front)
+    write_csv(tmp_path / FOLDER / "front_calls.csv", calls)
+    figures = {"on_front": 8, "random_front_beaten": 0.8125, "calls": 90, "seconds": 12.0}
+    write_json(tmp_path / "reports/molecules/optimize.json", {"qed": {"best": 0.9}, "front": figures})
+    return tmp_path
+
+
+def chapter(root, front=PAIR):
+    return searches.optimisation(OptimizeParams(front=front), root, Easel(400))
+
+
+def test_a_band_goes_from_the_worst_seed_to_the_best(root):
+    chart = chapter(root)["objectives"][0]["chart"]
+    assert chart.svg.count('class="band') == 2
+    with (root / FOLDER / "calls.csv").open(encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    (root / FOLDER / "calls.csv").write_text("\n".join(line for line in lines if ",1," not in line[:40]) + "\n")
+    assert 'class="band' not in chapter(root)["objectives"][0]["chart"].svg
+
+
+def test_the_best_training_row_is_a_line_to_beat(root, write_json):
+    assert ("best training row", "reference") not in chapter(root)["objectives"][0]["chart"].legend
+    write_json(root / "reports/molecules/optimize.json", {"qed": {"best_training": 0.91}})
+    assert ("best training row", "reference") in chapter(root)["objectives"][0]["chart"].legend
+
+
+def test_properties_have_a_strip_each_of_every_group(root):
+    found = chapter(root)
+    for chart in (*(its["shift"] for its in found["objectives"]), found["front_shift"]):
+        assert chart.svg.count('class="box"') == 6 * 3
+        assert [style for _, style in chart.legend] == ["c7", "c1", "c0"]
+        assert "Molecular weight, g/mol" in chart.svg
+    with (root / FOLDER / "shifts.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if (row["objective"], row["property"]) == ("qed", "qed")]
+    before, after = (f"{float(row['q50']):.3f}" for row in rows if row["molecules"] != "random")
+    assert f">{before} → {after}</text>" in found["objectives"][0]["shift"].svg
+
+
+def test_the_front_is_drawn_as_it_was_measured(root):
+    (chart,) = chapter(root)["front"]["charts"]
+    assert chart.svg.count("a4 4 0 1 0 8 0") == 8
+    assert [name for name, _ in chart.legend][:2] == ["the front", "first third of the calls"]
+    assert "SA score, 1 easy to 10 hard to make (low is better)" in chart.svg
+    assert "\N{MINUS SIGN}" not in "".join(re.findall(r'class="end"[^>]*>([^<]*)<', chart.svg)), "SA is not negative"
+
+
+def test_nothing_found_is_beyond_the_stairs():
+    front, below = Series("f", [3.0, 2.0, 1.0], [1.0, 2.0, 3.0], "c3"), Series("s", [0.9, 1.9], [0.9, 0.2], "s1")
+    svg = scatter("t", [below], front=front).svg
+    (stairs,) = re.findall(r'class="stairs c3" d="M([^"]*)"', svg)
+    first, *steps = re.split("[HV]", stairs)
+    x, y = map(float, first.split())
+    assert list(re.sub("[^HV]", "", stairs)) == ["H", "V"] * 2
+    across, down = map(float, steps[::2]), map(float, steps[1::2])
+    assert all(a > b for a, b in pairwise([x, *across])), "from the best of the first objective"
+    assert all(a > b for a, b in pairwise([y, *down])), "up to the best of the second"
+
+
+def test_three_objectives_are_drawn_in_pairs_without_stairs(root):
+    for name in ("front.csv", "front_calls.csv"):
+        path = root / FOLDER / name
+        head, *rows = path.read_text(encoding="utf-8").splitlines()
+        path.write_text("\n".join([head + ",log_p", *(row + ",1.5" for row in rows)]) + "\n", encoding="utf-8")
+    charts = chapter(root, (*PAIR, "log_p"))["front"]["charts"]
+    assert [chart.title for chart in charts] == ["QED and SA score", "QED and logP", "SA score and logP"]
+    assert not any("stairs" in chart.svg for chart in charts)
+
+
+def test_a_long_front_is_drawn_from_end_to_end(root, write_csv):
+    with (root / FOLDER / "front.csv").open(newline="", encoding="utf-8") as file:
+        (row, *_) = csv.DictReader(file)
+    write_csv(root / FOLDER / "front.csv", [row | {"smiles": "C" * i, "qed": 1 / i} for i in range(1, 31)])
+    front = chapter(root)["front"]
+    lengths = [len(its["found"]["text"]) for its in front["molecules"]]
+    assert (front["of"], len(lengths), lengths[0], lengths[-1]) == (30, searches.ON_FRONT, 1, 30)
+    assert lengths == sorted(set(lengths))
+
+
+def test_the_page_shows_a_molecule_beside_its_nearest_in_training(root):
+    page = report.page(root).decode()
+    assert page.count('<span class="label">nearest in training, 0.400</span>') == 3 * 8
+    assert "no. 1 · score 0.900 · SA 2.10" in page
+    assert "0.812" in page, "how much of the front of random draws is beaten"
+    assert "A prediction is no measurement" not in page
+
+
+def test_predicted_scores_say_how_sure_they_are(root):
+    path = root / FOLDER / "best.csv"
+    path.write_text(path.read_text().replace("penalised_log_p,1,", "property:pIC50,1,").replace(",0.9,,", ",0.9,0.25,"))
+    calls = root / FOLDER / "calls.csv"
+    calls.write_text(calls.read_text().replace("penalised_log_p", "property:pIC50"))
+    params = root / "params.yaml"
+    params.write_text(params.read_text().replace("front: [", "objectives: ['property:pIC50'], front: ["))
+    page = report.page(root).decode()
+    assert "score 0.900 ± 0.250" in page
+    assert "A prediction is no measurement" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("qed", "QED, drug-likeness, 0 to 1"),
+        ("osimertinib_mpo", "Osimertinib mpo"),
+        ("min:sa_score", "SA score, 1 easy to 10 hard to make, to be low"),
+        ("property:p_IC/50", "p_IC/50, predicted"),
+        ("similarity:C/C=C/C", "similarity:C/C=C/C"),
+    ],
+)
+def test_objectives_have_titles_in_words(name, title):
+    assert objective_title(name) == title
