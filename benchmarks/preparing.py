@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +31,7 @@ from pipelines.fetch import fetch
 from pipelines.params import DataParams, load_params
 from pipelines.readers import RawRow
 from pipelines.records import molecule_records
+from pipelines.sources import Domain
 from vaemol.properties import sa_score
 from vaeseq.parallel import cores
 
@@ -89,16 +90,20 @@ def _in_turns(items: list[Item]) -> Iterator[list[Item]]:
     return (items[i : i + ALONE] for i in itertools.cycle(range(0, ROWS, ALONE)))
 
 
-def placed(count: int, folder: Path) -> Path:
-    """A folder as ``dvc repro`` finds it before the stage, with so many molecules."""
-    place = folder / str(count)
-    place.mkdir()
+def placed(file: Path, domain: Domain = "molecules") -> Path:
+    """The folder of a file as ``dvc repro`` finds it before the stage."""
+    place = file.parent
     shutil.copy("params.yaml", place)
-    file = place / "molecules.smi"
-    file.write_text("\n".join(moses.molecules(count)) + "\n", encoding="utf-8")
-    source = DataParams(source=f"file:{file}")
-    fetch("molecules", source, Path("data/sources.yaml"), place / "data" / "raw" / "molecules")
+    fetch(domain, DataParams(source=f"file:{file}"), Path("data/sources.yaml"), place / "data" / "raw" / domain)
     return place
+
+
+def with_molecules(texts: Sequence[str], place: Path) -> Path:
+    """The same with molecules in a new folder."""
+    place.mkdir()
+    file = place / "molecules.smi"
+    file.write_text("\n".join(texts) + "\n", encoding="utf-8")
+    return placed(file)
 
 
 def ours(place: Path) -> Iterator[float]:
@@ -120,7 +125,7 @@ def size(place: Path) -> Footprint:
 def main() -> None:
     """Write ``benchmarks/results/speed_preparing_cpu.json``."""
     with tempfile.TemporaryDirectory() as name:
-        places = {count: placed(count, Path(name)) for count in (ROWS, *SIZES)}
+        places = {count: with_molecules(moses.molecules(count), Path(name, str(count))) for count in (ROWS, *SIZES)}
         contenders = {"bare": bare, "record": record, "ours": functools.partial(ours, places[ROWS])}
         found = rounds.measured(contenders, ROUNDS)
         sizes = [size(places[count]) for count in SIZES]

@@ -3,8 +3,8 @@
 A chapter is what its part of the template shows: plain lists and dicts. One whose files are missing is empty.
 """
 
+import math
 from difflib import SequenceMatcher
-from itertools import islice
 from pathlib import Path
 from statistics import NormalDist, fmean
 
@@ -26,6 +26,7 @@ CURVES = {
     ),
 }
 PROMISED, NORMAL = [i / 20 for i in range(1, 20)], NormalDist()  # of intervals around a prediction
+DOTS = 1_000  # of one picture; more cannot be told apart
 PER_UNIT = ("bits_per_heavy_atom", "bits_per_character", "word_perplexity")  # of the importance-weighted bound
 
 
@@ -156,6 +157,11 @@ def _key(row: Row) -> tuple[str, str]:
 
 
 def _predicted(name: str, rows: list[Row]) -> Chart:
+    """A dot for each row, or of many rows for every nth."""
+    caption = "valid and test rows"
+    if len(rows) > DOTS:
+        chosen = rows[:: math.ceil(len(rows) / DOTS)]
+        rows, caption = chosen, f"{len(chosen):,} of {len(rows):,} {caption}"
     clouds = [
         Series(title, *([value(row, column) for row in its] for column in ("predicted", "measured")), style)
         for title, style, its in (
@@ -164,7 +170,7 @@ def _predicted(name: str, rows: list[Row]) -> Chart:
         )
         if its
     ]
-    return scatter(short(name), clouds, x_label="predicted", y_label="measured", caption="valid and test rows")
+    return scatter(short(name), clouds, x_label="predicted", y_label="measured", caption=caption)
 
 
 def _calibrated(name: str, rows: list[Row]) -> Chart:
@@ -180,14 +186,17 @@ def _calibrated(name: str, rows: list[Row]) -> Chart:
     )
 
 
-def samples(domain: str, root: Path, easel: Easel) -> list[Chapter]:
-    """The first samples of the file, which nobody chose."""
-    rows = islice(table(root / "reports" / domain / "evaluate" / "samples.csv"), 24)
+def samples(domain: str, root: Path, easel: Easel, most: int = 24) -> Chapter:
+    """The first samples of the file, which nobody chose, and of how many they are."""
+    rows = table(root / "reports" / domain / "evaluate" / "samples.csv")
+    if not rows:
+        return {}
     if domain == "sentences":
-        return [{"text": short(row.get("text", ""))} for row in rows]
-    return [
-        molecule(row.get("smiles", ""), easel, {name: shown(row, name) for name in ("qed", "log_p")}) for row in rows
-    ]
+        first = [{"text": short(row.get("text", ""))} for row in rows[:most]]
+    else:
+        notes = [{name: shown(row, name) for name in ("qed", "log_p")} for row in rows[:most]]
+        first = [molecule(row.get("smiles", ""), easel, its) for row, its in zip(rows, notes, strict=False)]
+    return {"shown": first, "of": len(rows)}
 
 
 def molecule(smiles: str, easel: Easel, notes: dict[str, str]) -> Chapter:

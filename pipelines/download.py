@@ -44,7 +44,7 @@ def mirror_folder(setting: str | None) -> Path | None:
     named = os.environ.get("LATENTPATH_MIRROR") or setting
     if not named:
         return None
-    folder = Path(named).expanduser()
+    folder = Path(os.path.expanduser(named))
     if not folder.is_dir():
         raise InputError(
             f"mirror must be a folder, got {named!r} (setting `data.mirror` or variable LATENTPATH_MIRROR)"
@@ -55,7 +55,7 @@ def mirror_folder(setting: str | None) -> Path | None:
 def cache_folder() -> Path:
     """Where downloads stay: ``LATENTPATH_CACHE``, else ``latentpath`` in ``XDG_CACHE_HOME`` or ``~/.cache``."""
     if named := os.environ.get("LATENTPATH_CACHE"):
-        return Path(named).expanduser()
+        return Path(os.path.expanduser(named))
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "latentpath"
 

@@ -1,6 +1,5 @@
 """Stage: what the model of one domain is worth, on training and held-out rows and on draws of its prior."""
 
-import csv
 import importlib
 import json
 import math
@@ -19,6 +18,7 @@ from pipelines.stage import run
 from vaeseq.calibration import quality
 from vaeseq.corpus import SPLITS, Corpus, choose
 from vaeseq.diagnostics import iwae_by_row, summarise
+from vaeseq.files import csv_line
 from vaeseq.manifold import grid
 from vaeseq.model import SequenceVAE
 from vaeseq.posteriors import GaussianHead
@@ -233,9 +233,8 @@ def _manifold(space: LatentSpace, side: int, evaluation: ModuleType) -> list[Row
 def _write(path: Path, rows: list[Row]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         # The fullest row names the columns: an invalid molecule has no properties.
-        table = csv.DictWriter(file, list(max(rows, key=len)), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+        columns = list(max(rows, key=len))
+        file.writelines(map(csv_line, [columns, *([row.get(name, "") for name in columns] for row in rows)]))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The raw files of one domain, checked, and how to read them; or the user's own file, or what is made here."""
 
 import csv
+import os
 import shutil
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def _everyday(out: Path, count: int, seed: int) -> Table:
 
 
 def _own_file(domain: Domain, settings: DataParams, out: Path) -> Raw:
-    path = Path(settings.source.removeprefix("file:")).expanduser()
+    path = Path(os.path.expanduser(settings.source.removeprefix("file:")))
     format_ = format_of(path, domain)
     if not path.is_file():
         raise InputError(f"{domain}.data.source must be a file that is there, got {settings.source!r}")

@@ -1,6 +1,5 @@
 """Stage: walks through the latent space of one domain, between held-out rows, named texts and draws of the prior."""
 
-import csv
 import importlib
 import json
 import math
@@ -18,6 +17,7 @@ from torch import Tensor
 from pipelines.params import InterpolateParams, domain_params
 from pipelines.stage import run
 from vaeseq.errors import InputError
+from vaeseq.files import csv_line
 from vaeseq.walks import TextSpace, Walk, ends_of, neighbourhoods, walk
 
 # Both modules say, for their domain, when two texts are equal, what a step shows, and what a good walk is.
@@ -146,9 +146,7 @@ def write_table(path: Path, rows: Sequence[Row]) -> None:
     """Write a CSV; nan and None are blank, numbers have six digits."""
     with path.open("w", newline="", encoding="utf-8") as file:
         if rows:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(rows[0])
-            table.writerows([_cell(value) for value in row.values()] for row in rows)
+            file.writelines(map(csv_line, [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]))
 
 
 def _cell(value: object) -> object:

@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import io
+import lzma
 import tarfile
 import zipfile
 import zlib
@@ -35,7 +36,7 @@ def opened(path: Path, member: str | None = None) -> Iterator[IO[bytes]]:
     with ExitStack() as stack:
         try:
             yield stack.enter_context(_stream(path, member, stack))
-        except (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile) as error:
             raise InputError(f"file {str(path)!r} cannot be read: {error or type(error).__name__}") from error
 
 
@@ -71,6 +72,8 @@ def _member(path: Path, member: str, stack: ExitStack) -> IO[bytes]:
         stream = stack.enter_context(tarfile.open(path)).extractfile(member)  # noqa: SIM115 - the stack closes it
     except KeyError:
         stream = None
+    except (RuntimeError, ValueError, OverflowError) as error:  # encrypted, packed by another method, names of no text
+        raise InputError(f"archive {str(path)!r} cannot be read: {error}") from error
     if stream is None:
         raise InputError(f"archive {str(path)!r} must hold the file {member!r}")
     return stream

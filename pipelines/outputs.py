@@ -13,9 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
+from pipelines.params import read_yaml
 from vaeseq.errors import InputError
 
 # Every stage of a domain in the order in which they run, with the sections of params.yaml that decide its result.
@@ -284,7 +282,4 @@ def _outdated(entries: dict[str, dict]) -> set[str]:
 
 
 def _yaml(path: Path) -> dict[str, object]:
-    try:
-        return (YAML(typ="safe").load(path) if path.is_file() else None) or {}
-    except YAMLError as error:
-        raise InputError(f"{path} must be YAML, got {error}; mend it") from error
+    return (read_yaml(path) if path.is_file() else None) or {}

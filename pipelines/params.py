@@ -1,5 +1,6 @@
 """``params.yaml``, checked: types, ranges and names, each fault with its place in the file."""
 
+import reprlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -265,18 +266,35 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         InputError: The file is missing or no YAML, or a value is unknown, missing or out of range; its place is named.
     """
     try:
-        # YAML 1.2, as DVC reads it: 1e-3 is a number.
-        stored = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise InputError(f"params {str(path)!r} must be a readable YAML file: {error}") from error
-    try:
-        return Params.model_validate(stored)
+        return Params.model_validate(read_yaml(path))
     except ValidationError as error:
         raise InputError("\n".join(_fault(path, fault) for fault in error.errors())) from error
+
+
+def read_yaml(path: Path) -> Any:  # noqa: ANN401 - whatever it holds
+    """What a file of YAML 1.2 holds, as DVC reads it: 1e-3 is a number.
+
+    Raises:
+        InputError: The file is missing or no YAML.
+    """
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (OSError, YAMLError, ValueError, LookupError, RecursionError) as error:  # of a number or date that is none
+        raise InputError(f"{str(path)!r} must be a readable YAML file: {error!s:.500}") from error
+
+
+def shown(value: object) -> str:
+    """A wrong value as an error tells it, of any size: a few lines of YAML can write one that fills the memory."""
+    short = reprlib.Repr()
+    short.maxlevel, short.maxlist, short.maxstring = 2, 20, 200
+    try:
+        return short.repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        return type(value).__name__
 
 
 def _fault(path: Path, fault: Any) -> str:  # noqa: ANN401 - pydantic's own typed dict
     place = ".".join(map(str, fault["loc"]))
     if fault["type"] == "extra_forbidden":
         return f"{place} is not a parameter ({path})"
-    return f"{place}: {fault['msg'][0].lower()}{fault['msg'][1:]}, got {fault['input']!r} ({path})"
+    return f"{place}: {fault['msg'][0].lower()}{fault['msg'][1:]}, got {shown(fault['input'])} ({path})"

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.lines import LINE_LIMIT, SHOWN, Line, lines, opened
+from pipelines.params import shown
 from pipelines.sources import Domain, Format, Table
 from vaeseq.errors import InputError
 
@@ -140,15 +141,16 @@ def _records(
 
 
 def _cells(text: str, delimiter: str, quoted: bool) -> list[str] | None:
-    """The cells of one line; None where its last quote is still open or a cell is beyond the library's limit."""
+    """The cells of one line; None where its last quote is still open, or the library cannot cut it at all."""
     if not quoted or '"' not in text:
         return text.split(delimiter)
-    try:
-        return next(csv.reader([text], delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        if "unexpected end" in str(error) or "field larger" in str(error):
-            return None
-    return next(csv.reader([text], delimiter=delimiter))
+    for strict in (True, False):
+        try:
+            return next(csv.reader([text], delimiter=delimiter, strict=strict))
+        except csv.Error as error:
+            if "unexpected end" in str(error):
+                return None
+    return None
 
 
 def _run_on(line: Line, ahead: Iterable[Line], delimiter: str, width: int) -> tuple[list[str] | None, int]:
@@ -200,7 +202,9 @@ def _parquet(stream: IO[bytes], path: Path, table: Table, domain: Domain) -> Ite
             for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 number += 1
                 yield _row(Line(number, ""), ["" if cell is None else str(cell) for cell in cells], chosen)
-    except pa.ArrowException as error:
+    except InputError:
+        raise
+    except (pa.ArrowException, ValueError, OverflowError) as error:  # the latter two of cells that Python cannot hold
         raise InputError(f"file {str(path)!r} must be a Parquet file: {error}") from error
 
 
@@ -215,8 +219,8 @@ def _choose(names: Sequence[str], table: Table, domain: Domain, path: Path) -> _
         text = 0
     if text is None:
         raise InputError(
-            f"data.column must name the column of the {domain} in {str(path)!r}: none of its columns {distinct} has a "
-            f"usual name ({', '.join(_TEXT_NAMES[domain])}); its first line must be the header"
+            f"data.column must name the column of the {domain} in {str(path)!r}: none of its columns {shown(distinct)} "
+            f"has a usual name ({', '.join(_TEXT_NAMES[domain])}); its first line must be the header"
         )
     identifier = _place(distinct, table.id_column, _ID_NAMES, path)
     others = tuple((i, name) for i, name in enumerate(distinct) if i not in (text, identifier))
@@ -235,7 +239,7 @@ def _is_data(name: str, domain: Domain) -> bool:
 def _place(names: Sequence[str], wanted: str | None, usual: Sequence[str], path: Path) -> int | None:
     if wanted is not None:
         if wanted not in names:
-            raise InputError(f"column {wanted!r} must be in {str(path)!r}, which has the columns {list(names)}")
+            raise InputError(f"column {wanted!r} must be in {str(path)!r}, which has the columns {shown(list(names))}")
         return names.index(wanted)
     lowered = [name.lower() for name in names]
     return next((lowered.index(name) for name in usual if name in lowered), None)

@@ -88,7 +88,7 @@ def _domain(name: str, params: MoleculeParams | SentenceParams, root: Path, ease
         "maps": maps.latent_maps(name, root),
         "paths": walks.paths(name, root, easel),
         "posterior": walks.posterior(name, root, easel),
-        "imputed": walks.imputed(root) if name == "sentences" else [],
+        "imputed": walks.imputed(root) if name == "sentences" else {},
         "optimisation": searches.optimisation(params.optimize, root, easel) if name == "molecules" else {},
         "params": flat(params.model_dump(mode="json")),
         "manifold": maps.manifold(name, root, easel),  # last, so that it takes the pictures that are left

@@ -1,6 +1,5 @@
 """``rows.parquet`` and ``rejects.csv``, written row by row in constant memory."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 
 from pipelines.lines import SHOWN
 from pipelines.readers import RawRow
+from vaeseq.files import csv_line
 
 _GROUP = 16_384  # rows held before they are written
 _TYPES = {str: pa.string(), int: pa.int32(), float: pa.float32()}
@@ -43,8 +43,7 @@ class RowTable:
         self._buffer: list[dict[str, object]] = []
         self._writer: pq.ParquetWriter | None = None
         self._rejects = (folder / "rejects.csv").open("w", encoding="utf-8", newline="")
-        self._lines = csv.writer(self._rejects, lineterminator="\n")
-        self._lines.writerow(["source_line", "source_id", "text", "reason"])
+        self._rejects.write(csv_line(["source_line", "source_id", "text", "reason"]))
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +67,7 @@ class RowTable:
 
     def reject(self, row: RawRow, reason: str) -> None:
         """Keep one row that cannot be used."""
-        self._lines.writerow([row.line, row.id, row.text[:SHOWN], reason])
+        self._rejects.write(csv_line([row.line, row.id, row.text[:SHOWN], reason]))
         self.rejected[reason] += 1
 
     def _flush(self) -> None:

@@ -57,12 +57,13 @@ def optimisation(params: OptimizeParams, root: Path, easel: Easel) -> Chapter:
                 "title": objective_title(name),
                 "figures": _figures(objective_title(name), found.get(name, {})),
                 "best": [
-                    _winner(row, easel, f"no. {row['rank']}", {"score": _score(row), "SA": shown(row, "sa_score")})
-                    for row in best
-                    if row["objective"] == name
-                ][:BEST],
+                    _winner(row, easel, f"no. {place}", {"score": _score(row), "SA": shown(row, "sa_score")})
+                    for place, row in enumerate(its[:BEST], 1)
+                ],
+                "of": len(its),
             }
             for name in dict.fromkeys(row["objective"] for row in calls)
+            for its in [[row for row in best if row["objective"] == name]]
         ],
         "front": _front(params.front, parts, table(folder / "front.csv"), easel, found.get("front", {})),
         "front_shift": _shift("the front", shifts.get("front", [])),
@@ -107,7 +108,8 @@ def _shift(title: str, rows: list[Row]) -> Chart | None:
     """Properties before and after, a strip each of training rows, of random draws and of the best."""
     made = []
     for name, its in groupby(rows, key=lambda row: row["property"]):
-        strip = {row["molecules"]: [value(row, q) for q in QUANTILES] for row in its}
+        every = {row["molecules"]: [value(row, q) for q in QUANTILES] for row in its}
+        strip = {group: quantiles for group, quantiles in every.items() if None not in quantiles}
         middles = [number(strip[group][2]) for group in ("training", "best") if group in strip]
         boxes = [(GROUPS[group][1], quantiles) for group, quantiles in strip.items()]
         made.append(Strip(PROPERTIES.get(name, in_words(name)), " → ".join(middles), boxes))

@@ -1,15 +1,26 @@
 """Typed reading of ``data/sources.yaml`` and of the ``source.json`` that a fetched set carries with it."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML, YAMLError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from pipelines.params import read_yaml, shown
 from vaeseq.errors import InputError
 
 Domain = Literal["molecules", "sentences"]
 Format = Literal["smi", "csv", "txt", "sdf", "parquet"]
+
+
+def _below(path: str) -> str:
+    """A place that cannot leave the folder it is put into."""
+    parts = PurePosixPath(path).parts
+    if not parts or parts[0] == "/" or ".." in parts or "\0" in path:
+        raise ValueError("must be a path below its folder")
+    return path
+
+
+_Place = Annotated[str, AfterValidator(_below)]
 
 
 class _Strict(BaseModel):
@@ -19,7 +30,7 @@ class _Strict(BaseModel):
 class SourceFile(_Strict):
     """The exact bytes of one public file; ``path`` is its place below a mirror folder and below the cache."""
 
-    path: str
+    path: _Place
     address: str = Field(pattern=r"^https://")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     bytes: int = Field(gt=0)
@@ -42,7 +53,7 @@ class Table(_Strict):
         share: Of its rows, at random.
     """
 
-    file: str
+    file: _Place
     format: Format
     member: str | None = None
     column: str | None = None
@@ -77,7 +88,7 @@ class Source(_Strict):
 class RawFile(_Strict):
     """A file of the raw folder as it was when it was fetched."""
 
-    path: str
+    path: _Place
     sha256: str
     bytes: int
 
@@ -126,10 +137,7 @@ def load_sources(path: Path) -> dict[str, Source]:
     Raises:
         InputError: The file cannot be read, or an entry is not as it must be; its place is named.
     """
-    try:
-        entries = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise InputError(f"sources {str(path)!r} must be a YAML file: {error}") from error
+    entries = read_yaml(path)
     if not isinstance(entries, dict):
         raise InputError(f"sources {str(path)!r} must hold one entry per data set, got {type(entries).__name__}")
     sources = {name: _source(name, entry, path) for name, entry in entries.items()}
@@ -147,4 +155,4 @@ def _source(name: str, entry: object, path: Path) -> Source:
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(map(str, (path, name, *problem["loc"])))
-        raise InputError(f"{place}: {problem['msg']}, got {problem['input']!r}") from error
+        raise InputError(f"{place}: {problem['msg']}, got {shown(problem['input'])}") from error

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipelines import outputs
 from pipelines.glossary import number
+from vaeseq.errors import InputError
 
 Row = dict[str, str]
 
@@ -12,11 +13,18 @@ LONGEST = 300  # characters of one text that are shown
 
 
 def table(path: Path) -> list[Row]:
-    """The rows of a CSV file; none where there is no file."""
+    """The rows of a CSV file; none where there is no file, and a blank where a row is cut short.
+
+    Raises:
+        InputError: It is none that a stage writes.
+    """
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+            return list(csv.DictReader(file, restval=""))
+    except csv.Error as error:
+        raise InputError(f"{path} must be CSV, got {error}; run the stage that writes it again") from error
 
 
 def figures(path: Path) -> dict[str, object]:

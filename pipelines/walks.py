@@ -31,7 +31,8 @@ def paths(domain: str, root: Path, easel: Easel) -> Chapter:
         chosen = [steps for (its, _), steps in by_path.items() if its == origin][: SHOWN[origin]]
         if chosen:
             origins.append({"title": title, "paths": [_path(domain, steps, easel) for steps in chosen]})
-    return {"tables": _tables(found, "All paths", "By kind of path"), "origins": origins, "count": len(by_path)}
+    tables, shown_paths = _tables(found, "All paths", "By kind of path"), sum(len(its["paths"]) for its in origins)
+    return {"tables": tables, "origins": origins, "shown": shown_paths, "of": len(by_path)}
 
 
 def _tables(found: dict[str, object], alone_caption: str, nested_caption: str) -> list[Chapter]:
@@ -104,26 +105,31 @@ def _seen(row: Row, picture: str) -> Chapter:
     return {"text": short(row["text"]), "picture": picture, "notes": [f"{k} {v}" for k, v in notes.items() if v]}
 
 
-def posterior(domain: str, root: Path, easel: Easel, most: int = 5) -> list[list[Chapter]]:
-    """Rows with what their posterior mean and three draws of their posterior decode to."""
-    rows = table(root / "reports" / domain / "interpolate" / "posterior_table.csv")[:most]
+def posterior(domain: str, root: Path, easel: Easel, most: int = 5) -> Chapter:
+    """The first rows with what their posterior mean and three draws of their posterior decode to."""
+    rows = table(root / "reports" / domain / "interpolate" / "posterior_table.csv")
+    if not rows:
+        return {}
     names = ("input", "mean", "sample_1", "sample_2", "sample_3")
     if domain == "molecules":
-        return [[molecule(row[name], easel, {}) for name in names] for row in rows]
-    return [
-        [{"words": different(row[name] if name == "input" else row["input"], row[name])} for name in names]
-        for row in rows
-    ]
+        first = [[molecule(row[name], easel, {}) for name in names] for row in rows[:most]]
+    else:
+        first = [
+            [{"words": different(row[name] if name == "input" else row["input"], row[name])} for name in names]
+            for row in rows[:most]
+        ]
+    return {"shown": first, "of": len(rows)}
 
 
-def imputed(root: Path) -> list[Chapter]:
-    """Sentences with gaps, and the ways to fill them, each with its weight."""
+def imputed(root: Path, most: int = 20) -> Chapter:
+    """The first sentences with gaps, and the ways to fill them, each with its weight."""
     rows = table(root / "reports" / "sentences" / "interpolate" / "imputed.csv")
+    sentences = [(text, list(its)) for text, its in groupby(rows, key=lambda row: row["text"])]
     found = []
-    for text, its in groupby(rows, key=lambda row: row["text"]):
-        ways = list(its)
+    for text, ways in sentences[:most]:
         filled = [
-            {"weight": f"{value(way, 'weight') or 0:.2f}", "words": different(text, way["completion"])} for way in ways
+            {"weight": f"{value(way, 'weight') or 0:.2f}", "words": different(text, way["completion"])}
+            for way in ways[:most]
         ]
         found.append({"text": short(text), "original": different(text, ways[0]["original"]), "ways": filled})
-    return found
+    return {"shown": found, "of": len(sentences)} if found else {}

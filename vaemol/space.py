@@ -1,6 +1,7 @@
 """A trained model whose texts are molecules: SMILES in, canonical SMILES out."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor
@@ -11,6 +12,7 @@ from vaemol.notation import to_smiles
 from vaemol.record import molecule_record
 from vaeseq.errors import InputError, Rejected
 from vaeseq.inversion import Inverted
+from vaeseq.parallel import each
 from vaeseq.space import LatentSpace
 from vaeseq.tokenizer import UNK
 
@@ -51,10 +53,11 @@ class MoleculeSpace:
         return [self._text(entry) for entry in smiles]
 
     def _text(self, smiles: str) -> str:
-        try:
-            text = str(molecule_record(smiles, notation=self.notation, standardise=False, limits=Limits())["text"])
-        except Rejected as rejected:
-            raise InputError(f"molecule must be readable SMILES, got {smiles[:80]!r}: {rejected.reason}") from rejected
+        made = partial(molecule_record, notation=self.notation, standardise=False, limits=Limits())
+        (record,) = each(made, [smiles])
+        if isinstance(record, Rejected):
+            raise InputError(f"molecule must be readable SMILES, got {smiles[:80]!r}: {record.reason}") from record
+        text = str(record["text"])
         if UNK in self.space.tokenizer.encode(text):
             raise InputError(f"molecule {smiles[:80]!r} holds a symbol that this model was not trained on")
         return text

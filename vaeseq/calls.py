@@ -59,7 +59,10 @@ def recover(path: Path) -> dict[Run, list[Call]]:
         InputError: As ``resumed``.
     """
     whole = path.read_bytes() if path.exists() else b""
-    rows = _complete_rows(whole) or [list(COLUMNS)]
+    try:
+        rows = _complete_rows(whole) or [list(COLUMNS)]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"calls {str(path)!r} cannot be read: {error}; name another file") from error
     kept = _as_csv(rows)
     # All that can be lost is what follows the last whole record; without one, only a part of the header is ours.
     if tuple(rows[0]) != COLUMNS or (len(rows) == 1 and not (kept.startswith(whole) or whole.startswith(kept))):
@@ -78,7 +81,7 @@ def recover(path: Path) -> dict[Run, list[Call]]:
 
 def _complete_rows(whole: bytes) -> list[list[str]]:
     # Whatever follows the last line end was cut off; an open quote swallows the columns after it.
-    text = whole[: whole.rfind(b"\n") + 1].decode("utf-8", errors="replace")
+    text = whole[: whole.rfind(b"\n") + 1].decode("utf-8")
     rows = list(csv.reader(io.StringIO(text, newline="")))
     return rows if not rows or len(rows[-1]) == len(COLUMNS) else rows[:-1]
 

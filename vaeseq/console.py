@@ -1,6 +1,5 @@
 """What the command lines share: lines in, tables out, exit codes. Imports nothing that takes time to load."""
 
-import csv
 import io
 import itertools
 import json
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO, TypeVar
 
 from vaeseq.errors import InputError
-from vaeseq.files import replacing
+from vaeseq.files import csv_line, replacing
 
 CHUNK = 256  # lines that are in memory at a time
 LONGEST_LINE = 1_000_000  # bytes; no text of either domain comes near
@@ -141,14 +140,9 @@ def as_csv(rows: Iterable[list[Row]], columns: Sequence[str]) -> Iterator[str]:
     No SMILES starts like a formula, so molecules are written as they are. Numbers have the nine digits that give a
     32-bit float back; nan is blank.
     """
-    out = io.StringIO(newline="")
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(columns)
-    for chunk in itertools.chain([[]], rows):
-        table.writerows([_cell(row.get(column, "")) for column in columns] for row in chunk)
-        yield out.getvalue()
-        out.seek(0)
-        out.truncate()
+    yield csv_line(columns)
+    for chunk in rows:
+        yield "".join(csv_line([_cell(row.get(column, "")) for column in columns]) for row in chunk)
 
 
 def _cell(value: object) -> str:

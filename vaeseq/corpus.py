@@ -127,16 +127,27 @@ class Corpus:
         path = folder / "tokens.safetensors"
         try:
             corpus = cls(**load_file(path), groups=groups, targets=targets)
-        except (OSError, SafetensorError, TypeError) as error:
+        except (OSError, SafetensorError, TypeError, ValueError, KeyError) as error:
             raise InputError(f"prepared data {str(path)!r} cannot be read: {error}; run the prepare stage") from error
-        rows = len(corpus.offsets) - 1
-        if corpus.offsets[-1] != len(corpus.tokens) or not len(corpus.split) == len(corpus.weight) == rows:
+        rows = corpus.split.size
+        if not corpus._fits_together():
             raise InputError(f"prepared data {str(path)!r} must hold tables of one length; run the prepare stage")
         if groups is not None and len(groups.of) != rows:
             raise InputError(f"groups must be of the {rows} rows of {str(path)!r}, got {len(groups.of)}")
         if targets is not None and len(targets) != rows:
             raise InputError(f"targets must be of the {rows} rows of {str(path)!r}, got {len(targets)}")
         return corpus
+
+    def _fits_together(self) -> bool:
+        tables, places = (self.tokens, self.offsets, self.split, self.weight), self.offsets
+        return (
+            all(table.ndim == 1 for table in tables)
+            and len(self.split) == len(self.weight) == len(places) - 1
+            and all(np.issubdtype(table.dtype, np.integer) for table in tables[:3])
+            and places[0] == 0
+            and places[-1] == len(self.tokens)
+            and bool((self.lengths >= 0).all())
+        )
 
     def __len__(self) -> int:
         return len(self.split)

@@ -1,7 +1,9 @@
-"""Files that are there whole or not at all, whenever a process or a machine stops."""
+"""Files that are there whole or not at all, whenever a process or a machine stops, and tables of any text."""
 
+import csv
+import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +22,13 @@ def replacing(path: Path) -> Iterator[Path]:
         _to_disk(path.parent)  # the name too
     finally:
         partial.unlink(missing_ok=True)
+
+
+def csv_line(cells: Sequence[object]) -> str:
+    """A row of a CSV table, whose lines end in newlines; any line end inside a cell stands in quotes."""
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow(cells)  # before Python 3.13 it quotes only the line ends that its own, \\r\\n, has
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _to_disk(path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 from vaeseq.errors import Rejected
 
 _NOT_IN_KEY = re.compile(r"[^a-z0-9 ]")
+_COMPOSED = 4  # most characters that NFC makes one of
 
 
 def sentence_record(
@@ -20,7 +21,10 @@ def sentence_record(
     Raises:
         Rejected: ``encoding`` (no Unicode text), ``control_character``, ``empty`` or ``too_long``.
     """
-    text = normalised(text.lower() if lower else text)
+    text = " ".join((text.lower() if lower else text).split())
+    if len(text) > _COMPOSED * max_characters:  # the time that NFC takes grows with the square of a run of accents
+        raise Rejected("too_long")
+    text = normalised(text)
     if not text:
         raise Rejected("empty")
     categories = {unicodedata.category(character) for character in set(text)}

@@ -195,6 +195,21 @@ def test_a_broken_file_is_named(tmp_path, write_outputs):
         report.page(tmp_path)
 
 
+def test_a_table_that_was_cut_short_is_shown_as_far_as_it_goes(tmp_path, write_outputs):
+    write_outputs(tmp_path)
+    for path in sorted((tmp_path / "reports").rglob("*.csv")):
+        whole = path.read_bytes()
+        path.write_bytes(whole[: whole.rindex(b",")])
+    assert ASPIRIN.encode() in report.page(tmp_path)
+
+
+def test_a_table_that_is_none_is_named(tmp_path, write_outputs):
+    write_outputs(tmp_path)
+    (tmp_path / "reports/molecules/evaluate/samples.csv").write_text("smiles\n" + "C" * 200_000)
+    with pytest.raises(InputError, match=r"samples\.csv must be CSV"):
+        report.page(tmp_path)
+
+
 def test_a_figure_tells_what_it_was_taken_over(page):
     assert re.search(r"0\.061<small>of 700</small>", page.decode())
     assert re.search(r"6\.47<small>cap 6\.55</small>", page.decode())

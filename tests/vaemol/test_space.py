@@ -44,6 +44,15 @@ def test_what_cannot_be_read_is_named(space, smiles, reason):
     assert len(str(caught.value)) < 300
 
 
+def test_a_molecule_that_breaks_a_library_is_named(space, monkeypatch):
+    def broken(smiles, **limits):
+        raise RuntimeError("Invariant Violation")
+
+    monkeypatch.setattr("vaemol.space.molecule_record", broken)
+    with pytest.raises(InputError, match="'CCO': crashed"):
+        space.texts(["CCO"])
+
+
 def test_a_model_of_something_else_is_refused(model, tmp_path):
     folder = tmp_path / "model"
     shutil.copytree(model, folder)

@@ -67,14 +67,31 @@ def test_a_call_is_in_the_file_before_the_search_goes_on(tmp_path):
         (",".join(COLUMNS) + "\nqed,bayesian,0,1,C,high,0\nqed,bayesian,0,2,N,1,0\n", "record 2, is broken"),
         (",".join(COLUMNS) + "\nqed,bayesian,0,1\nqed,bayesian,0,2,N,1,0\n", "record 2, is broken"),
         (",".join(COLUMNS) + "\nqed,bayesian,0,2,C,1,0\n", "call must be 1, got 2"),
+        (",".join(COLUMNS) + "\nqed,bayesian,0,1," + "C" * 200_000 + ",1,0\n", "cannot be read: field larger"),
+        (",".join(COLUMNS) + "\nqed,bayesian,0,1,C\udcff,1,0\n", "cannot be read: .* codec"),
     ],
 )
 def test_a_file_that_is_not_ours_is_left_as_it_is(tmp_path, content, message):
-    path = tmp_path / "calls.csv"
-    path.write_text(content)
+    path, whole = tmp_path / "calls.csv", content.encode("utf-8", "surrogateescape")
+    path.write_bytes(whole)
     with pytest.raises(InputError, match=message):
         recover(path)
-    assert path.read_text() == content
+    assert path.read_bytes() == whole
+
+
+@given(calls=CALLS, place=st.floats(0, 1), junk=st.binary(max_size=8) | st.sampled_from([b'"', b"\r", b",", b"\0"]))
+def test_a_scratched_file_is_read_or_refused_and_then_left_alone(tmp_path_factory, calls, place, junk):
+    path = tmp_path_factory.mktemp("calls") / "calls.csv"
+    written(path, RUN, calls)
+    whole = path.read_bytes()
+    at = int(place * len(whole))
+    path.write_bytes(scratched := whole[:at] + junk + whole[at + len(junk) :])
+    try:
+        found = recover(path)
+    except InputError:
+        assert path.read_bytes() == scratched
+    else:
+        assert sum(map(len, found.values())) <= len(calls) + 1
 
 
 def test_best_so_far_and_best_calls():

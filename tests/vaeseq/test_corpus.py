@@ -1,3 +1,4 @@
+import contextlib
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -151,6 +152,32 @@ def test_a_table_whose_columns_do_not_agree_is_an_input_error(name: str, tmp_pat
     columns = load_file(path)
     save_file(columns | {name: columns[name][:-1].copy()}, path)
     with pytest.raises(InputError):
+        Corpus.load(tmp_path)
+
+
+@given(cut=st.integers(0, 400), junk=st.binary(max_size=8), rest=st.booleans())
+def test_a_scratched_table_is_read_or_refused(
+    cut: int, junk: bytes, rest: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("prepared")
+    path = folder / "tokens.safetensors"
+    write_tokens(path, [[1, 5, 2]] * 3, [0, 1, 2], [1.0] * 3)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:cut] + junk + (whole[cut + len(junk) :] if rest else b""))
+    with contextlib.suppress(InputError):
+        corpus = Corpus.load(folder)
+        assert sum(len(corpus.sequence(row)) for row in range(len(corpus))) == len(corpus.tokens)
+
+
+@pytest.mark.parametrize("name", ["tokens", "offsets", "split", "weight"])
+@pytest.mark.parametrize(
+    "column", [np.zeros(0, np.int64), np.zeros((), np.int64), np.zeros((4, 4), np.int64), np.array([0, 9, 3, 9])]
+)
+def test_a_table_of_another_shape_is_an_input_error(name: str, column: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "tokens.safetensors"
+    write_tokens(path, [[1, 5, 2]] * 3, [0, 1, 2], [1.0] * 3)
+    save_file(load_file(path) | {name: column}, path)
+    with pytest.raises(InputError, match="prepare stage"):
         Corpus.load(tmp_path)
 
 

@@ -1,8 +1,24 @@
+import csv
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from vaeseq.files import replacing
+from vaeseq.files import csv_line, replacing
+
+CELLS = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["\r", "a\rb", "\r\n", "\n", '"'])
+
+
+@given(st.lists(st.lists(CELLS, min_size=2, max_size=2), min_size=1))
+def test_a_line_of_csv_gives_its_cells_back_whatever_line_ends_they_hold(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]
+) -> None:
+    path = tmp_path_factory.mktemp("table") / "table.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(map(csv_line, rows))
+    with path.open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == rows
 
 
 def test_a_file_is_replaced_when_the_block_ends(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
@@ -81,3 +84,30 @@ def test_the_learning_rate_rises_and_falls() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[55] == pytest.approx(0.2)
     assert 0 <= rates[-1] < 0.001
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("state") / "state.safetensors"
+    state = _state()
+    with torch.no_grad():
+        for parameter in state.vae.parameters():
+            parameter.add_(1)
+    state.save(path)
+    return path
+
+
+@given(cut=st.integers(0, 900), junk=st.binary(max_size=8), rest=st.booleans())
+def test_a_scratched_state_is_refused_and_changes_nothing(cut: int, junk: bytes, rest: bool, saved: Path) -> None:
+    whole, state = saved.read_bytes(), _state()
+    before = {name: value.clone() for name, value in state.vae.state_dict().items()}
+    scratched = whole[:cut] + junk + (whole[cut + len(junk) :] if rest else b"")
+    saved.write_bytes(scratched)
+    try:
+        state.load(saved)
+    except InputError:
+        assert all(value.equal(before[name]) for name, value in state.vae.state_dict().items())
+    else:
+        assert scratched == whole
+    finally:
+        saved.write_bytes(whole)

@@ -49,6 +49,21 @@ def test_what_is_no_sentence_is_rejected_with_its_reason(text, reason):
     assert error.value.reason == reason
 
 
+def test_composing_makes_one_character_of_four_at_most():
+    composed = [chr(i) for i in range(0x110000) if not 0xD800 <= i < 0xE000]
+    assert max(len(unicodedata.normalize("NFD", character)) for character in composed) == 4
+    longest = "\u1f82" * 20  # an alpha with three marks
+    spelt = unicodedata.normalize("NFD", longest)
+    assert len(spelt) == 80
+    assert sentence_record(spelt, max_characters=20)["text"] == longest
+
+
+def test_a_long_run_of_accents_is_rejected_before_it_is_put_in_order():
+    run = "\u0301" * 500_000 + "\u0323" * 500_000  # NFC would take hours
+    with pytest.raises(Rejected, match="too_long"):
+        sentence_record(run)
+
+
 def reference_split(sentence):
     key = "".join(c for c in sentence.lower() if c in "abcdefghijklmnopqrstuvwxyz0123456789 ").strip()
     return int(hashlib.sha1((key or sentence).encode()).hexdigest(), 16) % 20
