@@ -234,7 +234,8 @@ def test_a_killed_stage_goes_on_to_the_same_weights(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [(["nowhere"], "usage: python -m pipelines.train"), (["molecules"], "error: params")]
+    ("arguments", "said"),
+    [(["nowhere"], "usage: python -m pipelines.train"), (["molecules"], "error: 'params.yaml' must be")],
 )
 def test_a_stage_says_what_is_wrong_in_one_line(arguments: list[str], said: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pipelines.train", *arguments]
