@@ -1,11 +1,14 @@
+import json
 import math
 
 import pytest
 import torch
 
-from benchmarks import ptb_curve
+from benchmarks import ptb_curve, reconstruction, record
 from benchmarks.reconstruction import came_back, given_back, likelihood, of_twin
+from vaeseq.config import DecoderConfig, EncoderConfig
 from vaeseq.diagnostics import summarise
+from vaeseq.state import TrainConfig
 from vaetext.bleu import bleu, pieces
 
 
@@ -52,3 +55,28 @@ def test_the_curve_gives_the_words_of_each_row_of_the_benchmark(subject, monkeyp
     assert (found["iw_nats"], found["twin_nats"]) == (2.0, 3.0)
     assert found["bleu"] == bleu(*zip(*pairs, strict=True))
     assert math.isfinite(found["elbo_nats"])
+
+
+def test_what_was_measured_is_not_measured_again(subject, model, monkeypatch):
+    monkeypatch.setattr(reconstruction.Subject, "of", lambda folder: subject)
+    monkeypatch.setattr(reconstruction, "SAMPLES", 3)
+    reconstruction.main(model, 20)
+    found = (record.RESULTS / "reconstruction_tatoeba.json").read_text(encoding="utf-8")
+    assert {"exact", "bleu", "iw_nats", "twin_nats", "kl"} < json.loads(found)["figures"].keys()
+    for part in ("given_back", "likelihood", "of_twin"):
+        monkeypatch.setattr(reconstruction, part, lambda subject, rows: pytest.fail("measured again"))
+    reconstruction.main(model, 20)
+    assert (record.RESULTS / "reconstruction_tatoeba.json").read_text(encoding="utf-8") == found
+
+
+def test_the_curve_has_a_point_for_each_rate_and_the_nats_of_the_language_model_in_each(subject, monkeypatch):
+    monkeypatch.setattr(ptb_curve, "ptb", lambda: (subject.corpus, subject.config.vocabulary))
+    monkeypatch.setattr(ptb_curve, "ENCODER", EncoderConfig(hidden=4))
+    monkeypatch.setattr(ptb_curve, "DECODER", DecoderConfig(hidden=8))
+    monkeypatch.setattr(ptb_curve, "TRAIN", TrainConfig(steps=2, batch_size=16, average=0.9, evaluate_rows=20))
+    monkeypatch.setattr(ptb_curve, "weighted_nats", lambda vae, corpus, split, samples: 60.0 * (1 + vae.latent))
+    ptb_curve.main([5.0, 20.0])
+    found = json.loads((record.RESULTS / "reconstruction_ptb.json").read_text(encoding="utf-8"))["figures"]
+    assert list(found) == ["twin_nats", "rate_5", "rate_20"]
+    assert [found[name]["twin_nats"] for name in ("rate_5", "rate_20")] == [found["twin_nats"]] * 2 == [1.0] * 2
+    assert found["rate_5"]["iw_nats"] == 1 + ptb_curve.LATENT
