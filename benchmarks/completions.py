@@ -14,7 +14,7 @@ from vaeseq.corpus import Batch, Corpus
 from vaeseq.decoding import Steps
 from vaeseq.imputation import impute
 from vaeseq.model import SequenceVAE
-from vaeseq.tokenizer import EOS, PAD, UNK
+from vaeseq.tokenizer import EOS, MASK, PAD, UNK
 
 LEAST = 6  # symbols of a sentence that is given a gap: the last fifth of a shorter one would be its full stop alone
 AT_ONCE = 64
@@ -89,6 +89,18 @@ def posterior_fills(vae: SequenceVAE, *, samples: int, particles: int, seed: int
         found = impute(vae, batch, **every, generator=generator)
         drawn = torch.multinomial(found.weight, 1, generator=generator).squeeze(1)
         return [found.tokens[torch.arange(len(drawn), device=drawn.device), drawn], found.tokens[:, 0]]
+
+    return fill
+
+
+def random_fills(corpus: Corpus, *, seed: int) -> Callable[[Batch], list[Tensor]]:
+    """Fills with symbols of training sentences, each as likely as it is frequent: any judge worth asking notices."""
+    every = np.concatenate([corpus.sequence(row) for row in corpus.rows("train")])
+    symbols, random = every[every > MASK].astype(np.int64), np.random.default_rng(seed)
+
+    def fill(batch: Batch) -> list[Tensor]:
+        drawn = torch.from_numpy(random.choice(symbols, batch.tokens.shape)).to(batch.tokens.device)
+        return [torch.where(batch.observed, batch.tokens, drawn)]
 
     return fill
 

@@ -9,7 +9,7 @@ by the language model beside it (``Subject.twin``): the likeliest text of a beam
 its posterior. They compared modes. The judges (``benchmarks.judges``), each filler's own, learn from 20,000 training
 sentences and four fifths of the validation sentences, are chosen by the rest of these, and judge all test sentences.
 Theirs learnt from 256,000, and judged models that write from right to left, so that the end came first and nothing went
-before it.
+before it. A control fills with symbols drawn at random: what the judges make of that says how much they notice.
 
 *Likelihood*: of a gap of three symbols at a random place, given all the rest and that the gap holds symbols that people
 can read. For the VAE it is the difference of two estimates, ``log p(x)`` by importance weighting and ``log p(x_o)``
@@ -32,7 +32,7 @@ from torch import Tensor
 
 from benchmarks import gap_model
 from benchmarks.bench import SEED
-from benchmarks.completions import Pair, beam_fills, long_enough, pairs, posterior_fills, without_run
+from benchmarks.completions import Pair, beam_fills, long_enough, pairs, posterior_fills, random_fills, without_run
 from benchmarks.judges import GRID, Kind, judged
 from benchmarks.parts import Parts, Row
 from benchmarks.subject import TRAIN, Subject
@@ -73,6 +73,12 @@ def by_twin(subject: Subject, rows: int) -> Row:
     (beams,) = _filled(subject, rows, lambda batch: [beam_fills(subject.twin, BEAMS, batch)])
     size = subject.config.vocabulary
     return fooled("twin_", *beams, size) | fooled("twin_drawn_", *drawn, size)
+
+
+def by_chance(subject: Subject, rows: int) -> Row:
+    """Of symbols drawn at random: how much the judges notice at all."""
+    (drawn,) = _filled(subject, rows, random_fills(subject.corpus, seed=SEED))
+    return fooled("control_", *drawn, subject.config.vocabulary)
 
 
 def _filled(subject: Subject, rows: int, fill: Callable[[Batch], list[Tensor]]) -> list[tuple[list[Pair], ...]]:
@@ -126,6 +132,7 @@ def main(folder: Path, rows: int) -> None:
     )
     settings = f"{subject.digest} {rows} {SEED} {TRAIN}"
     judging = f"{settings} {LEARNT} {SAMPLES} {PARTICLES} {BEAMS} {GRID}"
+    parts.several("control", judging, partial(by_chance, subject, rows))
     parts.several("model", judging, partial(by_model, subject, rows))
     parts.several("twin", judging, partial(by_twin, subject, rows))
     of_gaps = f"{settings} {GAP} {GAP_ROWS} {GAP_SAMPLES} {GAP_PARTICLES} {gap_model.STEPS} {gap_model.DROPOUT}"

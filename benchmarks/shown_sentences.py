@@ -8,6 +8,7 @@ _FILLERS = {
     "likeliest_": "VAE, the likeliest completion",
     "twin_": "language model, beam search",
     "twin_drawn_": "language model, a draw of the posterior",
+    "control_": "symbols drawn at random",
 }
 ROWS = {
     "pipeline_sentences_cpu": (

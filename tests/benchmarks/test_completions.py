@@ -1,5 +1,6 @@
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,6 +10,7 @@ from benchmarks.completions import (
     long_enough,
     pairs,
     posterior_fills,
+    random_fills,
     without_end,
     without_run,
 )
@@ -70,6 +72,16 @@ def test_draws_come_as_often_as_they_are_likely(language):
     torch.testing.assert_close(counted, share, rtol=0, atol=0.06)
     right = (likeliest == ways[share.argmax()]).all(dim=1).float().mean()
     assert right > counted.max() + 0.1, "the likeliest is no draw"
+
+
+def test_the_control_fills_gaps_alone_with_symbols_as_frequent_as_in_training(subject):
+    rows = subject.corpus.rows("test")
+    batch = without_end(subject.corpus.batch(np.repeat(rows, 20)))
+    (found,) = random_fills(subject.corpus, seed=0)(batch)
+    assert found[batch.observed].equal(batch.tokens[batch.observed])
+    training = np.concatenate([subject.corpus.sequence(row)[1:-1] for row in subject.corpus.rows("train")])
+    counted, true = (np.bincount(ids, minlength=600) / len(ids) for ids in (found[~batch.observed].numpy(), training))
+    np.testing.assert_allclose(counted, true, atol=0.02)
 
 
 def test_pairs_keep_what_is_given_and_the_number_of_symbols(subject):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks import gap_model, imputation, judges
-from benchmarks.imputation import by_model, by_twin, gaps
+from benchmarks.imputation import by_chance, by_model, by_twin, gaps
 from benchmarks.judges import Setting
 
 
@@ -21,8 +21,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_filler_has_the_errors_of_both_judges(subject):
-    found = by_model(subject, 30) | by_twin(subject, 30)
-    for name in ("", "likeliest_", "twin_", "twin_drawn_"):
+    found = by_chance(subject, 30) | by_model(subject, 30) | by_twin(subject, 30)
+    for name in ("control_", "", "likeliest_", "twin_", "twin_drawn_"):
         for kind in ("lstm", "bag_of_words"):
             assert -0.5 <= found[f"{name}adversarial_error_{kind}"] <= 0.5
         assert (found[f"{name}judged"], found[f"{name}judges_learnt_from"]) == (30, 30 + 24)
