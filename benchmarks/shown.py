@@ -1,4 +1,4 @@
-"""What the tables show of each result file."""
+"""What the tables show of each result file, but those of ``benchmarks.shown_sentences``."""
 
 from typing import NamedTuple
 
@@ -40,50 +40,6 @@ ROWS = {
         ("optimize.osimertinib_mpo.top_10", "osimertinib MPO, mean of the best ten", "higher is better"),
         ("optimize.osimertinib_mpo.random_top_10", "the same for random draws of the prior", "higher is better"),
     ),
-    "pipeline_sentences_cpu": (
-        ("train.rate", "rate asked for", "nats"),
-        ("evaluate.test.kl", "KL of test sentences", "nats, near the rate"),
-        ("evaluate.test.mutual_information", "mutual information of code and sentence", BOUNDED),
-        ("evaluate.test.mutual_information_cap", "its cap, ln of the rows", "nats"),
-        ("evaluate.test.active_units", "active latent dimensions", "fraction, higher is better"),
-        ("evaluate.test.iwae", "importance-weighted bound", "nats a sentence, higher is better"),
-        ("evaluate.test.iwae_fitted", "the same of codes as drawn", "nats a sentence, higher is better"),
-        ("evaluate.test.amortisation_gap", "amortisation gap", "nats, lower is better"),
-        ("evaluate.test.language", "language model alone", "nats a sentence, lower is better"),
-        ("evaluate.test.word_perplexity", "perplexity per word", "lower is better"),
-        ("evaluate.test.bits_per_character", "bits per character", "lower is better"),
-        ("evaluate.test.exact_reconstruction", "exact reconstruction, test rows", "fraction, higher is better"),
-        ("evaluate.prior.parse_fraction", "prior samples that parse", "fraction, higher is better"),
-        ("evaluate.prior_fitted.parse_fraction", "the same of the fitted prior", "fraction, higher is better"),
-        *(
-            (
-                f"interpolate.{kind}.parse_fraction{which}",
-                f"sentences on {ways} that parse{ends}",
-                "fraction, higher is better",
-            )
-            for kind, ways in (("slerp", "arcs (slerp)"), ("lerp", "straight lines"))
-            for which, ends in (
-                ("", ""),
-                ("_between_texts", ", between test sentences"),
-                ("_between_draws", ", between draws of the prior"),
-            )
-        ),
-        (
-            "interpolate.slerp.both_ends_exact",
-            "arcs whose both ends are the sentences given",
-            "fraction, higher is better",
-        ),
-        (
-            "interpolate.slerp.at_most_one_label",
-            "steps on arcs that change at most one label",
-            "fraction, higher is better",
-        ),
-    ),
-    "fresh_sentences_cpu": (
-        ("exact_reconstruction", "exact reconstruction of 1,000 new sentences", "fraction, higher is better"),
-        ("slerp.parse_fraction", "540 sentences on arcs between them that parse", "fraction, higher is better"),
-        ("lerp.parse_fraction", "the same on straight lines", "fraction, higher is better"),
-    ),
     "speed_training_cpu": (
         ("molecules_per_second", "ours, base", "molecules a second"),
         ("equal.molecules_per_second", "ours, as many parameters as MOSES' VAE", "molecules a second"),
@@ -124,23 +80,6 @@ ROWS = {
         ("fraction_of_bare_rdkit", "the stage, of the cores times the bare calls", "fraction, higher is better"),
         ("fraction_of_record", "the stage, of the cores times our own function", "fraction, higher is better"),
         ("peak_rss_gb", "all processes together, the 1.58 million of MOSES", "GB"),
-    ),
-    "ptb": (
-        ("importance_weighted_perplexity", "VAE, importance-weighted", "perplexity, lower is better"),
-        ("twin_perplexity", "language model of the same decoder", "perplexity, lower is better"),
-        ("importance_weighted_nats", "VAE, importance-weighted", "nats of a sentence, lower is better"),
-        ("twin_nats", "language model of the same decoder", "nats of a sentence, lower is better"),
-        ("elbo_nats", "VAE, minus the evidence lower bound", "nats of a sentence, lower is better"),
-        ("samples", "importance samples", "count"),
-        ("kl", "KL", "nats"),
-        ("mutual_information", "mutual information of code and sentence", BOUNDED),
-        ("mutual_information_cap", "its cap, ln of the rows", "nats"),
-        ("active_units", "active latent dimensions, of 32", "count, higher is better"),
-        ("validation_perplexity.standard_normal", "validation, prior of training", "perplexity, lower is better"),
-        ("validation_perplexity.fitted", "validation, prior fitted afterwards", "perplexity, lower is better"),
-        ("validation_twin_perplexity", "validation, language model", "perplexity, lower is better"),
-        ("parameters", "parameters, VAE", "count"),
-        ("twin_parameters", "parameters, language model", "count"),
     ),
     "moses_training_row": tuple(
         (name, f"{label} (published: {published})", direction)
@@ -239,20 +178,6 @@ _PATHS = (
     ("{}.distinct_interior_median", "distinct between the ends", "median, higher"),
 )
 _WAYS = ("pure", "assisted", "straight_line", "stoned")
-_SENTENCE_PATHS = (
-    ("{}.both_ends_exact", "both ends exact", "fraction, higher"),
-    ("{}.both_ends_exact_unrefined", "the same of posterior means", "fraction, higher"),
-    ("{}.distinct_median", "distinct of 11", "median, higher"),
-    ("{}.paths_of_8_distinct", "paths of 8 distinct", "fraction, higher"),
-    ("{}.length_ratio_median", "length to distance", "median, lower"),
-    ("{}.perplexity_ratio", "perplexity to that of text", "ratio, near 1"),
-    ("{}.unseen_words", "words unseen in training", "fraction, lower"),
-)
-_SHIFTED = tuple(
-    (f"{{}}.{how}.{figure}", f"{text}, {what}", "fraction, " + ("lower" if how == "control" else "higher"))
-    for how, text in (("strength_1", "shift of 1"), ("strength_2", "shift of 2"), ("control", "control"))
-    for figure, what in (("changed", "label changes"), ("both", "and the others stay"))
-)
 _PMO = (
     ("{}.auc_top10", "AUC of the best ten", "0 to 1, higher"),
     ("{}.auc_top10_at_1000", "the same of 1,000 calls", "0 to 1, higher"),
@@ -272,8 +197,6 @@ MATRICES = {
         f"pmo_{method}": Matrix(f"pmo_{method}", "task", _PMO, (*TASKS, "sum"))
         for method in ("structural", "structural_without_space", "genetic")
     },
-    "attributes_everyday": Matrix("attributes_everyday", "label", _SHIFTED),
-    "paths_tatoeba": Matrix("paths_tatoeba", "paths", _SENTENCE_PATHS, ("refined", "plain", "straight_line")),
     "interpolation_moses": Matrix("interpolation_moses", "paths", _PATHS, _WAYS),
     **{
         name: Matrix(name, "asked for, nats", _RATES, ("5", "10", "20", "40")) for name in ("rate_tatoeba", "rate_zinc")

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.promised import ROWS as PROMISED
-from benchmarks.shown import MATRICES, Matrix
-from benchmarks.shown import ROWS as SHOWN
+from benchmarks import promised
+from benchmarks import shown as of_all
+from benchmarks import shown_sentences as of_sentences
+from benchmarks.shown import Matrix
 
 Figures = dict[str, Any]
+ROWS, MATRICES = of_all.ROWS | of_sentences.ROWS | promised.ROWS, of_all.MATRICES | of_sentences.MATRICES
 RESULTS = Path("benchmarks/results")
-ROWS = SHOWN | PROMISED
 PAGES = (Path("README.md"), Path("benchmarks/README.md"))
 MISSING = "Not yet measured.\n"
 NO_MODEL = re.compile("pace|over_seeds|.*_of_seed_")

@@ -1,0 +1,147 @@
+"""What a VAE puts into the gaps of held-out sentences: can a judge tell it from the truth, and how likely is the truth?
+
+Run as ``python -m benchmarks.imputation MODEL``, a checkpoint folder of a model of Tatoeba's sentences, or with the
+most rows of each split to take; killed, it goes on after the last part that was finished.
+
+*Judged*, after Bowman et al. (2015, section 4.2): the last fifth of each sentence of at least six symbols is missing,
+and filled by a draw from the joint posterior of code and gap, by the likeliest completion among the same particles, and
+by the language model beside it (``Subject.twin``): the likeliest text of a beam search of their width, and a draw from
+its posterior. They compared modes. The judges (``benchmarks.judges``), each filler's own, learn from 20,000 training
+sentences and four fifths of the validation sentences, are chosen by the rest of these, and judge all test sentences.
+Theirs learnt from 256,000, and judged models that write from right to left, so that the end came first and nothing went
+before it. A control fills with symbols drawn at random: what the judges make of that says how much they notice.
+
+*Likelihood*: of a gap of three symbols at a random place, given all the rest and that the gap holds symbols that people
+can read. For the VAE it is the difference of two estimates, ``log p(x)`` by importance weighting and ``log p(x_o)``
+by sequential Monte Carlo (``vaeseq.imputation``). Each is too low by what its samples miss, the second by more: how far
+that flatters the VAE shows in the same figure of a quarter of the samples. The opponent is ``benchmarks.gap_model``.
+
+References:
+    Bowman et al. (2015), Generating Sentences from a Continuous Space, https://arxiv.org/abs/1511.06349
+"""
+
+import math
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+import torch
+from torch import Tensor
+
+from benchmarks import gap_model
+from benchmarks.bench import SEED
+from benchmarks.completions import Pair, beam_fills, long_enough, pairs, posterior_fills, random_fills, without_run
+from benchmarks.judges import GRID, Kind, judged
+from benchmarks.parts import Parts, Row
+from benchmarks.subject import TRAIN, Subject
+from vaeseq.bounds import iwae
+from vaeseq.corpus import Batch, choose
+from vaeseq.diagnostics import batches
+from vaeseq.imputation import observed_log_prob
+
+LEARNT, SAMPLES, PARTICLES, BEAMS = 20_000, 64, 8, 15  # training sentences for the judges; what fills one sentence
+GAP, GAP_ROWS, GAP_SAMPLES, GAP_PARTICLES = 3, 1_000, 128, 16
+
+
+def fooled(name: str, train: list[Pair], valid: list[Pair], test: list[Pair], vocabulary: int) -> Row:
+    """Adversarial errors of both judges, and how many of the fills are the true ones; ``name`` goes before all."""
+    learnt = train + [pair for i, pair in enumerate(valid) if i % 5]
+    row: Row = {"judged": len(test), "judges_learnt_from": len(learnt)}
+    for kind in get_args(Kind):
+        verdict = judged(kind, learnt, valid[::5], test, vocabulary, seed=SEED)
+        row[f"adversarial_error_{kind}"] = verdict.error
+        row[f"adversarial_error_{kind}_standard_error"] = verdict.standard_error
+        row[f"judge_{kind}"] = verdict.setting._asdict()
+    row["filled_with_the_truth"] = sum(true == filled for true, filled in test) / len(test)
+    return {name + figure: value for figure, value in row.items()}
+
+
+def by_model(subject: Subject, rows: int) -> Row:
+    """Of a draw from the posterior, and of its likeliest completion."""
+    fill = posterior_fills(subject.vae, samples=SAMPLES, particles=PARTICLES, seed=SEED)
+    drawn, likeliest = _filled(subject, rows, fill)
+    size = subject.config.vocabulary
+    return fooled("", *drawn, size) | fooled("likeliest_", *likeliest, size)
+
+
+def by_twin(subject: Subject, rows: int) -> Row:
+    """Of the language model's beams, and of a draw from its posterior."""
+    fill = posterior_fills(subject.twin, samples=1, particles=SAMPLES * PARTICLES, seed=SEED)
+    drawn, _ = _filled(subject, rows, fill)
+    (beams,) = _filled(subject, rows, lambda batch: [beam_fills(subject.twin, BEAMS, batch)])
+    size = subject.config.vocabulary
+    return fooled("twin_", *beams, size) | fooled("twin_drawn_", *drawn, size)
+
+
+def by_chance(subject: Subject, rows: int) -> Row:
+    """Of symbols drawn at random: how much the judges notice at all."""
+    (drawn,) = _filled(subject, rows, random_fills(subject.corpus, seed=SEED))
+    return fooled("control_", *drawn, subject.config.vocabulary)
+
+
+def _filled(subject: Subject, rows: int, fill: Callable[[Batch], list[Tensor]]) -> list[tuple[list[Pair], ...]]:
+    """By way of filling, the pairs of training, validation and test sentences."""
+    corpus, device = subject.corpus, subject.space.space.device
+    most = {"train": min(rows, LEARNT), "valid": rows, "test": rows}
+    chosen = (choose(long_enough(corpus, split), count, seed=SEED) for split, count in most.items())
+    return list(zip(*(pairs(corpus, some, device, fill) for some in chosen), strict=True))
+
+
+def gaps(subject: Subject, rows: int) -> Row:
+    """``-log p(gap | rest)``, nats a gap: of the model, of the language model, and of the model made for gaps."""
+    some = choose(long_enough(subject.corpus, "test"), min(rows, GAP_ROWS), seed=SEED)
+    parameters = sum(weight.numel() for weight in subject.vae.parameters())
+    torch.manual_seed(SEED)
+    opponent = gap_model.sized(subject.config, parameters, GAP)
+    opponent = gap_model.trained(opponent, subject.corpus, f"{subject.digest} {subject.bench.name}", gap=GAP, seed=SEED)
+    device = subject.space.space.device
+    generator = torch.Generator(device).manual_seed(SEED)
+    nats: dict[str, list[Tensor]] = {}
+    for whole in batches(subject.corpus, some, device, size=16):
+        left, first = without_run(whole, GAP, generator)
+        found = {"masked_lm": opponent.gap_nats(whole.tokens, first, GAP)}
+        for name, vae, samples, particles in (
+            ("", subject.vae, GAP_SAMPLES, GAP_PARTICLES),
+            ("of_a_quarter_of_the_samples", subject.vae, GAP_SAMPLES // 4, GAP_PARTICLES),
+            ("twin", subject.twin, 1, GAP_SAMPLES * GAP_PARTICLES // 4),
+        ):
+            rest = observed_log_prob(vae, left, samples=samples, particles=particles, generator=generator)
+            found[name] = rest - iwae(vae, whole, samples=samples, generator=generator)
+        for name, values in found.items():
+            nats.setdefault(name, []).append(values)
+    by_row = {name: torch.cat(values) for name, values in nats.items()}
+    row: Row = {"gaps": len(some), "parameters": parameters}
+    row["masked_lm_parameters"] = sum(weight.numel() for weight in opponent.parameters())
+    for name, values in (by_row | {"less_masked_lm": by_row[""] - by_row["masked_lm"]}).items():
+        figure = f"gap_nats_{name}".removesuffix("_")
+        row |= {figure: float(values.mean()), f"{figure}_standard_error": float(values.std()) / math.sqrt(len(values))}
+    return row
+
+
+def main(folder: Path, rows: int) -> None:
+    """Write ``benchmarks/results/imputation_tatoeba.json``."""
+    subject = Subject.of(folder)
+    parts = Parts(
+        "imputation_tatoeba",
+        command="python -m benchmarks.imputation MODEL",
+        data={"name": subject.bench.name, "rows": len(subject.corpus)},
+        seed=SEED,
+        budget={"samples": SAMPLES, "particles": PARTICLES, "beams": BEAMS, "gap_samples": GAP_SAMPLES},
+    )
+    settings = f"{subject.digest} {rows} {SEED} {TRAIN}"
+    judging = f"{settings} {LEARNT} {SAMPLES} {PARTICLES} {BEAMS} {GRID}"
+    parts.several("control", judging, partial(by_chance, subject, rows))
+    parts.several("model", judging, partial(by_model, subject, rows))
+    parts.several("twin", judging, partial(by_twin, subject, rows))
+    of_gaps = f"{settings} {GAP} {GAP_ROWS} {GAP_SAMPLES} {GAP_PARTICLES} {gap_model.STEPS} {gap_model.DROPOUT}"
+    parts.several("gaps", of_gaps, partial(gaps, subject, rows))
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case [folder, *rest] if len(rest) < 2:
+            main(Path(folder), int(rest[0]) if rest else sys.maxsize)
+        case _:
+            sys.exit("usage: python -m benchmarks.imputation MODEL [ROWS]")

@@ -1,0 +1,148 @@
+"""What the tables show of the result files that are of sentences alone."""
+
+from benchmarks.shown import Matrix
+
+_FRACTION, _NATS = "fraction, higher is better", "nats of a sentence, lower is better"
+_FILLERS = {
+    "": "VAE, a draw of the posterior",
+    "likeliest_": "VAE, the likeliest completion",
+    "twin_": "language model, beam search",
+    "twin_drawn_": "language model, a draw of the posterior",
+    "control_": "symbols drawn at random",
+}
+ROWS = {
+    "pipeline_sentences_cpu": (
+        ("train.rate", "rate asked for", "nats"),
+        ("evaluate.test.kl", "KL of test sentences", "nats, near the rate"),
+        (
+            "evaluate.test.mutual_information",
+            "mutual information of code and sentence",
+            "nats, at most ln of the rows",
+        ),
+        ("evaluate.test.mutual_information_cap", "its cap, ln of the rows", "nats"),
+        ("evaluate.test.active_units", "active latent dimensions", "fraction, higher is better"),
+        ("evaluate.test.iwae", "importance-weighted bound", "nats a sentence, higher is better"),
+        ("evaluate.test.iwae_fitted", "the same of codes as drawn", "nats a sentence, higher is better"),
+        ("evaluate.test.amortisation_gap", "amortisation gap", "nats, lower is better"),
+        ("evaluate.test.language", "language model alone", "nats a sentence, lower is better"),
+        ("evaluate.test.word_perplexity", "perplexity per word", "lower is better"),
+        ("evaluate.test.bits_per_character", "bits per character", "lower is better"),
+        ("evaluate.test.exact_reconstruction", "exact reconstruction, test rows", "fraction, higher is better"),
+        ("evaluate.prior.parse_fraction", "prior samples that parse", "fraction, higher is better"),
+        ("evaluate.prior_fitted.parse_fraction", "the same of the fitted prior", "fraction, higher is better"),
+        *(
+            (
+                f"interpolate.{kind}.parse_fraction{which}",
+                f"sentences on {ways} that parse{ends}",
+                "fraction, higher is better",
+            )
+            for kind, ways in (("slerp", "arcs (slerp)"), ("lerp", "straight lines"))
+            for which, ends in (
+                ("", ""),
+                ("_between_texts", ", between test sentences"),
+                ("_between_draws", ", between draws of the prior"),
+            )
+        ),
+        (
+            "interpolate.slerp.both_ends_exact",
+            "arcs whose both ends are the sentences given",
+            "fraction, higher is better",
+        ),
+        (
+            "interpolate.slerp.at_most_one_label",
+            "steps on arcs that change at most one label",
+            "fraction, higher is better",
+        ),
+    ),
+    "fresh_sentences_cpu": (
+        ("exact_reconstruction", "exact reconstruction of 1,000 new sentences", "fraction, higher is better"),
+        ("slerp.parse_fraction", "540 sentences on arcs between them that parse", "fraction, higher is better"),
+        ("lerp.parse_fraction", "the same on straight lines", "fraction, higher is better"),
+    ),
+    "ptb": (
+        ("importance_weighted_perplexity", "VAE, importance-weighted", "perplexity, lower is better"),
+        ("twin_perplexity", "language model of the same decoder", "perplexity, lower is better"),
+        ("importance_weighted_nats", "VAE, importance-weighted", "nats of a sentence, lower is better"),
+        ("twin_nats", "language model of the same decoder", "nats of a sentence, lower is better"),
+        ("elbo_nats", "VAE, minus the evidence lower bound", "nats of a sentence, lower is better"),
+        ("samples", "importance samples", "count"),
+        ("kl", "KL", "nats"),
+        ("mutual_information", "mutual information of code and sentence", "nats, at most ln of the rows"),
+        ("mutual_information_cap", "its cap, ln of the rows", "nats"),
+        ("active_units", "active latent dimensions, of 32", "count, higher is better"),
+        ("validation_perplexity.standard_normal", "validation, prior of training", "perplexity, lower is better"),
+        ("validation_perplexity.fitted", "validation, prior fitted afterwards", "perplexity, lower is better"),
+        ("validation_twin_perplexity", "validation, language model", "perplexity, lower is better"),
+        ("parameters", "parameters, VAE", "count"),
+        ("twin_parameters", "parameters, language model", "count"),
+    ),
+    "imputation_tatoeba": (
+        *(
+            (f"{name}adversarial_error_{kind}", f"{judge} judge: {filler}", "accuracy less .5, lower is better")
+            for kind, judge in (("lstm", "LSTM"), ("bag_of_words", "bag-of-words"))
+            for name, filler in _FILLERS.items()
+        ),
+        ("adversarial_error_lstm_standard_error", "standard error of the first", "fraction"),
+        *(
+            (f"{name}filled_with_the_truth", f"filled as it was: {filler}", "fraction")
+            for name, filler in _FILLERS.items()
+        ),
+        ("judges_learnt_from", "sentences that the judges learnt from", "count"),
+        ("judged", "sentences that they judge", "count"),
+        ("gap_nats", "a gap of three symbols, VAE", "nats, lower is better"),
+        ("gap_nats_of_a_quarter_of_the_samples", "the same, a quarter of the samples", "nats"),
+        ("gap_nats_twin", "language model", "nats, lower is better"),
+        ("gap_nats_masked_lm", "bidirectional model of gaps, equal size", "nats, lower is better"),
+        ("gap_nats_less_masked_lm", "VAE less the model of gaps", "nats, lower is better"),
+        ("gap_nats_less_masked_lm_standard_error", "standard error of that", "nats"),
+        ("gaps", "gaps", "count"),
+    ),
+    "reconstruction_tatoeba": (
+        ("exact", "exact reconstruction, test rows", _FRACTION),
+        ("exact_of", "of so many sentences", "count"),
+        ("with_unknown", "of them with an unknown symbol", "count"),
+        ("bleu", "BLEU, words and punctuation marks", "0 to 1, higher is better"),
+        ("kl", "KL", "nats"),
+        ("iw_nats", "importance-weighted, prior of training", _NATS),
+        ("elbo_nats", "minus the evidence lower bound, prior of training", _NATS),
+        ("twin_nats", "language model of the same decoder", _NATS),
+    ),
+    "samples_tatoeba": (
+        ("forward_perplexity", "forward, draws", "perplexity, lower is better"),
+        ("forward_perplexity_of_text", "forward, test sentences", "perplexity"),
+        ("reverse_perplexity", "reverse, draws", "perplexity, lower is better"),
+        ("reverse_perplexity_of_text", "reverse, as many training sentences", "perplexity"),
+        ("reverse_perplexity_ratio", "reverse, draws to text", "ratio, lower is better"),
+        ("unseen_words", "words that training does not have", "fraction, lower is better"),
+        ("uniqueness", "uniqueness", _FRACTION),
+        ("novelty", "novelty", _FRACTION),
+    ),
+}
+
+_SENTENCE_PATHS = (
+    ("{}.both_ends_exact", "both ends exact", "fraction, higher"),
+    ("{}.both_ends_exact_unrefined", "the same of posterior means", "fraction, higher"),
+    ("{}.distinct_median", "distinct of 11", "median, higher"),
+    ("{}.paths_of_8_distinct", "paths of 8 distinct", "fraction, higher"),
+    ("{}.length_ratio_median", "length to distance", "median, lower"),
+    ("{}.perplexity_ratio", "perplexity to that of text", "ratio, near 1"),
+    ("{}.unseen_words", "words unseen in training", "fraction, lower"),
+)
+_SHIFTED = tuple(
+    (f"{{}}.{how}.{figure}", f"{text}, {what}", "fraction, " + ("lower" if how == "control" else "higher"))
+    for how, text in (("strength_1", "shift of 1"), ("strength_2", "shift of 2"), ("control", "control"))
+    for figure, what in (("changed", "label changes"), ("both", "and the others stay"))
+)
+_CURVE = (
+    ("{}.exact", "exact", "fraction, higher"),
+    ("{}.bleu", "BLEU", "0 to 1, higher"),
+    ("{}.kl", "KL", "nats"),
+    ("{}.iw_nats", "importance-weighted", "nats, lower"),
+    ("{}.elbo_nats", "minus ELBO", "nats, lower"),
+    ("{}.twin_nats", "language model", "nats, lower"),
+)
+MATRICES = {
+    "attributes_everyday": Matrix("attributes_everyday", "label", _SHIFTED),
+    "paths_tatoeba": Matrix("paths_tatoeba", "paths", _SENTENCE_PATHS, ("refined", "plain", "straight_line")),
+    "reconstruction_ptb": Matrix("reconstruction_ptb", "rate asked for", _CURVE),
+}

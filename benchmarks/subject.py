@@ -1,0 +1,74 @@
+"""A model of Tatoeba's sentences that is measured: its rows as it reads them, and the language model beside it."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.bench import SEED, Bench
+from benchmarks.runs import trained
+from pipelines.download import sha256_of
+from vaeseq import checkpoint
+from vaeseq.config import PriorConfig, VAEConfig
+from vaeseq.corpus import Corpus
+from vaeseq.model import SequenceVAE
+from vaeseq.objectives import ObjectiveConfig
+from vaeseq.state import TrainConfig
+from vaetext.space import SentenceSpace
+
+TRAIN = TrainConfig(steps=8_000, batch_size=128, learning_rate=4e-3, evaluate_every=500, evaluate_rows=2_000)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One model, whatever its vocabulary.
+
+    Attributes:
+        bench: The sentences.
+        space: The model.
+        config: Its modules.
+        corpus: All rows in the symbols of the model, in the order of the bench.
+        digest: Of its files.
+    """
+
+    bench: Bench
+    space: SentenceSpace
+    config: VAEConfig
+    corpus: Corpus
+    digest: str
+
+    @classmethod
+    def of(cls, folder: Path, bench: Bench | None = None) -> "Subject":
+        """A checkpoint folder, and Tatoeba unless other sentences are given.
+
+        Raises:
+            InputError: The folder holds no model of sentences, or one that cannot read a sentence.
+        """
+        bench, space = bench or Bench.of("tatoeba"), SentenceSpace.load(folder)
+        texts = space.texts([row["text"] for row in bench.table])
+        rows = [np.asarray(ids, np.uint16) for ids in space.space.tokenizer.encode_batch(texts)]
+        corpus = Corpus(np.concatenate(rows), np.cumsum([0, *map(len, rows)]), bench.corpus.split, bench.corpus.weight)
+        files = [*sorted(folder.glob("*.safetensors")), folder / "tokenizer.json"]
+        return cls(bench, space, checkpoint.load(folder).config, corpus, " ".join(map(sha256_of, files)))
+
+    @property
+    def vae(self) -> SequenceVAE:
+        """The model as it is used."""
+        return self.space.space.vae
+
+    @cached_property
+    def twin(self) -> SequenceVAE:
+        """A language model of the same decoder, trained on the same rows and kept where it was best on validation rows.
+
+        It has no code and, where the decoder corrects a language model, as many units as both have together.
+        """
+        units = self.config.decoder.hidden + (self.config.language.hidden if self.config.language else 0)
+        config = VAEConfig(
+            self.config.vocabulary,
+            0,
+            self.config.embedding,
+            decoder=replace(self.config.decoder, hidden=units),
+            prior=PriorConfig(),
+        )
+        return trained("sentence-twin", config, TRAIN, ObjectiveConfig(), self.corpus, seed=SEED).vae.eval()

@@ -1,0 +1,100 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.completions import (
+    LEAST,
+    beam_fills,
+    long_enough,
+    pairs,
+    posterior_fills,
+    random_fills,
+    without_end,
+    without_run,
+)
+from vaeseq.config import DecoderConfig, VAEConfig
+from vaeseq.corpus import batch_of
+from vaeseq.model import SequenceVAE
+from vaeseq.tokenizer import BOS, EOS, UNK
+
+READABLE = range(5, 8)
+
+
+@pytest.fixture(scope="module")
+def language() -> SequenceVAE:
+    """A sharp language model of three symbols."""
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        vae = SequenceVAE.build(VAEConfig(8, 0, 4, decoder=DecoderConfig(hidden=6))).eval()
+    for weight in vae.requires_grad_(False).parameters():
+        weight.mul_(4)
+    return vae
+
+
+def test_the_last_fifth_is_missing_rounded_up_and_the_end_is_given():
+    batch = without_end(batch_of([[BOS, *[5] * n, EOS] for n in (10, 11, 6)]))
+    missing = [row.nonzero().flatten().tolist() for row in ~batch.observed]
+    assert missing == [[9, 10], [9, 10, 11], [5, 6]]
+
+
+def test_a_run_is_inside_its_sentence_and_anywhere_there():
+    whole = batch_of([[BOS, *[5] * n, EOS] for n in (3, 6)] * 100)
+    batch, first = without_run(whole, 3, torch.Generator().manual_seed(0))
+    for i, row in enumerate(~batch.observed):
+        assert row.nonzero().flatten().tolist() == [int(first[i]) + k for k in range(3)]
+    assert set(first[::2].tolist()) == {1}
+    assert set(first[1::2].tolist()) == {1, 2, 3, 4}
+
+
+def test_a_wide_beam_finds_the_likeliest_of_all_completions(language):
+    texts = [[BOS, 5, 6, 7, 5, 6, 7, EOS], [BOS, 7, 7, 6, 5, 5, 5, EOS], [BOS, 6, 5, EOS]]
+    batch, _ = without_run(batch_of(texts), 2, torch.Generator().manual_seed(1))
+    found = beam_fills(language, 9, batch)
+    for row, text in enumerate(texts):
+        gap = (~batch.observed[row]).nonzero().flatten().tolist()
+        ways = batch_of([text] * 9).tokens
+        ways[:, gap] = torch.tensor(list(itertools.product(READABLE, repeat=2)))
+        scores = language.decoder(torch.empty(9, 0)).log_prob(ways)
+        assert found[row, : len(text)].tolist() == ways[scores.argmax()].tolist()
+    assert not torch.equal(beam_fills(language, 1, batch), found), "greedy would do as well: the test shows nothing"
+
+
+def test_draws_come_as_often_as_they_are_likely(language):
+    text = [BOS, 5, 6, 7, 5, 6, 7, EOS]
+    batch = without_end(batch_of([text] * 1_000))
+    drawn, likeliest = posterior_fills(language, samples=1, particles=16, seed=0)(batch)
+    ways = batch_of([[*text[:-3], a, b, EOS] for a, b in itertools.product(READABLE, repeat=2)]).tokens
+    share = language.decoder(torch.empty(9, 0)).log_prob(ways).softmax(dim=0)
+    counted = (drawn[:, None, :] == ways).all(dim=2).float().mean(dim=0)
+    assert float(share.max()) < 0.9
+    torch.testing.assert_close(counted, share, rtol=0, atol=0.06)
+    right = (likeliest == ways[share.argmax()]).all(dim=1).float().mean()
+    assert right > counted.max() + 0.1, "the likeliest is no draw"
+
+
+def test_the_control_fills_gaps_alone_with_symbols_as_frequent_as_in_training(subject):
+    rows = subject.corpus.rows("test")
+    batch = without_end(subject.corpus.batch(np.repeat(rows, 20)))
+    (found,) = random_fills(subject.corpus, seed=0)(batch)
+    assert found[batch.observed].equal(batch.tokens[batch.observed])
+    training = np.concatenate([subject.corpus.sequence(row)[1:-1] for row in subject.corpus.rows("train")])
+    counted, true = (np.bincount(ids, minlength=600) / len(ids) for ids in (found[~batch.observed].numpy(), training))
+    np.testing.assert_allclose(counted, true, atol=0.02)
+
+
+def test_pairs_keep_what_is_given_and_the_number_of_symbols(subject):
+    rows = long_enough(subject.corpus, "test")
+    assert min(subject.corpus.lengths[rows]) - 2 >= LEAST
+    fill = posterior_fills(subject.vae, samples=3, particles=2, seed=0)
+    drawn, likeliest = pairs(subject.corpus, rows, torch.device("cpu"), fill)
+    assert [true for true, _ in drawn] == [true for true, _ in likeliest]
+    assert sorted(true for true, _ in drawn) == sorted(subject.corpus.sequence(row).tolist() for row in rows)
+    for true, filled in drawn:
+        given = 1 + (len(true) - 2) * 4 // 5
+        assert filled[:given] == true[:given]
+        assert len(filled) == len(true)
+        assert filled[-1] == EOS
+        assert not {EOS, UNK} & set(filled[:-1])
+    assert any(true != filled for true, filled in drawn)

@@ -1,0 +1,65 @@
+import json
+import math
+from functools import partial
+
+import pytest
+import torch
+
+from benchmarks import gap_model, imputation, judges
+from benchmarks.imputation import by_chance, by_model, by_twin, gaps
+from benchmarks.judges import Setting
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = {"lstm": [Setting(4, 0.0, 1e-2, 0.01)], "bag_of_words": [Setting(0, 0.0, 1e-2, 0.01)]}
+    monkeypatch.setattr(judges, "GRID", grid)
+    monkeypatch.setattr(judges, "EPOCHS", 2)
+    for name in ("SAMPLES", "PARTICLES", "BEAMS", "GAP_SAMPLES", "GAP_PARTICLES"):
+        monkeypatch.setattr(imputation, name, 4)
+    monkeypatch.setattr(gap_model, "trained", partial(gap_model.trained, steps=2))
+
+
+def test_each_filler_has_the_errors_of_both_judges(subject):
+    found = by_chance(subject, 30) | by_model(subject, 30) | by_twin(subject, 30)
+    for name in ("control_", "", "likeliest_", "twin_", "twin_drawn_"):
+        for kind in ("lstm", "bag_of_words"):
+            assert -0.5 <= found[f"{name}adversarial_error_{kind}"] <= 0.5
+        assert (found[f"{name}judged"], found[f"{name}judges_learnt_from"]) == (30, 30 + 24)
+        assert 0 <= found[f"{name}filled_with_the_truth"] <= 1
+    json.dumps(found)
+
+
+def test_a_gap_costs_as_much_as_all_that_may_stand_there(subject):
+    found = gaps(subject, 12)
+    assert found["gaps"] == 12
+    assert found["masked_lm_parameters"] == pytest.approx(found["parameters"], rel=0.1)
+    uniform = 3 * math.log(subject.config.vocabulary - 5)
+    for name in ("gap_nats", "gap_nats_masked_lm", "gap_nats_twin"):  # nothing has learnt much yet
+        assert found[name] == pytest.approx(uniform, rel=0.2)
+    assert found["gap_nats_less_masked_lm"] == pytest.approx(found["gap_nats"] - found["gap_nats_masked_lm"], abs=1e-3)
+
+
+def test_the_nats_of_a_model_without_a_code_are_those_of_its_chain(subject, monkeypatch):
+    # A gap of one symbol has an exact answer: Bayes' rule over the vocabulary.
+    monkeypatch.setattr(imputation, "GAP", 1)
+    monkeypatch.setattr(imputation, "GAP_PARTICLES", 100)
+    seen = []
+    real = imputation.without_run
+
+    def noted(whole, length, generator):
+        left, first = real(whole, length, generator)
+        seen.append((whole.tokens, first))
+        return left, first
+
+    monkeypatch.setattr(imputation, "without_run", noted)
+    found = gaps(subject, 4)["gap_nats_twin"]
+    nats = []
+    for tokens, firsts in seen:
+        for row, first in zip(tokens, firsts.tolist(), strict=True):
+            ways = row.repeat(subject.config.vocabulary, 1)
+            ways[:, first] = torch.arange(len(ways))
+            scores = subject.twin.decoder(torch.empty(len(ways), 0)).log_prob(ways).detach().double()
+            scores[:5] = -torch.inf
+            nats.append(float(scores.logsumexp(0) - scores[row[first]]))
+    assert found == pytest.approx(sum(nats) / len(nats), abs=0.05)

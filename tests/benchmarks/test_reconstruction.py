@@ -1,0 +1,82 @@
+import json
+import math
+
+import pytest
+import torch
+
+from benchmarks import ptb_curve, reconstruction, record
+from benchmarks.reconstruction import came_back, given_back, likelihood, of_twin
+from vaeseq.config import DecoderConfig, EncoderConfig
+from vaeseq.diagnostics import summarise
+from vaeseq.state import TrainConfig
+from vaetext.bleu import bleu, pieces
+
+
+def test_a_sentence_that_did_not_come_back_counts():
+    found, true = ["Take off the tie.", "I sold it."], ["Take off the tie.", "I sold it, did I?"]
+    shares = came_back(found, true)
+    assert (shares["exact"], shares["exact_of"]) == (0.5, 2)
+    assert shares["bleu"] == bleu(list(map(pieces, found)), list(map(pieces, true)))
+
+
+def test_all_rows_asked_for_are_read_by_the_model(subject):
+    rows = subject.corpus.rows("test")
+    found = given_back(subject, rows)
+    assert (found["exact_of"], found["with_unknown"]) == (60, 0)
+    assert [subject.space.space.tokenizer.decode(subject.corpus.sequence(row)) for row in rows] == [
+        subject.bench.table[row]["text"] for row in rows
+    ]
+
+
+def test_bounds_are_in_order_and_of_the_prior_of_training(subject):
+    rows = subject.corpus.rows("test")[:20]
+    found = likelihood(subject, rows)
+    assert found["iw_nats"] < found["elbo_nats"]
+    assert found["kl"] == summarise(subject.vae, subject.corpus, rows, seed=0).kl
+    assert not any(name.endswith("_fitted") for name in found), "there is one prior"
+
+
+def test_the_twin_has_no_code_and_the_units_of_the_decoder_and_what_it_corrects(subject):
+    assert subject.twin.latent == 0
+    assert subject.twin.decoder.lstm.hidden_size == 16
+    rows = subject.corpus.rows("test")[:10]
+    with torch.no_grad():
+        log_p = subject.twin.decoder(torch.empty(10, 0)).log_prob(subject.corpus.batch(rows).tokens)
+    assert of_twin(subject, rows)["twin_nats"] == pytest.approx(-float(log_p.mean()), rel=1e-4)
+
+
+def test_the_curve_gives_the_words_of_each_row_of_the_benchmark(subject, monkeypatch):
+    pairs = list(ptb_curve.came_back(subject.vae, subject.corpus, "test"))
+    assert sorted(true for _, true in pairs) == sorted(
+        subject.corpus.sequence(row)[1:-1].tolist() for row in subject.corpus.rows("test")
+    )
+    monkeypatch.setattr(ptb_curve, "weighted_nats", lambda vae, corpus, split, samples: 120.0)
+    found = ptb_curve.figures_of(subject.vae, subject.corpus, 3.0)
+    assert (found["iw_nats"], found["twin_nats"]) == (2.0, 3.0)
+    assert found["bleu"] == bleu(*zip(*pairs, strict=True))
+    assert math.isfinite(found["elbo_nats"])
+
+
+def test_what_was_measured_is_not_measured_again(subject, model, monkeypatch):
+    monkeypatch.setattr(reconstruction.Subject, "of", lambda folder: subject)
+    monkeypatch.setattr(reconstruction, "SAMPLES", 3)
+    reconstruction.main(model, 20)
+    found = (record.RESULTS / "reconstruction_tatoeba.json").read_text(encoding="utf-8")
+    assert {"exact", "bleu", "iw_nats", "twin_nats", "kl"} < json.loads(found)["figures"].keys()
+    for part in ("given_back", "likelihood", "of_twin"):
+        monkeypatch.setattr(reconstruction, part, lambda subject, rows: pytest.fail("measured again"))
+    reconstruction.main(model, 20)
+    assert (record.RESULTS / "reconstruction_tatoeba.json").read_text(encoding="utf-8") == found
+
+
+def test_the_curve_has_a_point_for_each_rate_and_the_nats_of_the_language_model_in_each(subject, monkeypatch):
+    monkeypatch.setattr(ptb_curve, "ptb", lambda: (subject.corpus, subject.config.vocabulary))
+    monkeypatch.setattr(ptb_curve, "ENCODER", EncoderConfig(hidden=4))
+    monkeypatch.setattr(ptb_curve, "DECODER", DecoderConfig(hidden=8))
+    monkeypatch.setattr(ptb_curve, "TRAIN", TrainConfig(steps=2, batch_size=16, average=0.9, evaluate_rows=20))
+    monkeypatch.setattr(ptb_curve, "weighted_nats", lambda vae, corpus, split, samples: 60.0 * (1 + vae.latent))
+    ptb_curve.main([5.0, 20.0])
+    found = json.loads((record.RESULTS / "reconstruction_ptb.json").read_text(encoding="utf-8"))["figures"]
+    assert list(found) == ["twin_nats", "rate_5", "rate_20"]
+    assert [found[name]["twin_nats"] for name in ("rate_5", "rate_20")] == [found["twin_nats"]] * 2 == [1.0] * 2
+    assert found["rate_5"]["iw_nats"] == 1 + ptb_curve.LATENT
