@@ -7,8 +7,7 @@ from pathlib import Path
 
 from pipelines.sources import Domain
 from vaemol import cli as molecules
-from vaemol import shipped
-from vaeseq import console, options
+from vaeseq import console, options, shipped
 from vaetext import cli as sentences
 
 SCRATCH = "none"

@@ -25,9 +25,9 @@ from pipelines.outputs import last_file
 from pipelines.params import domain_params
 from pipelines.readers import rows
 from pipelines.sources import Domain, Raw
-from pipelines.start import start_of
+from pipelines.start import SHIPPED, start_of
 from pipelines.tables import table
-from vaemol import shipped
+from vaeseq import shipped
 from vaeseq.errors import InputError
 
 STAGES = ("fetch", "prepare", "train", "prior", "evaluate", "interpolate")
@@ -93,7 +93,7 @@ def fit(domain: Domain, asked: Asked, folder: Path) -> dict[str, object]:
     start = start_of(domain, asked.start)
     model = SETTINGS[domain]["model"]
     if start:
-        model = {"start": shipped.NAME if start == shipped.FOLDER else str(start.resolve())}
+        model = {"start": shipped.NAME if start == SHIPPED[domain].folder else str(start.resolve())}
     prepare = _read_by(domain, start)
     train = SETTINGS[domain]["train"] | {"seed": asked.seed, "properties": list(asked.properties)}
     if asked.properties and domain == "molecules":

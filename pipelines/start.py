@@ -2,18 +2,15 @@
 
 from pathlib import Path
 
-from vaemol import shipped
-from vaeseq.errors import InputError
+import vaemol.shipped
+import vaetext.shipped
+from vaeseq.shipped import NAME
+
+SHIPPED = {"molecules": vaemol.shipped.MODEL, "sentences": vaetext.shipped.MODEL}
 
 
 def start_of(domain: str, start: str | Path | None) -> Path | None:
-    """The folder of the model to go on from; ``shipped`` is the one that comes with the package.
-
-    Raises:
-        InputError: None comes with it for that domain.
-    """
-    if start is None or str(start) != shipped.NAME:
+    """The folder of the model to go on from; ``shipped`` is the one that comes with the package."""
+    if start is None or str(start) != NAME:
         return None if start is None else Path(start)
-    if domain != "molecules":
-        raise InputError(f"start must be a folder: no model of {domain} comes with the package, got {str(start)!r}")
-    return shipped.FOLDER
+    return SHIPPED[domain].folder

@@ -5,14 +5,13 @@ Each command is a thin face of a function: ``vaemol.space.MoleculeSpace`` for th
 others. Libraries that take a second to load are imported inside the commands.
 """
 
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from vaemol import arguments as takes
-from vaemol.shipped import FOLDER, folder_of
+from vaemol.shipped import MODEL
 from vaemol.tables import as_sdf, best_drawn, emit, front_kept, pairs_drawn, path_drawn
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Row
@@ -51,9 +50,9 @@ def _parser(further: Mapping[options.Verb, options.AddOptions]) -> ArgumentParse
     }
     judging = {_judge, _judge_paths}
     formats = dict.fromkeys(verbs.keys() - {_encode, _predict} - judging, ("sdf",))
-    models = dict.fromkeys(verbs.keys() - {_score} - judging)
+    with_model = verbs.keys() - {_score} - judging
     about = "Walk in a latent space of molecules, all given as SMILES."
-    return options.parser_of("vaemol", about, verbs | further, models=models, formats=formats)
+    return options.parser_of("vaemol", about, verbs | further, with_model=with_model, formats=formats)
 
 
 def _sample(arguments: Namespace) -> int:
@@ -247,6 +246,4 @@ def _judge_paths(arguments: Namespace) -> int:
 def _space(arguments: Namespace) -> "MoleculeSpace":
     from vaemol.space import MoleculeSpace
 
-    if (folder := folder_of(arguments.model)) == FOLDER and arguments.model is None:
-        print("no model in this folder: the one that comes with the package is used", file=sys.stderr)
-    return MoleculeSpace.load(folder)
+    return MoleculeSpace.load(MODEL.folder_of(arguments.model))

@@ -2,7 +2,7 @@
 
 import math
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 
 Verb = Callable[[Namespace], int]
@@ -14,7 +14,7 @@ def parser_of(
     description: str,
     verbs: Mapping[Verb, AddOptions],
     *,
-    models: Mapping[Verb, Path | None],
+    with_model: Container[Verb],
     formats: Mapping[Verb, Sequence[str]],
 ) -> ArgumentParser:
     """A parser with one command for each function: its name without ``_`` before it, its docstring, and its options.
@@ -23,8 +23,7 @@ def parser_of(
         program: Name of the command line.
         description: What it is for.
         verbs: The functions, and what adds the options of their own.
-        models: Default of ``--model``, by function; one that is not there takes no model. None: that of the
-            pipeline, else the one of the package.
+        with_model: The functions that need a model, which ``--model`` names.
         formats: Output formats beside csv and json, by function.
     """
     parser = ArgumentParser(program, description=description)
@@ -33,9 +32,9 @@ def parser_of(
         command = commands.add_parser(verb.__name__[1:].replace("_", "-"), help=verb.__doc__, description=verb.__doc__)
         command.set_defaults(command=verb)
         add_options(command)
-        if verb in models:
-            told = models[verb] or "that of the pipeline in this folder, else the one that comes with the package"
-            command.add_argument("--model", type=Path, default=models[verb], help=f"default: {told}")
+        if verb in with_model:
+            told = "default: that of the pipeline in this folder, else the one that comes with the package (shipped)"
+            command.add_argument("--model", type=Path, help=told)
         add_output(command, formats.get(verb, ()))
     return parser
 

@@ -8,12 +8,12 @@ that take a second to load are imported inside the commands.
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Row
 from vaeseq.errors import InputError
+from vaetext.shipped import MODEL
 
 if TYPE_CHECKING:
     from vaetext.space import SentenceSpace
@@ -40,8 +40,7 @@ def _parser(further: Mapping[options.Verb, options.AddOptions]) -> ArgumentParse
         _optimize: _add_optimize,
     }
     about = "Walk in a latent space of sentences."
-    models = dict.fromkeys(verbs, Path("models/sentences"))
-    return options.parser_of("vaetext", about, verbs | further, models=models, formats={})
+    return options.parser_of("vaetext", about, verbs | further, with_model=verbs, formats={})
 
 
 def _add_sentences(command: ArgumentParser) -> None:
@@ -291,4 +290,4 @@ def _optimize(arguments: Namespace) -> int:
 def _space(arguments: Namespace) -> "SentenceSpace":
     from vaetext.space import SentenceSpace
 
-    return SentenceSpace.load(arguments.model)
+    return SentenceSpace.load(MODEL.folder_of(arguments.model))

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from pipelines import cli, fit
 from pipelines.fit import COVERED, GOING_ON, SEARCH, SETTINGS, Asked, covered
 from pipelines.params import load_params
-from vaemol import shipped
+from vaemol.shipped import MODEL
 from vaemol.space import MoleculeSpace
 from vaeseq.errors import InputError
 
@@ -103,9 +103,7 @@ def test_assay_data_are_learnt_by_the_model_of_the_package_and_optimised(
     folder = tmp_path / "mine-molecules"
     params = YAML(typ="safe").load((folder / "params.yaml").read_text())["molecules"]
     assert params["model"] == {"start": "shipped"}, "no path of the machine"
-    assert (
-        MoleculeSpace.load(tmp_path / told["model"], "cpu").latent == MoleculeSpace.load(shipped.FOLDER, "cpu").latent
-    )
+    assert MoleculeSpace.load(tmp_path / told["model"], "cpu").latent == MoleculeSpace.load(MODEL.folder, "cpu").latent
     rows = pq.read_table(folder / "data/prepared/molecules/rows.parquet").to_pylist()
     learnt, held_out = ({row["scaffold"] for row in rows if (row["split"] == "train") == of} for of in (True, False))
     assert held_out

@@ -1,25 +1,14 @@
-from pathlib import Path
-
-from vaemol import shipped
 from vaemol.cli import main
 from vaemol.molecule import canonical, parse
+from vaemol.shipped import MODEL
 from vaemol.space import MoleculeSpace
 
 KNOWN = ("CC(=O)Oc1ccccc1C(=O)O", "Cn1cnc2c1c(=O)n(C)c(=O)n2C", "CC(=O)Nc1ccc(O)cc1")
 
 
-def test_the_model_of_the_pipeline_goes_before_the_one_of_the_package(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert shipped.folder_of(None) == shipped.FOLDER
-    shipped.TRAINED.mkdir(parents=True)
-    assert shipped.folder_of(None) == shipped.TRAINED
-    assert shipped.folder_of(Path("shipped")) == shipped.FOLDER
-    assert shipped.folder_of(Path("mine")) == Path("mine")
-
-
 def test_the_model_of_the_package_writes_molecules_and_gives_known_ones_back():
-    assert sum(file.stat().st_size for file in shipped.FOLDER.iterdir()) <= 10e6
-    space = MoleculeSpace.load(shipped.FOLDER)
+    assert sum(file.stat().st_size for file in MODEL.folder.iterdir()) <= 10e6
+    space = MoleculeSpace.load(MODEL.folder)
     assert sum(bool(smiles and parse(smiles)) for smiles in space.sample(100, seed=0)) >= 98
     assert space.reconstruct(KNOWN) == [canonical(parse(smiles)) for smiles in KNOWN]
 
