@@ -34,16 +34,17 @@ from benchmarks.parts import Parts
 from pipelines.download import cache_folder, mirror_folder, obtain, sha256_of
 from pipelines.resume import locked, work_folder
 from pipelines.sources import load_sources
-from vaemol import shipped
 from vaemol.constraints import all_of
 from vaemol.modifiers import Fingerprint, ecfp4, similarity
 from vaemol.molecule import parse
 from vaemol.notation import to_smiles
 from vaemol.optimization import optimize
 from vaemol.oracles import objective
+from vaemol.shipped import MODEL
 from vaemol.space import MoleculeSpace
 from vaeseq.calls import Run, best_calls, resumed
 from vaeseq.rounds import Call, SearchConfig
+from vaeseq.shipped import NAME
 
 METHOD, CONFIG = "structural", SearchConfig(budget=200, initial=1, batch=40)
 CAP, NO_CAP = 38, 10_000  # heavy atoms
@@ -175,7 +176,7 @@ def over_seeds(runs: Sequence[Row]) -> Row:
 if __name__ == "__main__":
     given = sys.argv[1:]
     main(
-        shipped.folder_of(Path(given[0] if given else shipped.NAME)),
+        MODEL.folder_of(Path(given[0] if given else NAME)),
         int(given[1]) if given[1:] else 800,
         int(given[2]) if given[2:] else 1,
         given[3:] or list(TASKS),

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from benchmarks import hostile, pages
 from benchmarks.preparing import placed
-from benchmarks.programs import COLUMN, command, ended, model_of
+from benchmarks.programs import COLUMN, command, ended
 from benchmarks.record import circumstances, write
 from pipelines.resume import locked, work_folder
 from pipelines.sources import Domain
@@ -41,7 +41,7 @@ LINES = {"molecules": ".smi", "sentences": ".txt"}
 FAULTS = ("crashes", "hangs", "unaccounted_rows", "out_of_order", "foreign_markup")
 
 
-def done(domain: Domain, batch: int, count: int, model: Path) -> Counter[str]:
+def done(domain: Domain, batch: int, count: int) -> Counter[str]:
     """What became of the inputs of one batch."""
     started = time.monotonic()
     texts = INPUTS_OF[domain](count, SEED, batch)
@@ -49,7 +49,7 @@ def done(domain: Domain, batch: int, count: int, model: Path) -> Counter[str]:
     with tempfile.TemporaryDirectory() as name:
         place = Path(name).resolve()
         found = _prepared(domain, texts, LINES[domain] if batch % 2 == 0 else ".csv", place)
-        came_out, of_lines = _commanded(domain, chosen, model, place)
+        came_out, of_lines = _commanded(domain, chosen, place)
         found.update(of_lines)
         found.update(_reported(domain, [*came_out, *chosen], place))
     return found + Counter(inputs=count, seconds=math.ceil(time.monotonic() - started))
@@ -82,10 +82,10 @@ def accounted(starts: Sequence[int], folder: Path) -> Counter[str]:
     )
 
 
-def _commanded(domain: Domain, texts: list[str], model: Path, place: Path) -> tuple[list[str], Counter[str]]:
+def _commanded(domain: Domain, texts: list[str], place: Path) -> tuple[list[str], Counter[str]]:
     """What comes out of ``decode`` for what comes out of ``encode``, and what is wrong with either."""
     lines = [hostile.line_of(text) for text in texts]
-    told, found = _told(command(domain, "encode", model), lines, place)
+    told, found = _told(command(domain, "encode"), lines, place)
     column = COLUMN[domain]
     found["unaccounted_rows"] += sum(row[column] != as_read(line) for row, line in zip(told, lines, strict=False))
     names = [name for name in told[0] if name.startswith("z_")] if told else code_columns(1)
@@ -93,7 +93,7 @@ def _commanded(domain: Domain, texts: list[str], model: Path, place: Path) -> tu
         line if row["error"] else ",".join(str(row[name]) for name in names).encode()
         for row, line in zip(told, lines, strict=False)
     ]
-    written, faults = _told(command(domain, "decode", model), [",".join(names).encode(), *codes], place, headers=1)
+    written, faults = _told(command(domain, "decode"), [",".join(names).encode(), *codes], place, headers=1)
     right = [bool(row["error"]) == bool(code["error"]) for row, code in zip(written, told, strict=False)]
     faults["unaccounted_rows"] += len(right) - sum(right)
     coded = sum(not row["error"] for row in told)
@@ -135,12 +135,11 @@ def summed(domain: Domain, inputs: int) -> Counter[str]:
     settings = json.dumps([domain, SEED, BATCH, SAMPLE, REPORTS, PROPOSALS, circumstances()["commit"]])
     total: Counter[str] = Counter()
     with locked(work_folder(f"fuzz-{domain}", settings)) as work:
-        model = model_of(domain, work / "model").resolve()
         for batch, first in enumerate(range(0, inputs, BATCH)):
             count = min(BATCH, inputs - first)
             kept = work / f"{batch}-{count}.json"
             if not kept.exists():
-                found = done(domain, batch, count, model)
+                found = done(domain, batch, count)
                 with replacing(kept) as partial:
                     partial.write_text(json.dumps(found) + "\n", encoding="utf-8")
             total.update(json.loads(kept.read_text(encoding="utf-8")))

@@ -20,7 +20,7 @@ from benchmarks.footprint import Footprint
 from benchmarks.hostile import WORDS
 from benchmarks.parts import Parts
 from benchmarks.preparing import size, with_molecules
-from benchmarks.programs import command, model_of
+from benchmarks.programs import command
 from pipelines import report
 from pipelines.sources import Domain
 from pipelines.stage import DOMAINS
@@ -43,7 +43,7 @@ def encoded(domain: Domain, count: int, folder: Path) -> dict[str, float]:
     """What a command line takes for so many lines on its standard input."""
     lines, out = folder / "lines", folder / "out"
     lines.write_text("\n".join(texts_of(domain, count)) + "\n", encoding="utf-8")
-    program = command(domain, "encode", model_of(domain, folder / "model").resolve())
+    program = command(domain, "encode")
     with footprint.watched() as seen, lines.open("rb") as given, out.open("wb") as taken:
         started = time.perf_counter()
         subprocess.run(program, stdin=given, stdout=taken, stderr=subprocess.DEVNULL, check=False)

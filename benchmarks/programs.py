@@ -1,4 +1,4 @@
-"""The command lines as programs of their own, each with a model, and what became of a program."""
+"""The command lines as programs of their own, each with the model of its package, and what became of a program."""
 
 import os
 import signal
@@ -8,19 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
-from benchmarks.hostile import WORDS
-from vaemol import shipped
-from vaeseq import checkpoint
-from vaeseq.checkpoint import Checkpoint
-from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
-from vaeseq.model import SequenceVAE
-from vaeseq.tokenizer import Tokenizer
+from vaeseq.shipped import NAME
 
 COLUMN = {"molecules": "smiles", "sentences": "text"}
 _NAMES = {"molecules": "vaemol", "sentences": "vaetext"}
-_LATENT, _LONGEST = 32, 64
 
 
 class Ended(NamedTuple):
@@ -49,21 +40,7 @@ def ended(command: Sequence[str], place: Path, *, given: bytes = b"", seconds: f
     return Ended("crashes", out)
 
 
-def command(domain: str, verb: str, model: Path) -> list[str]:
+def command(domain: str, verb: str) -> list[str]:
     """``vaemol`` or ``vaetext`` with a command that reads lines from standard input and writes JSON."""
     start = f"import sys, pipelines.cli; sys.exit(pipelines.cli.{_NAMES[domain]}())"
-    return [sys.executable, "-c", start, verb, "--model", str(model), "--format", "json"]
-
-
-def model_of(domain: str, folder: Path) -> Path:
-    """The model of the package, or one of sentences that nobody trained, made in a folder: what it says is as bad."""
-    if domain == "molecules":
-        return shipped.FOLDER
-    tokenizer = Tokenizer.of_words([" ".join(WORDS)], size=600)
-    config = VAEConfig(tokenizer.size, _LATENT, 64, EncoderConfig(hidden=64), DecoderConfig(hidden=128))
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        vae = SequenceVAE.build(config)
-    domain = {"name": "sentences", "max_length": _LONGEST, "max_words": 50, "max_characters": 500, "lower": False}
-    checkpoint.save(folder, Checkpoint(vae, config, tokenizer, domain), card="Untrained, for a benchmark.\n")
-    return folder
+    return [sys.executable, "-c", start, verb, "--model", NAME, "--format", "json"]
