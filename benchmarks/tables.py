@@ -19,7 +19,7 @@ from benchmarks.shown import Matrix
 Figures = dict[str, Any]
 ROWS, MATRICES = of_all.ROWS | of_sentences.ROWS | promised.ROWS, of_all.MATRICES | of_sentences.MATRICES
 RESULTS = Path("benchmarks/results")
-PAGES = (Path("README.md"), Path("benchmarks/README.md"))
+PAGES = tuple(map(Path, ("README.md", "benchmarks/README.md", "vaetext/weights/README.md")))
 MISSING = "Not yet measured.\n"
 NO_MODEL = re.compile("pace|over_seeds|.*_of_seed_")
 _PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
