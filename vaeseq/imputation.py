@@ -4,8 +4,9 @@ A text is its observed symbols x_o and its missing ones x_m; how many are missin
 came before, so ``p(x_o | z) = sum over x_m of p(x_o, x_m | z)`` has a term for every way to fill the places. Sequential
 Monte Carlo estimates it without bias, for codes from ``q(z | x_o)`` with importance weights as in MIWAE.
 
-A place is filled with symbols that people can read: not with ``<unk>``, and not with ``<eos>``, for the text goes on.
-The sum is over those completions alone: what the model gives to others is lost from the weights, and from ``p(x_o)``.
+A place is filled with symbols that people can read: not with ``<unk>``, and not with ``<eos>``, for the text goes on;
+and with such as fit there, where the caller says which. The sum is over those completions alone: what the model gives
+to others is lost from the weights, and from ``p(x_o)``.
 
 References:
     Mattei and Frellsen (2019), MIWAE: Deep Generative Modelling and Imputation of Incomplete Data Sets,
@@ -79,6 +80,7 @@ def impute(
     samples: int,
     particles: int,
     completions: int,
+    fits: Tensor | None = None,
     generator: torch.Generator | None = None,
 ) -> Completions:
     """Fill the missing places of each row in several ways, by the joint posterior of the code and the missing symbols.
@@ -89,12 +91,13 @@ def impute(
     numbers is ``p(x_o, x_m)`` in expectation.
 
     Mattei and Frellsen (2019) draw from such particles; their weights say the same with less noise. Arguments and
-    errors are those of ``observed_log_prob``; ``completions`` is how many of each row to keep at most.
+    errors are those of ``observed_log_prob``; ``completions`` is how many of each row to keep at most, and ``fits``,
+    ``(length, vocabulary)``, is which symbols a place may be filled with, in all rows; at least one for each.
     """
     _check_counts(completions=completions)
     rows = [
         _heaviest(tokens, weight, completions)
-        for group, weights in _weighed(vae, batch, samples, particles, generator)
+        for group, weights in _weighed(vae, batch, samples, particles, generator, fits)
         for tokens, weight in zip(group, weights.double().softmax(dim=1), strict=True)
     ]
     tokens, weight = (torch.stack(part) for part in zip(*rows, strict=True))
@@ -111,7 +114,12 @@ def _heaviest(tokens: Tensor, weight: Tensor, most: int) -> tuple[Tensor, Tensor
 
 
 def _weighed(
-    vae: SequenceVAE, batch: Batch, samples: int, particles: int, generator: torch.Generator | None
+    vae: SequenceVAE,
+    batch: Batch,
+    samples: int,
+    particles: int,
+    generator: torch.Generator | None,
+    fits: Tensor | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """By groups of rows, particles ``(rows, any, length)`` and log-weights ``(rows, any)``, in sum log p(x_o)."""
     _check_counts(samples=samples, particles=particles)
@@ -126,14 +134,20 @@ def _weighed(
     for codes_of, ratio_of, *texts in zip(*groups, strict=True):
         inputs = (codes_of.flatten(0, 1), *(text.repeat_interleave(samples, dim=0) for text in texts))
         parts = zip(*(part.split(side_by_side) for part in inputs), strict=True)
-        clouds = [_filter(steps, *part, particles, generator) for part in parts]
+        clouds = [_filter(steps, *part, particles, generator, fits) for part in parts]
         tokens, weight = (torch.cat(part).unflatten(0, (-1, samples)) for part in zip(*clouds, strict=True))
         weight = (weight + ratio_of.unsqueeze(2)).flatten(1)
         yield tokens.flatten(1, 2), weight - math.log(weight.shape[1])
 
 
 def _filter(
-    steps: Steps, z: Tensor, tokens: Tensor, missing: Tensor, count: int, generator: torch.Generator | None
+    steps: Steps,
+    z: Tensor,
+    tokens: Tensor,
+    missing: Tensor,
+    count: int,
+    generator: torch.Generator | None,
+    fits: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """N particles of each code, ``(codes, N, length)``, and log w, ``(codes, N)``, with ``E[1/N sum w] = p(x_o | z)``.
 
@@ -154,6 +168,8 @@ def _filter(
         log_p = logits.log_softmax(dim=1)
         given = log_p.gather(1, tokens[:, place, None]).view_as(targets).masked_fill(targets == PAD, 0.0)
         log_p[:, [UNK, EOS]] = -torch.inf
+        if fits is not None:
+            log_p = log_p.masked_fill(~fits[place], -torch.inf)
         log_weight = log_weight + torch.where(blank, log_p.logsumexp(dim=1).view_as(targets), given)
         if draws:
             ancestors, log_weight = _resampled(log_weight, blank, count, generator)

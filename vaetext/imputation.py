@@ -1,7 +1,7 @@
 """Sentences with blanks, filled in several ways.
 
-A blank is a word of underscores, ``I ___ to the ___ yesterday.``, and stands for one symbol of the model: a word, where
-its texts are cut into words.
+A blank is a word of underscores, ``I ___ to the ___ yesterday.``, and stands for one symbol of the model that begins a
+word, and so leaves the word before it as it is: a word, where its texts are cut into words.
 
 References:
     Bowman et al. (2015), section 4.2 (imputing missing words), https://arxiv.org/abs/1511.06349
@@ -21,8 +21,6 @@ from vaeseq.tokenizer import MASK, PAD
 from vaetext.space import SentenceSpace
 
 _BLANK = re.compile(r" ?(?<!\w)_+(?!\w)")
-
-
 _WORD = re.compile(r"\w+(?:['\u2019-]\w+)*")
 
 
@@ -60,7 +58,8 @@ def completed(
     ids = torch.tensor([_ids(space, sentence)], device=space.space.device)
     generator = torch.Generator(ids.device).manual_seed(seed)
     batch = Batch(ids, ids != MASK, torch.zeros(1, dtype=torch.int64, device=ids.device))
-    found = impute(space.space.vae, batch, samples=samples, particles=particles, completions=count, generator=generator)
+    every = {"samples": samples, "particles": particles, "completions": count}
+    found = impute(space.space.vae, batch, **every, fits=_fits(space, sentence, ids[0]), generator=generator)
     texts = [space.space.tokenizer.decode(row) for row in found.tokens[0].tolist() if row[0] != PAD]
     return [Completion(*pair) for pair in zip(texts, found.weight[0].tolist(), strict=False)]
 
@@ -74,3 +73,16 @@ def _ids(space: SentenceSpace, sentence: str) -> list[int]:
     pieces = space.space.tokenizer.encode_batch(parts)
     inner = [MASK if i is None else i for piece in pieces for i in (None, *piece[1:-1])]
     return [pieces[0][0], *inner[1:], pieces[-1][-1]]
+
+
+def _fits(space: SentenceSpace, sentence: str, ids: torch.Tensor) -> torch.Tensor:
+    """Which symbols may fill each place: those that begin a word, after a space if one stands before the blank."""
+    (text,) = space.texts([sentence])
+    symbols = list(map(space.space.tokenizer.symbol, range(space.space.tokenizer.size)))
+    fits = torch.ones(len(ids), len(symbols), dtype=torch.bool, device=ids.device)
+    for place, blank in zip((ids == MASK).nonzero().flatten().tolist(), _BLANK.findall(text), strict=True):
+        begins = re.compile(r" \w" if blank.startswith(" ") else r"\w")
+        fitting = torch.tensor([begins.match(symbol) is not None for symbol in symbols], device=ids.device)
+        if fitting.any():
+            fits[place] = fitting
+    return fits

@@ -209,16 +209,20 @@ def test_the_weights_are_those_of_the_posterior_in_expectation(blanks: list[int]
         _assert_mean(scale * (filled.weight * its).sum(dim=1), share, error=0.03)
 
 
+@pytest.mark.parametrize("barred", [None, 7])
 @torch.no_grad()
 def test_the_weights_of_many_samples_are_the_posterior(
-    one_dimensional: SequenceVAE, log_p: Callable[..., Tensor]
+    barred: int | None, one_dimensional: SequenceVAE, log_p: Callable[..., Tensor]
 ) -> None:
-    blanks = BLANKS["adjacent"]
-    every = _completions(ROW, blanks)
+    """That of the completions that fit, where one symbol fits no longer at the first place."""
+    blanks, fits = BLANKS["adjacent"], torch.ones(len(ROW), 8, dtype=torch.bool)
+    fits[blanks[0], [i for i in READABLE if i == barred]] = False
+    every = [ids for ids in _completions(ROW, blanks) if ids[blanks[0]] != barred]
     shares = torch.stack([log_p(one_dimensional, ids) for ids in every]).softmax(dim=0)
     assert shares.max() > 3 * shares.min(), "the law says little where all are alike"
     batch, count = _with_blanks([ROW], [blanks]), len(every)
-    filled = impute(one_dimensional, batch, samples=3_000, particles=8, completions=count, generator=_seeded())
+    many = {"samples": 3_000, "particles": 8, "completions": count}
+    filled = impute(one_dimensional, batch, **many, fits=fits, generator=_seeded())
     found = dict(zip(map(tuple, filled.tokens[0].tolist()), filled.weight[0].tolist(), strict=True))
     assert_close(torch.tensor([found[tuple(ids)] for ids in every]).double(), shares, rtol=0, atol=0.03)
 

@@ -11,6 +11,8 @@ from vaeseq.errors import InputError
 from vaeseq.tokenizer import MASK
 from vaetext import cli
 from vaetext.imputation import _ids, completed, with_blanks
+from vaetext.shipped import MODEL
+from vaetext.space import SentenceSpace
 
 SENTENCE = "The young ___ enjoyed ___ very much."
 
@@ -53,6 +55,14 @@ def test_completions_keep_what_was_given_and_weigh_at_most_one(space):
     assert 0 < sum(weights) <= 1 + 1e-6
     assert completed(space, SENTENCE, count=4, samples=6, particles=5, seed=1) == found
     assert completed(space, SENTENCE, count=4, samples=6, particles=5, seed=2) != found
+
+
+def test_what_fills_a_blank_leaves_the_words_beside_it_as_they_are():
+    space = SentenceSpace.load(MODEL.folder)  # whose symbols are pieces of words
+    for its in completed(space, "I can ___ convince ___ of his innocence.", count=1_000):
+        assert re.fullmatch(r"I can \w+\S* convince \w+\S* of his innocence\.", its.text)
+    for its in completed(space, "___ are you going to ___?", count=1_000):
+        assert re.fullmatch(r"\w+\S* are you going to \w+\S*\?", its.text)
 
 
 def test_with_all_completions_the_weights_sum_to_one(space):
