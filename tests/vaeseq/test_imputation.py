@@ -21,15 +21,7 @@ from vaeseq.tokenizer import BOS, EOS, MASK, PAD, UNK
 
 READABLE = (5, 6, 7)  # of a vocabulary of eight
 ROW = [BOS, 5, 6, 7, 6, EOS]
-BLANKS = {
-    "none": [],
-    "first": [1],
-    "middle": [2],
-    "last": [4],
-    "adjacent": [2, 3],
-    "apart": [1, 3],
-    "all": [1, 2, 3, 4],
-}
+BLANKS = {"none": [], "first": [1], "inner": [2], "last": [4], "adjacent": [2, 3], "apart": [1, 3], "all": [1, 2, 3, 4]}
 LONG = [BOS, 5, 6, 7, 7, 6, 5, 5, 6, EOS]
 ROWS = [ROW, [BOS, EOS], [BOS, 7, 7, UNK, 7, 5, 6, EOS], [BOS, 6, EOS], [BOS, 5, 7, 5, EOS]]
 THEIRS = [[2, 4], [], [1, 2, 6], [1], [3]]  # places that are missing
