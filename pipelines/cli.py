@@ -28,7 +28,7 @@ def _fit(arguments: Namespace) -> int:
     """Train a model of your own file within a time, and write a report on it."""
     from pipelines.fit import Asked, fit
 
-    names = ("file", "minutes", "column", "seed")
+    names = ("file", "minutes", "column", "split", "seed")
     given = {name: getattr(arguments, name) for name in names}
     start = None if arguments.start == SCRATCH else arguments.start
     asked = Asked(**given, start=start, properties=tuple(arguments.property))
@@ -38,7 +38,7 @@ def _fit(arguments: Namespace) -> int:
 
 
 def _add_fit(domain: Domain, command: ArgumentParser) -> None:
-    command.set_defaults(domain=domain)
+    command.set_defaults(domain=domain, split=None)
     command.add_argument("file", type=Path, metavar="FILE", help=f"{domain}, in any form that data/README.md names")
     command.add_argument(
         "--into", type=Path, metavar="FOLDER", help=f"where all of it goes; default: name of FILE, -{domain}"
@@ -52,6 +52,12 @@ def _add_fit(domain: Domain, command: ArgumentParser) -> None:
         metavar="NAME",
         help="a column of FILE to predict, such as an assay's value; repeatable",
     )
+    if domain == "molecules":
+        command.add_argument(
+            "--split",
+            choices=("random", "scaffold"),
+            help="what is held out; default: scaffold with --property, else random",
+        )
     command.add_argument(
         "--start",
         default=START[domain],

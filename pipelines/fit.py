@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from ruamel.yaml import YAML
@@ -66,7 +66,8 @@ class Asked:
         file: Molecules or sentences, as ``data/README.md`` says.
         minutes: In all.
         column: Of the text; None finds it.
-        properties: Names of columns that are to be predicted from a code; molecules are then split by scaffold.
+        properties: Names of columns that are to be predicted from a code.
+        split: Of molecules, see ``pipelines.records``; None is by scaffold where there are properties, else random.
         start: The model to go on from, see ``pipelines.start``; None starts from scratch.
         seed: Of all that is random.
     """
@@ -75,6 +76,7 @@ class Asked:
     minutes: float = 15.0
     column: str | None = None
     properties: tuple[str, ...] = ()
+    split: Literal["random", "scaffold"] | None = None
     start: str | Path | None = None
     seed: int = 0
 
@@ -96,8 +98,8 @@ def fit(domain: Domain, asked: Asked, folder: Path) -> dict[str, object]:
         model = {"start": shipped.NAME if start == SHIPPED[domain].folder else str(start.resolve())}
     prepare = _read_by(domain, start)
     train = SETTINGS[domain]["train"] | {"seed": asked.seed, "properties": list(asked.properties)}
-    if asked.properties and domain == "molecules":
-        prepare |= {"split": "scaffold"}
+    if domain == "molecules":
+        prepare["split"] = asked.split or ("scaffold" if asked.properties else "random")
     settings = {"data": data, "prepare": prepare, "model": model, "train": train}
     prior = dict(SETTINGS[domain]["prior"])
     prior["steps"] = math.ceil(prior["steps"] * min(1.0, asked.minutes / Asked.minutes))

@@ -180,3 +180,21 @@ def test_a_file_that_is_of_no_use_says_why(
     err = capfd.readouterr().err
     assert says in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("options", "split"),
+    [([], "random"), (["--property", "pIC50"], "scaffold"), (["--property", "pIC50", "--split", "random"], "random")],
+)
+def test_assay_data_are_split_by_scaffold_unless_another_split_is_asked_for(
+    options: list[str], split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(stage: str, domain: str, folder: Path) -> None:
+        raise InputError(f"{stage} stopped")
+
+    (tmp_path / "mine.csv").write_text("smiles,pIC50\nCCc1ccccc1,5\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fit, "run_stage", stop)
+    assert cli.vaemol(["fit", "mine.csv", *options]) == 1
+    params = YAML(typ="safe").load((tmp_path / "mine-molecules/params.yaml").read_text())["molecules"]
+    assert params["prepare"]["split"] == split
