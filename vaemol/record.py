@@ -33,6 +33,23 @@ def molecule_record(smiles: str, *, notation: Notation, standardise: bool, limit
     Raises:
         Rejected: The molecule cannot be a row; ``reason`` is one of ``REASONS``.
     """
+    canonical, mol, changed = _settled(smiles, standardise, limits)
+    return {
+        "text": to_text(canonical, notation),
+        "smiles": canonical,
+        "changed": ",".join(changed),
+        "scaffold": molecule.scaffold(mol),
+        **properties(mol),
+    }
+
+
+def molecule_text(smiles: str, *, notation: Notation, standardise: bool, limits: Limits) -> str:
+    """The ``text`` of ``molecule_record`` alone, which is half of the work; it raises the same."""
+    return to_text(_settled(smiles, standardise, limits)[0], notation)
+
+
+def _settled(smiles: str, standardise: bool, limits: Limits) -> tuple[str, Mol, list[str]]:
+    """Canonical SMILES, their molecule, and what standardising did."""
     mol, changed = _read(smiles, limits), []
     if standardise:
         mol, changed = molecule.standardise(mol)
@@ -41,13 +58,7 @@ def molecule_record(smiles: str, *, notation: Notation, standardise: bool, limit
     canonical, mol = molecule.settled(mol)
     if len(canonical) > limits.max_characters:
         raise Rejected("too_long")
-    return {
-        "text": to_text(canonical, notation),
-        "smiles": canonical,
-        "changed": ",".join(changed),
-        "scaffold": molecule.scaffold(mol),
-        **properties(mol),
-    }
+    return canonical, mol, changed
 
 
 def _read(smiles: str, limits: Limits) -> Mol:

@@ -9,7 +9,7 @@ from torch.distributions import Independent
 
 from vaemol.molecule import Limits
 from vaemol.notation import to_smiles
-from vaemol.record import molecule_record
+from vaemol.record import molecule_text
 from vaeseq.errors import InputError, Rejected
 from vaeseq.inversion import Inverted
 from vaeseq.parallel import each
@@ -53,11 +53,10 @@ class MoleculeSpace:
         return [self._text(entry) for entry in smiles]
 
     def _text(self, smiles: str) -> str:
-        made = partial(molecule_record, notation=self.notation, standardise=False, limits=Limits())
-        (record,) = each(made, [smiles])
-        if isinstance(record, Rejected):
-            raise InputError(f"molecule must be readable SMILES, got {smiles[:80]!r}: {record.reason}") from record
-        text = str(record["text"])
+        made = partial(molecule_text, notation=self.notation, standardise=False, limits=Limits())
+        (text,) = each(made, [smiles])
+        if isinstance(text, Rejected):
+            raise InputError(f"molecule must be readable SMILES, got {smiles[:80]!r}: {text.reason}") from text
         if UNK in self.space.tokenizer.encode(text):
             raise InputError(f"molecule {smiles[:80]!r} holds a symbol that this model was not trained on")
         return text

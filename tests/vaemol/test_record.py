@@ -8,14 +8,17 @@ from vaemol.builtin import builtin_molecules
 from vaemol.molecule import MAX_CHARACTERS, Limits, canonical, parse
 from vaemol.notation import randomised, to_smiles
 from vaemol.properties import PROPERTIES
-from vaemol.record import REASONS, molecule_record
+from vaemol.record import REASONS, molecule_record, molecule_text
 from vaeseq.errors import Rejected
 
 NOTATIONS = pytest.mark.parametrize("notation", ["smiles", "selfies"])
 
 
 def record(smiles, *, notation="selfies", standardise=True, **limits):
-    return molecule_record(smiles, notation=notation, standardise=standardise, limits=Limits(**limits))
+    how = {"notation": notation, "standardise": standardise, "limits": Limits(**limits)}
+    row = molecule_record(smiles, **how)
+    assert molecule_text(smiles, **how) == row["text"]
+    return row
 
 
 def record_or_reason(smiles, **settings):

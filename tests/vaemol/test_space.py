@@ -48,7 +48,7 @@ def test_a_molecule_that_breaks_a_library_is_named(space, monkeypatch):
     def broken(smiles, **limits):
         raise RuntimeError("Invariant Violation")
 
-    monkeypatch.setattr("vaemol.space.molecule_record", broken)
+    monkeypatch.setattr("vaemol.space.molecule_text", broken)
     with pytest.raises(InputError, match="'CCO': crashed"):
         space.texts(["CCO"])
 
