@@ -35,7 +35,7 @@ def run(main: Callable[..., None]) -> None:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-    except Exception as error:
+    except Exception as error:  # every library has a type of its own for it; what is none is raised again
         if (lacking := shortage(error)) is None:
             raise
         print(f"error: {LACKING[lacking]} ({str(error).partition(chr(10))[0] or 'MemoryError'})", file=sys.stderr)
