@@ -1,13 +1,12 @@
 """``params.yaml``, checked: types, ranges and names, each fault with its place in the file."""
 
-import reprlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML, YAMLError
 
-from vaeseq.errors import InputError
+from vaeseq.errors import InputError, shown
 
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -75,6 +74,7 @@ class ModelParams(_Section):
     decoder_input_dropout: Fraction = 0.0
     decoder_weight_drop: Fraction = 0.0
     language_hidden: Count | None = None
+    language_dropout: Fraction = 0.0
     posterior: Literal["gaussian", "flow", "codes"] = "gaussian"
     slots: Count = 8
     codebook: Count = 256
@@ -104,6 +104,7 @@ class TrainParams(_Section):
     free_bits: Annotated[float, Field(ge=0)] = 0.0
     word_dropout: Fraction = 0.0
     code_noise: Fraction = 0.0
+    splicing: Fraction = 0.0
     masking: Fraction = 0.0
     samples: Count = 1
     commitment: Annotated[float, Field(ge=0)] = 0.25
@@ -281,16 +282,6 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - whatever it holds
         return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except (OSError, YAMLError, ValueError, LookupError, RecursionError) as error:  # of a number or date that is none
         raise InputError(f"{str(path)!r} must be a readable YAML file: {error!s:.500}") from error
-
-
-def shown(value: object) -> str:
-    """A wrong value as an error tells it, of any size: a few lines of YAML can write one that fills the memory."""
-    short = reprlib.Repr()
-    short.maxlevel, short.maxlist, short.maxstring = 2, 20, 200
-    try:
-        return short.repr(value)
-    except ValueError:  # a whole number of thousands of digits
-        return type(value).__name__
 
 
 def _fault(path: Path, fault: Any) -> str:  # noqa: ANN401 - pydantic's own typed dict

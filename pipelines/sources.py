@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines.params import read_yaml, shown
-from vaeseq.errors import InputError
+from pipelines.params import read_yaml
+from vaeseq.errors import InputError, shown
 
 Domain = Literal["molecules", "sentences"]
 Format = Literal["smi", "csv", "txt", "sdf", "parquet"]

@@ -127,7 +127,10 @@ def _config(sizes: ModelParams, vocabulary: int) -> VAEConfig:
         input_dropout=sizes.decoder_input_dropout,
         weight_drop=sizes.decoder_weight_drop,
     )
-    language = DecoderConfig(hidden=sizes.language_hidden) if sizes.language_hidden else None
+    language = None
+    if sizes.language_hidden:
+        lost = sizes.language_dropout
+        language = DecoderConfig(hidden=sizes.language_hidden, dropout=lost, input_dropout=lost)
     prior = PriorConfig(sizes.prior, sizes.prior_components)
     return VAEConfig(
         vocabulary, sizes.latent, sizes.embedding, encoder, decoder, prior, language, content=sizes.content

@@ -33,6 +33,7 @@ class Batch:
         row: Index of each row in the row table, ``(batch,)``.
         group: The same number for rows that share their content, ``(batch,)``; None where every row is by itself.
         targets: Properties of each row ``(batch, properties)``, nan where unknown; None where none are asked for.
+        plain: As ``tokens``, the rows of the data, where those are made of several (``vaeseq.splicing``); else None.
     """
 
     tokens: Tensor
@@ -40,6 +41,7 @@ class Batch:
     row: Tensor
     group: Tensor | None = None
     targets: Tensor | None = None
+    plain: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
@@ -47,8 +49,8 @@ class Batch:
 
     def each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         """The batch whose tensors are made of this one's."""
-        group, targets = (None if part is None else change(part) for part in (self.group, self.targets))
-        return Batch(change(self.tokens), change(self.observed), change(self.row), group, targets)
+        others = (None if part is None else change(part) for part in (self.group, self.targets, self.plain))
+        return Batch(change(self.tokens), change(self.observed), change(self.row), *others)
 
 
 def pad(sequences: Sequence[Sequence[int]]) -> Tensor:

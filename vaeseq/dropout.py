@@ -1,5 +1,8 @@
 """Dropout that leaves a recurrent network its memory: one mask for all symbols of a row, or one for all steps.
 
+Nothing is lost where nothing is learnt: neither in evaluation nor where no gradient is asked for, as of a language
+model that is corrected.
+
 References:
     Gal and Ghahramani (2016), A Theoretically Grounded Application of Dropout in Recurrent Neural Networks,
     https://arxiv.org/abs/1512.05287
@@ -21,7 +24,7 @@ class LockedDropout(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """States ``(batch, length, width)``, of which in training a share is 0 and the rest larger for it."""
-        if not self.training or not self.share:
+        if not _loses(self):
             return states
         kept = torch.empty_like(states[:, :1]).bernoulli_(1 - self.share)
         return states * kept.div_(1 - self.share)
@@ -36,10 +39,14 @@ class WeightDropLSTM(nn.LSTM):
 
     def forward(self, inputs: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """As ``torch.nn.LSTM``."""
-        if not self.training or not self.share:
+        if not _loses(self):
             return super().forward(inputs, state)
         recurrent = functional.dropout(self.weight_hh_l0, self.share)
         weights = [self.weight_ih_l0, recurrent, self.bias_ih_l0, self.bias_hh_l0]
         # inputs, state, weights, with biases, layers, dropout between them, training, in both directions, batch first
         states, hidden, cell = torch.lstm(inputs, state, weights, True, 1, 0.0, True, False, True)
         return states, (hidden, cell)
+
+
+def _loses(module: LockedDropout | WeightDropLSTM) -> bool:
+    return module.training and module.share > 0 and torch.is_grad_enabled()

@@ -1,5 +1,6 @@
 """The two errors that are about data rather than about code, and those that are about the machine."""
 
+import reprlib
 from typing import Literal
 
 # CUDA, cuBLAS and cuDNN, torch on the CPU, and safetensors: the words are all that they have in common.
@@ -35,3 +36,13 @@ def shortage(error: BaseException) -> Literal["memory", "disk"] | None:
     if isinstance(error, MemoryError):
         return "memory"
     return next((what for what, words in _WORDS.items() if any(each in str(error) for each in words)), None)
+
+
+def shown(value: object) -> str:
+    """A wrong value as an error tells it, of any size: a few lines of YAML can write one that fills the memory."""
+    short = reprlib.Repr()
+    short.maxlevel, short.maxlist, short.maxstring = 2, 20, 200
+    try:
+        return short.repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        return type(value).__name__

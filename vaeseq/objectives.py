@@ -51,6 +51,7 @@ class ObjectiveConfig:
             prior does not fall apart into dimensions.
         word_dropout: Chance that the decoder does not see a previous symbol.
         code_noise: Share of the rows whose code is blurred before it is decoded, see ``some_blurred``.
+        splicing: Share of the rows that end as another one does, see ``vaeseq.splicing``.
         masking: Share of the rows of which the encoder sees a part, see ``partly_seen``.
         samples: Of each row's posterior: more than one train the importance-weighted bound instead, see
             ``doubly_reparametrised``.
@@ -69,6 +70,7 @@ class ObjectiveConfig:
     free_bits: float = 0.0
     word_dropout: float = 0.0
     code_noise: float = 0.0
+    splicing: float = 0.0
     masking: float = 0.0
     samples: int = 1
     commitment: float = 0.25
@@ -94,7 +96,7 @@ class ObjectiveConfig:
             raise InputError(f"property_weight must be 0 or more, got {self.property_weight!r}")
         if not (0 <= self.beta < math.inf and 0 <= self.free_bits < math.inf):
             raise InputError(f"beta and free_bits must be 0 or more, got {self.beta!r} and {self.free_bits!r}")
-        for name in ("word_dropout", "code_noise", "masking"):
+        for name in ("word_dropout", "code_noise", "splicing", "masking"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} must be within 0 and 1, got {getattr(self, name)!r}")
         if not 0 < self.language_share <= 1:
@@ -184,6 +186,7 @@ def objective(
             batch's device.
     """
     device, count = batch.tokens.device, noise.rows / noise.team.size
+    texts = batch.tokens if batch.plain is None else batch.plain
     visible = None
     if config.word_dropout > 0:
         visible = noise.uniform(batch.tokens.shape[1], device=device) >= config.word_dropout
@@ -204,7 +207,7 @@ def objective(
     if vae.language:
         rows, total = noise.some(config.language_share, device=device)
         # A process without such a row reads one for nothing: each has to have a gradient for each weight.
-        taught = batch.tokens[rows] if len(rows) else batch.tokens[:1]
+        taught = texts[rows] if len(rows) else texts[:1]
         told = vae.language(len(taught)).log_prob(taught).sum()
         loss = loss - told * (noise.team.size / total if len(rows) else 0.0)
     return loss, bound

@@ -23,6 +23,7 @@ from vaeseq.errors import InputError
 from vaeseq.history import Record, Window
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig, objective
+from vaeseq.splicing import spliced
 from vaeseq.state import TrainState
 from vaeseq.team import Noise, Team
 
@@ -116,10 +117,10 @@ def _check(state: TrainState, corpus: Corpus, team: Team) -> None:
         raise InputError(
             f"properties must not be learnt by the importance-weighted bound, got {state.aim.samples} samples"
         )
-    if corpus.groups and (team.size > 1 or state.aim.samples > 1):
+    if corpus.groups and (team.size > 1 or state.aim.samples > 1 or state.aim.splicing):
         raise InputError(
-            "rows in groups must be trained on by one process, which takes one sample of each, "
-            f"got {team.size} processes and samples {state.aim.samples}"
+            "rows in groups must be trained on by one process, which takes one sample of each, whole rows, "
+            f"got {team.size} processes, samples {state.aim.samples} and splicing {state.aim.splicing}"
         )
     aim = {name: getattr(state.aim, name) for name in ("rate", "free_bits", "code_noise")}
     if state.vae.discrete and any(aim.values()):
@@ -159,6 +160,8 @@ def _loss(state: TrainState, learn: nn.Module, batch: Batch, seed: int, team: Te
     # Dropout draws from the global generator, of another seed: equal seeds are one stream on a GPU.
     torch.manual_seed(seed + 1 + team.rank)
     noise = Noise(torch.Generator(state.device).manual_seed(seed), len(batch.row), team)
+    if state.aim.splicing > 0:
+        batch = spliced(batch, share=state.aim.splicing, generator=noise.generator)
     state.vae.train()
     for group in state.optimizer.param_groups:
         group["lr"] = state.learning_rate

@@ -31,6 +31,7 @@ CODES = {"posterior": "codes", "slots": 2, "codebook": 8}
 RUNS = {
     "rate": {"aim": ObjectiveConfig(rate=2.0, code_noise=0.3, masking=0.3, language_share=0.4)},
     "word dropout": {"aim": ObjectiveConfig(beta=0.5, annealing="linear", annealing_steps=5, word_dropout=0.3)},
+    "spliced": {"aim": ObjectiveConfig(splicing=0.5)},
     "importance weighted": {"aim": ObjectiveConfig(samples=3)},
     "averaged": {"train": replace(PACE, average=0.8)},
     "lagging": {"train": replace(PACE, inner_steps=2)},

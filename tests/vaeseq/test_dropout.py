@@ -46,3 +46,10 @@ def test_nothing_is_dropped_in_evaluation() -> None:
     lstm, locked, inputs = WeightDropLSTM(4, 7, SHARE).eval(), LockedDropout(SHARE).eval(), torch.randn(3, 5, 4)
     assert lstm(inputs, _zeros())[0].equal(lstm(inputs, _zeros())[0])
     assert locked(inputs) is inputs
+
+
+def test_nothing_is_dropped_where_nothing_is_learnt() -> None:
+    lstm, locked, inputs = WeightDropLSTM(4, 7, SHARE), LockedDropout(SHARE), torch.randn(3, 5, 4)
+    with torch.no_grad():
+        assert locked(inputs) is inputs
+        assert lstm(inputs, _zeros())[0].equal(lstm.eval()(inputs, _zeros())[0])

@@ -174,10 +174,12 @@ def test_what_a_group_shares_goes_into_the_content_and_with_shuffled_groups_does
 
 
 def test_what_would_tear_a_group_apart_is_refused(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="1 processes and samples 2"):
+    with pytest.raises(InputError, match=r"1 processes, samples 2 and splicing 0\.0"):
         next(fit(TrainState(_model(), TRAIN, ObjectiveConfig(samples=2), seed=0), corpus))
+    with pytest.raises(InputError, match=r"1 processes, samples 1 and splicing 0\.5"):
+        next(fit(TrainState(_model(), TRAIN, ObjectiveConfig(splicing=0.5), seed=0), corpus))
     monkeypatch.setattr(Team, "here", lambda: Team(0, 2))
-    with pytest.raises(InputError, match="2 processes and samples 1"):
+    with pytest.raises(InputError, match="2 processes, samples 1"):
         next(fit(TrainState(_model(), TRAIN, AIM, seed=0), corpus))
 
 

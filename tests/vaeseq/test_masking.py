@@ -61,7 +61,7 @@ def test_the_bound_is_of_whole_rows_with_the_posterior_of_what_is_seen(
     assert not torch.allclose(unmasked.kl, by_hand.kl)
 
 
-@pytest.mark.parametrize("name", ["masking", "code_noise", "word_dropout"])
+@pytest.mark.parametrize("name", ["masking", "code_noise", "splicing", "word_dropout"])
 def test_shares_are_within_0_and_1(name: str) -> None:
     with pytest.raises(InputError, match=rf"{name} must be within 0 and 1, got 1\.5"):
         ObjectiveConfig(**{name: 1.5})
