@@ -14,7 +14,8 @@ import numpy as np
 from vaemol.constraints import Constraint, kept
 from vaemol.genetics import crossed, mutated
 from vaemol.molecule import parse
-from vaeseq.rounds import Call, Source, mixed_seed
+from vaeseq.rounds import Call, Source
+from vaeseq.seeds import mixed_seed
 
 SHARP = 0.01  # of the weights: a share of the parents that have most of the children
 TRIES = 50  # for a child that is new

@@ -20,7 +20,8 @@ from vaemol.constraints import Constraint
 from vaemol.surrogate import TanimotoProcess
 from vaeseq.ascent import Space
 from vaeseq.paths import mixed
-from vaeseq.rounds import Call, Source, mixed_seed
+from vaeseq.rounds import Call, Source
+from vaeseq.seeds import mixed_seed
 
 BEST, OTHERS = 600, 400  # calls that the process is fitted to: of the highest values, and of all others at random
 FINAL = 400  # candidates that the functions are drawn at: those of the highest optimistic value

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from vaeseq.device import differentiable
 from vaeseq.regression import PropertyHead
-from vaeseq.rounds import Call, Source, mixed_seed
+from vaeseq.rounds import Call, Source
+from vaeseq.seeds import mixed_seed
 from vaeseq.walks import TextSpace
 
 PARENTS, STARTS = 20, 64  # best texts, and codes around them that climb in a round

@@ -98,8 +98,8 @@ def elbo(
 def iwae(vae: SequenceVAE, batch: Batch, *, samples: int, generator: torch.Generator | None = None) -> Tensor:
     """Importance-weighted bound ``log 1/K sum_k p(x | z_k) p(z_k) / q(z_k | x)``, ``(batch,)``.
 
-    It is the ELBO in expectation for K = 1 and rises to log p(x) with K. Every row is taken by itself, whatever its
-    group.
+    It is the ELBO in expectation for K = 1 and rises to log p(x) with K, unless codes are discrete: then all K are one,
+    and it is the ELBO. Every row is taken by itself, whatever its group.
 
     References:
         Burda, Grosse and Salakhutdinov (2016), eq. 8, https://arxiv.org/abs/1509.00519

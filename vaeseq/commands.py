@@ -129,10 +129,11 @@ def decoded(
     """
     first = next(lines)
     places = _places(first, space.space.latent)
-    if places is None:
+    bare = places is None
+    if bare:
         places, lines = list(range(space.space.latent)), itertools.chain([first], lines)
     for number, chunk in enumerate(chunks(lines)):
-        codes = [_code(line, places) for line in chunk]
+        codes = [_code(line, places, bare=bare) for line in chunk]
         good = [code for code in codes if isinstance(code, list)]
         texts = iter(_texts(space, good, temperature=temperature, top_p=top_p, seed=chunk_seed(seed, number)))
         yield [
@@ -158,7 +159,7 @@ def _places(header: Line, latent: int) -> list[int] | None:
     numbers = [cell for cell in cells if cell.startswith("z_")]
     if numbers == wanted:
         return [cells.index(name) for name in wanted]
-    if not numbers and isinstance(_code(header, list(range(latent))), list):
+    if not numbers and isinstance(_code(header, list(range(latent)), bare=True), list):
         return None
     raise InputError(
         f"codes must be a csv table with the columns z_1 to z_{latent}, as `encode` writes it, or {latent} numbers "
@@ -166,14 +167,14 @@ def _places(header: Line, latent: int) -> list[int] | None:
     )
 
 
-def _code(line: Line, places: Sequence[int]) -> list[float] | str:
-    """The code in a line, or what is wrong with it."""
+def _code(line: Line, places: Sequence[int], *, bare: bool) -> list[float] | str:
+    """The code in a line, which holds nothing else if it is bare, or what is wrong with it."""
     cells = _cells(line)
     try:
         code = [float(cells[place]) for place in places]
     except (ValueError, IndexError):
         code = []
-    if not code or not all(map(math.isfinite, code)):
+    if not code or not all(map(math.isfinite, code)) or (bare and len(cells) > len(code)):
         return line.error or f"code must be {len(places)} finite numbers, got {line.text[:80]!r}"
     return code
 

@@ -8,7 +8,7 @@ import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO, TypeVar
 
@@ -123,13 +123,15 @@ def _counted(rows: Iterable[list[Row]], counts: dict[str, int]) -> Iterator[list
 
 @contextmanager
 def _sink(output: str | None) -> Iterator[TextIO]:
-    """Standard output, or a file that appears only once it is whole."""
+    """Standard output, or a file that appears only once it is whole; a pipe or a device is written to as it is."""
     if output is None:
         yield sys.stdout
         return
+    path = Path(output).resolve()
+    special = path.exists() and not path.is_file()
     with (
-        replacing(Path(output)) as partial,
-        partial.open("w", encoding="utf-8", errors="replace", newline="") as stream,
+        nullcontext(path) if special else replacing(path) as place,
+        place.open("w", encoding="utf-8", errors="replace", newline="") as stream,
     ):
         yield stream
 

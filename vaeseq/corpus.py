@@ -169,7 +169,9 @@ class Corpus:
         """
         numbers = np.asarray(rows, np.int64)
         home = device if device in self._placed or self._fits(device) else _CPU
-        ids, offsets = self._placed.setdefault(home, self._on(home))
+        if home not in self._placed:
+            self._placed[home] = self._on(home)
+        ids, offsets = self._placed[home]
         row = torch.from_numpy(numbers).to(home, non_blocking=True)
         first, place = offsets[row], torch.arange(self.lengths[numbers].max(initial=0), device=home)
         inside = place < (offsets[row + 1] - first).unsqueeze(1)

@@ -38,7 +38,12 @@ def lags(state: TrainState) -> bool:
 
 
 def catch_up(
-    state: TrainState, corpus: Corpus, batches: Sequence[np.ndarray], teach: Callable[[np.ndarray, int], Tensor]
+    state: TrainState,
+    corpus: Corpus,
+    batches: Sequence[np.ndarray],
+    teach: Callable[[np.ndarray, int], Tensor],
+    *,
+    unless: Tensor,
 ) -> None:
     """Train the encoder alone, on random batches, for as long as it gains and at most ``inner_steps``.
 
@@ -50,6 +55,7 @@ def catch_up(
         corpus: What the rows are of.
         batches: Rows of each batch to choose from.
         teach: Gives the encoder's own weights the gradient of the mean loss of some rows, by a seed; returns that loss.
+        unless: 1 where a step before was broken, so that no weight may change any more; else 0.
     """
     random, own, before = np.random.default_rng([state.seed, state.step]), own_weights(state.vae), np.inf
     for done in range(0, state.train.inner_steps, LOOK):
@@ -58,7 +64,7 @@ def catch_up(
             rows = batches[random.integers(len(batches))]
             loss = teach(rows, int(random.integers(2**62)))
             norm = nn.utils.clip_grad_norm_(own, state.train.clip)
-            state.optimizer.found_inf = (~(loss + norm).isfinite()).float()
+            state.optimizer.found_inf = torch.maximum(unless, (~(loss + norm).isfinite()).float())
             state.optimizer.step()
             state.inner_steps += 1
             total += loss * len(rows)

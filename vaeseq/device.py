@@ -46,7 +46,7 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     """
     if precision == "bfloat16" and not runs_bfloat16(device):
         raise InputError("precision must be 'auto' or 'float32' on a processor without AVX-512, got 'bfloat16'")
-    fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bfloat16()
+    fast = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else _cpu_has_bfloat16()
     return torch.autocast(
         device.type, torch.bfloat16, enabled=precision == "bfloat16" or (precision == "auto" and fast)
     )

@@ -54,6 +54,15 @@ class FlowHead(nn.Module):
             return FlowPosterior(self.steps(self.context(summary.float())), self.gaussian(summary.float()))
 
 
+class SinglePrecisionFlow(NormalizingFlow):
+    """A flow whose densities are computed in single precision wherever they are asked for."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Nats, over the last dimension."""
+        with torch.autocast(value.device.type, enabled=False):
+            return super().log_prob(value.float())
+
+
 class FlowPrior(nn.Module):
     """N(0, I) turned by coupling steps of rational-quadratic splines, after a scale and a shift of each dimension.
 
@@ -70,9 +79,10 @@ class FlowPrior(nn.Module):
         scale = UnconditionalTransform(MonotonicAffineTransform, **start)
         self.flow = Flow([scale, *splines.transform.transforms], splines.base)
 
-    def forward(self) -> NormalizingFlow:
+    def forward(self) -> SinglePrecisionFlow:
         """p(z)."""
-        return self.flow()
+        flow = self.flow()
+        return SinglePrecisionFlow(flow.transform, flow.base)
 
 
 class AutoregressivePrior(nn.Module):
@@ -99,7 +109,9 @@ class AutoregressivePrior(nn.Module):
 
     def factors(self, z: Tensor) -> MixtureSameFamily:
         """``p(z_j | z_<j)`` for all j at once, batch shape ``(..., latent)``."""
-        weight, mean, raw = self.net(z).unflatten(-1, (self.latent, 3, self.components)).unbind(-2)
+        with torch.autocast(z.device.type, enabled=False):
+            told = self.net(z.float())
+        weight, mean, raw = told.unflatten(-1, (self.latent, 3, self.components)).unbind(-2)
         parts = Normal(mean + self.spread, functional.softplus(raw) + NARROWEST, validate_args=False)
         return MixtureSameFamily(Categorical(logits=weight, validate_args=False), parts, validate_args=False)
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vaeseq.rounds import Call, Propose, mixed_seed
+from vaeseq.rounds import Call, Propose
+from vaeseq.seeds import mixed_seed
 
 _SUM = 0.05  # weight of the plain sum beside the largest lack: of two texts that share it, the better one
 

@@ -57,7 +57,8 @@ def observed_log_prob(
 
     The estimate is ``1/K sum_k p(z_k) / q(z_k | x_o) p_hat(x_o | z_k)`` with K codes z_k from ``q(z | x_o)``, whose
     encoder sees ``<mask>`` at the missing places, and ``p_hat`` of N particles, see ``_filter``. The logarithm, in
-    expectation the MIWAE bound, rises to ``log p(x_o)`` with K and N. With nothing missing it is ``iwae``.
+    expectation the MIWAE bound, rises to ``log p(x_o)`` with K and N. With nothing missing it is ``iwae``. Discrete
+    codes are one code, which leaves all others out: an estimate that is too low.
 
     Args:
         vae: The model.

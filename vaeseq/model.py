@@ -125,11 +125,7 @@ def prior_of(config: VAEConfig, encoder: nn.Module, prior: PriorConfig, *, signa
         case "vamp":
             if config.encoder.posterior != "gaussian":
                 raise InputError(f"prior 'vamp' must go with a gaussian posterior, got {config.encoder.posterior!r}")
-
-            def read(rows: Tensor) -> Distribution:
-                return blurred_posterior(encoder.of_embeddings(rows), signal)
-
-            return priors.VampPrior(latent, read, prior.components, prior.length, config.embedding)
+            return priors.VampPrior(latent, encoder, prior.components, prior.length, config.embedding, signal)
         case "flow":
             from vaeseq.flows import FlowPrior
 

@@ -88,7 +88,9 @@ def along(knots: Tensor, t: Tensor) -> Tensor:
     return torch.lerp(knots[before], knots[before + 1], (place - before).unsqueeze(1))
 
 
-def lifted(knots: Tensor, log_prob: Callable[[Tensor], Tensor], *, steps: int = 200, step_size: float = 0.02) -> Tensor:
+def lifted(
+    knots: Tensor, log_prob: Callable[[Tensor], Tensor], *, steps: int = 200, step_size: float = 0.002
+) -> Tensor:
     """A way between the same ends that avoids what is unlikely, ``(knots, latent)``.
 
     Where the density is below that on the line between the log-densities of the two ends, a knot climbs; after every
@@ -99,10 +101,12 @@ def lifted(knots: Tensor, log_prob: Callable[[Tensor], Tensor], *, steps: int = 
         knots: The way to begin with, its ends in place.
         log_prob: Of codes ``(knots, latent)``, ``(knots,)``.
         steps: How often a knot may climb.
-        step_size: How far at a time, relative to the length of the first way.
+        step_size: How far at a time, relative to the length of the first way; one of no length stays.
     """
     t = torch.linspace(0, 1, len(knots), dtype=knots.dtype)
-    size = step_size * float((knots[1:] - knots[:-1]).norm(dim=1).sum()) / 10
+    size = step_size * float((knots[1:] - knots[:-1]).norm(dim=1).sum())
+    if size == 0:
+        return knots
     with torch.no_grad():
         floor = torch.lerp(*log_prob(knots[[0, -1]]), t)
     for _ in range(steps):

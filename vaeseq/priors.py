@@ -1,10 +1,10 @@
 """p(z): modules with a ``latent`` dimension whose call gives a distribution with event shape ``(latent,)``."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
+
+from vaeseq.blurring import blurred_posterior
 
 NARROWEST = 1e-3  # standard deviation of a component; a narrower one could fall upon a single code
 
@@ -52,17 +52,17 @@ class VampPrior(nn.Module):
     """
 
     def __init__(
-        self, latent: int, read: Callable[[Tensor], Independent], components: int, length: int, width: int
+        self, latent: int, encoder: nn.Module, components: int, length: int, width: int, signal: float = 1.0
     ) -> None:
         super().__init__()
-        self.latent = latent
+        self.latent, self.signal = latent, signal
+        self._encoder = (encoder,)  # within a tuple it is no part of this module: it is a part of the model
         self.weight = nn.Parameter(torch.zeros(components))
         self.texts = nn.Parameter(0.3 * torch.randn(components, length, width))  # as embeddings start
-        self._read = read
 
     def forward(self) -> MixtureSameFamily:
         """p(z)."""
-        parts = self._read(self.texts)
+        parts = blurred_posterior(self._encoder[0].of_embeddings(self.texts), self.signal)
         return _mixture(self.weight, parts.mean, parts.stddev)
 
 

@@ -16,7 +16,8 @@ import torch
 from vaeseq.corpus import SPLITS, Corpus
 from vaeseq.diagnostics import summarise
 from vaeseq.objectives import ObjectiveConfig
-from vaeseq.rounds import Call, Propose, mixed_seed
+from vaeseq.rounds import Call, Propose
+from vaeseq.seeds import mixed_seed
 from vaeseq.space import LatentSpace
 from vaeseq.state import TrainConfig, TrainState
 from vaeseq.training import fit
@@ -64,7 +65,10 @@ class Retrained:
 
 
 def by_rank(values: np.ndarray) -> np.ndarray:
-    """Weights ``1 / (k n + rank)`` that sum to one, of n values, the highest of rank 0 (Tripp et al., equation 6)."""
+    """Weights ``1 / (k n + rank)`` that sum to one, of n values, the highest of rank 1.
+
+    Tripp et al. (equation 6) count from 0, which leaves little to any but the best of a hundred calls.
+    """
     ranks = np.empty(len(values))
     ranks[np.argsort(-values, kind="stable")] = np.arange(len(values))
     weights = 1 / (SHARP * len(values) + ranks + 1)

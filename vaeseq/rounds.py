@@ -136,8 +136,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def mixed_seed(*parts: int) -> int:
-    """Another seed for each of these numbers, whole and 0 or more."""
-    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
-from vaeseq.rounds import Call, Oracle, SearchConfig, Source, mixed_seed, searched
+from vaeseq.rounds import Call, Oracle, SearchConfig, Source, searched
+from vaeseq.seeds import mixed_seed
 from vaeseq.walks import TextSpace
 
 if TYPE_CHECKING:

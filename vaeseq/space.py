@@ -18,6 +18,7 @@ from vaeseq.inversion import Inverted, inverted
 from vaeseq.model import SequenceVAE
 from vaeseq.paths import lifted
 from vaeseq.regression import PropertyHead
+from vaeseq.seeds import mixed_seed
 from vaeseq.tokenizer import Tokenizer
 
 BATCH = 256  # texts encoded at once, and beams
@@ -140,12 +141,15 @@ class LatentSpace:
     def denser(self, way: Tensor) -> Tensor:
         """A way between the same ends ``(knots, latent)`` through what the prior holds likely; on the CPU.
 
+        A prior of blurred codes is asked about the mean of each when it is blurred (``vaeseq.blurring``).
+
         Raises:
             InputError: The codes are discrete.
         """
         if self.vae.discrete:
             raise InputError("kind must be slerp or lerp for a model of discrete codes, got 'density'")
-        return lifted(way, lambda codes: self.vae.prior().log_prob(codes.to(self.device)).cpu())
+        kept = self.vae.signal**2
+        return lifted(way, lambda codes: self.vae.prior().log_prob(kept * codes.to(self.device)).cpu())
 
     @torch.no_grad()
     def decode(
@@ -198,7 +202,9 @@ class LatentSpace:
 
     def sample(self, count: int, *, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0) -> list[str]:
         """Texts decoded from draws of the prior."""
-        return self.decode(self.prior_sample(count, seed=seed), temperature=temperature, top_p=top_p, seed=seed)
+        # Of another seed: equal seeds are one stream.
+        codes, other = self.prior_sample(count, seed=seed), mixed_seed(seed, 1)
+        return self.decode(codes, temperature=temperature, top_p=top_p, seed=other)
 
     def reconstruct(self, texts: Sequence[str]) -> list[str]:
         """Posterior mean, one greedy pass."""

@@ -133,7 +133,7 @@ class TrainState:
         """Step size at the next step."""
         peak, warm = self.train.learning_rate * 0.5**self.halvings, max(1.0, self.train.warmup * self.train.steps)
         if self.step < warm:
-            return peak * (self.step + 1) / warm
+            return peak * min(1.0, (self.step + 1) / warm)
         done = (self.step - warm) / max(1.0, self.train.steps - warm)
         return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 

@@ -23,6 +23,7 @@ from vaeseq.errors import InputError
 from vaeseq.history import Record, Window
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig, objective
+from vaeseq.seeds import mixed_seed
 from vaeseq.splicing import spliced
 from vaeseq.state import TrainState
 from vaeseq.team import Noise, Team
@@ -71,7 +72,7 @@ def fit(
             start_decoder_anew(state)
         resting = lags(state)
         if resting:
-            catch_up(state, corpus, inner, teach)
+            catch_up(state, corpus, inner, teach, unless=window.broken)
         window.symbols += int(corpus.lengths[batch_rows].sum())
         _train_step(
             state, learn, corpus.batch(batch_rows, state.device), window, own_weights(state.vae) if resting else []
@@ -176,7 +177,7 @@ def _train_step(
 
     From the first loss or gradient on that is not finite, no step of the window changes a weight.
     """
-    seed = int(np.random.SeedSequence([state.seed, state.step]).generate_state(1, np.uint64)[0] >> 1)
+    seed = mixed_seed(state.seed, state.step)
     # A batch of fewer rows than processes is for all of them: the mean of equal gradients is what each has.
     team = window.team if len(batch.row) >= window.team.size else Team()
     loss, bound = accumulate(state, batch, team, partial(_loss, state, learn, batch, seed))
@@ -196,9 +197,10 @@ def _train_step(
     if state.controller and state.step >= state.train.pretrain_steps:  # before, the KL was free to be anything
         state.controller.observe(kl)
     state.step += 1
-    for name, mean in state.averaged.items():  # a young mean forgets its start sooner
-        decay = min(state.train.average, state.step / (state.step + 9))
-        mean.lerp_(state.vae.get_parameter(name).detach(), 1 - decay)
+    # A young mean forgets its start sooner.
+    taken = (1 - min(state.train.average, state.step / (state.step + 9))) * (1 - window.broken)
+    for name, mean in state.averaged.items():
+        mean.lerp_(state.vae.get_parameter(name).detach(), taken)
 
 
 @contextmanager

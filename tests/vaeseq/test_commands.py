@@ -1,6 +1,10 @@
+from types import SimpleNamespace
+
 import pytest
 
-from vaeseq.commands import say_missed_ends
+from vaeseq.commands import decoded, say_missed_ends
+from vaeseq.console import Line
+from vaeseq.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -21,3 +25,14 @@ from vaeseq.commands import say_missed_ends
 def test_an_end_that_is_missed_is_said(capsys: pytest.CaptureFixture[str], found: list[str], said: list[str]) -> None:
     say_missed_ends(7, ["A", "B"], found)
     assert capsys.readouterr().err.splitlines() == said
+
+
+@pytest.mark.parametrize("given", ["1,2,3", "1", "1,2,", "1,nan", "1,2,x"])
+def test_a_bare_code_has_as_many_numbers_as_the_model_has_dimensions(given: str) -> None:
+    space = SimpleNamespace(space=SimpleNamespace(latent=2), decode=lambda z, **_: ["text"] * len(z))
+    settings = {"temperature": 0.0, "top_p": 1.0, "seed": 0}
+    (rows,) = decoded(space, iter([Line("0,1"), Line(given), Line("2,3")]), "text", **settings)
+    assert [row["text"] for row in rows] == ["text", "", "text"]
+    assert rows[1]["error"] == f"code must be 2 finite numbers, got {given!r}"
+    with pytest.raises(InputError, match="codes must be a csv table"):
+        next(decoded(space, iter([Line(given)]), "text", **settings))

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import math
+import os
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
@@ -113,6 +114,21 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path):
     with pytest.raises(InputError, match="broken"):
         emitted(broken(), ["a"], output=str(tmp_path / "other.csv"))
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_stays_and_a_pipe_is_written_into(tmp_path):
+    target, link, pipe = tmp_path / "there.csv", tmp_path / "link.csv", tmp_path / "pipe"
+    target.write_text("old")
+    link.symlink_to(target)
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    for place in (link, pipe):
+        emitted([[{"text": "a"}]], ["text"], output=str(place))
+    assert link.is_symlink()
+    assert target.read_text() == "text\na\n"
+    assert pipe.is_fifo()
+    assert os.read(reader, 100) == b"text\na\n"
+    os.close(reader)
 
 
 def test_nothing_is_written_before_the_first_rows_are_there():

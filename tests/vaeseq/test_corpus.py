@@ -80,6 +80,14 @@ def test_a_batch_holds_the_named_rows_in_the_order_given(build_corpus: Callable[
         assert ids[ids != PAD].tolist() == corpus.sequence(row).tolist()
 
 
+def test_ids_are_put_on_a_device_once(build_corpus: Callable[..., Corpus], monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus, put = build_corpus(train=7, valid=0), []
+    monkeypatch.setattr(Corpus, "_on", lambda self, home, on=Corpus._on: put.append(home) or on(self, home))
+    for rows in ([0], [1, 2], [0]):
+        corpus.batch(rows)
+    assert len(put) == 1
+
+
 @given(
     seed=st.integers(0, 2**63), epoch=st.integers(0, 10_000), batch_size=st.integers(1, 40), count=st.integers(0, 30)
 )

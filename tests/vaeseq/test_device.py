@@ -29,6 +29,12 @@ def test_bfloat16_is_refused_where_no_lstm_runs_in_it(monkeypatch: pytest.Monkey
             assert torch.is_autocast_enabled("cpu")
 
 
+def test_a_gpu_that_emulates_bfloat16_is_spared_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    with autocast(torch.device("cuda"), "auto"):
+        assert not torch.is_autocast_enabled("cuda")
+
+
 _COUNT = """
 import resource, torch
 from vaeseq.device import keep_freed_memory

@@ -29,6 +29,11 @@ def test_a_way_that_is_likely_everywhere_stays_as_it_is():
     assert lifted(way, _standard) is way
 
 
+def test_a_way_from_a_code_to_itself_stays_as_it_is():
+    way = torch.ones(5, 2)
+    assert lifted(way, lambda codes: torch.arange(len(codes)) % 2 + 0 * codes.sum(dim=1)) is way
+
+
 def _standard(codes):
     return Normal(0, 1).log_prob(codes).sum(dim=1)
 

@@ -1,3 +1,4 @@
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -152,3 +153,25 @@ def test_distributions_stay_in_single_precision_under_autocast(build_vae: Callab
         posterior = vae.encoder(tokens)
         scored = vae.decoder(posterior.mean).log_prob(tokens)
     assert posterior.mean.dtype == scored.dtype == torch.float32
+
+
+@pytest.mark.usefixtures("bfloat16")
+@pytest.mark.parametrize("kind", ["standard_normal", "mixture", "vamp", "flow", "autoregressive"])
+@torch.no_grad()
+def test_densities_of_priors_are_those_of_single_precision(kind: str, build_vae: Callable[..., SequenceVAE]) -> None:
+    vae, z = build_vae(prior=kind, sharpness=1.0), torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+    alone = vae.prior().log_prob(z)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = vae.prior().log_prob(z)
+    torch.testing.assert_close(found, alone, rtol=0, atol=0.05 if kind == "vamp" else 1e-5)  # the encoder's are rounded
+
+
+def test_a_copy_of_a_vamp_prior_reads_through_the_copied_encoder(build_vae: Callable[..., SequenceVAE]) -> None:
+    vae, z = build_vae(prior="vamp"), torch.zeros(1, 2)
+    copied = copy.deepcopy(vae)
+    with torch.no_grad():
+        before = copied.prior().log_prob(z)
+        for weight in vae.encoder.parameters():
+            weight.add_(1)
+        assert copied.prior().log_prob(z).equal(before)
+        assert not vae.prior().log_prob(z).equal(before)

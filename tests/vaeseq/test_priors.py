@@ -15,15 +15,17 @@ from vaeseq.tokenizer import BOS, EOS
 LATENT = 2
 
 
-def _read(rows: Tensor) -> Independent:
-    """A made-up encoder: a text of embeddings to the mean over its symbols."""
-    return Independent(Normal(rows.mean(dim=1)[:, :LATENT], 0.5 + rows.std(dim=1)[:, :LATENT]), 1)
+class MeanEncoder(nn.Module):
+    """A text of embeddings to the mean over its symbols."""
+
+    def of_embeddings(self, rows: Tensor) -> Independent:
+        return Independent(Normal(rows.mean(dim=1)[:, :LATENT], 0.5 + rows.std(dim=1)[:, :LATENT]), 1)
 
 
 KINDS = {
     "standard normal": lambda: StandardNormalPrior(LATENT),
     "mixture": lambda: MixturePrior(LATENT, 4),
-    "vamp": lambda: VampPrior(LATENT, _read, 4, 5, 3),
+    "vamp": lambda: VampPrior(LATENT, MeanEncoder(), 4, 5, 3),
     "flow": lambda: FlowPrior(LATENT, 3, 16),
     "autoregressive": lambda: AutoregressivePrior(LATENT, 3, 16),
 }

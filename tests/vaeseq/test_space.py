@@ -43,6 +43,21 @@ def _codes(count: int, seed: int = 0) -> Tensor:
     return 2 * torch.randn(count, LATENT, generator=torch.Generator().manual_seed(seed))
 
 
+def test_a_prior_of_blurred_codes_is_asked_about_such_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    space, way = _space(), _codes(4)
+    space.vae.signal = 0.5
+    monkeypatch.setattr("vaeseq.space.lifted", lambda codes, log_prob: log_prob(codes))
+    assert_close(space.denser(way), space.vae.prior().log_prob(way / 4))
+
+
+def test_symbols_are_drawn_independently_of_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    space, seeds = _space(), []
+    monkeypatch.setattr(space, "decode", lambda z, seed, **_: seeds.append(seed))
+    for seed in (0, 7):
+        space.sample(2, seed=seed)
+    assert len({0, 7, *seeds}) == 4, "equal seeds are one stream"
+
+
 @given(order=st.permutations(range(len(TEXTS))), others=texts)
 def test_a_code_depends_on_its_own_text_only(order: list[int], others: list[str]) -> None:
     alone = torch.cat([SPACE.encode([TEXTS[i]]).mean for i in order])

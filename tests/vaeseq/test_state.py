@@ -1,3 +1,5 @@
+import itertools
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -6,14 +8,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 from torch.testing import assert_close
 
+from vaeseq.bounds import Bound
 from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.corpus import Corpus
 from vaeseq.diagnostics import summarise
 from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
-from vaeseq.objectives import ObjectiveConfig
+from vaeseq.objectives import ObjectiveConfig, objective
 from vaeseq.state import TrainConfig, TrainState
 from vaeseq.training import fit
 
@@ -71,6 +75,22 @@ def test_the_mean_of_the_weights_forgets_geometrically(corpus: Corpus) -> None:
         assert_close(state.averaged[name], mean)
 
 
+def test_after_a_broken_step_the_mean_of_the_weights_stays(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, broken, asked = _state(average=0.6), _state(average=0.6), itertools.count(1)
+    for _ in fit(whole, corpus, record_every=1, stop=lambda: whole.step == 2):
+        pass
+
+    def breaking(*given: object, **kept: object) -> tuple[Tensor, Bound]:
+        loss, bound = objective(*given, **kept)
+        return loss * (math.nan if next(asked) == 3 else 1), bound
+
+    monkeypatch.setattr("vaeseq.training.objective", breaking)
+    with pytest.raises(FloatingPointError, match="step 2"):
+        list(fit(broken, corpus))
+    for name, mean in whole.averaged.items():
+        assert_close(broken.averaged[name], mean, rtol=0, atol=0)
+
+
 def test_the_learning_rate_rises_and_falls() -> None:
     state = _state(steps=100, learning_rate=0.4, warmup=0.1)
     rates = []
@@ -84,6 +104,14 @@ def test_the_learning_rate_rises_and_falls() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[55] == pytest.approx(0.2)
     assert 0 <= rates[-1] < 0.001
+
+
+@pytest.mark.parametrize("steps", [21, 64])
+def test_the_learning_rate_never_passes_its_peak(steps: int) -> None:
+    state = _state(steps=steps, learning_rate=0.4)
+    for step in range(steps):
+        state.step = step
+        assert state.learning_rate <= 0.4
 
 
 @pytest.fixture(scope="module")
