@@ -6,8 +6,6 @@ in He et al. (2019) and Li et al. (2019). What was chosen was chosen on the vali
 few samples which prior is tested, the standard normal of training or one fitted to the codes afterwards.
 
 Both go on from one language model, for as many steps of one schedule: the VAE with a code besides, its twin without.
-In a last thousand steps the decoder of the VAE and the fitted prior learn what is asked of them in the end, the
-importance-weighted bound, while the encoder stays as it is; its twin goes on as before.
 The VAE is asked for a rate, and a little of it in each dimension costs nothing, so that none dies. The decoder of both
 has what the literature gives language models: tied embeddings, weight drop, locked dropout, averaging. They are tested
 with the averaged weights of the last step.
@@ -51,8 +49,6 @@ BOTH = TrainConfig(
 EACH = replace(BOTH, steps=9_000, learning_rate=1.5e-3)
 AIM = ObjectiveConfig(rate=10.0, free_bits=0.12)
 FITTED, PACE = PriorConfig("autoregressive", components=4, hidden=256), FitConfig(steps=3_000)
-END = replace(BOTH, steps=1_000, learning_rate=5e-4, average=0.99, evaluate_every=250)
-WEIGHED = ObjectiveConfig(samples=8)
 
 
 def words_and_ends(corpus: Corpus, rows: np.ndarray) -> int:

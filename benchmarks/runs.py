@@ -33,26 +33,23 @@ def trained(
     *,
     seed: int,
     start: SequenceVAE | None = None,
-    reads: bool = False,
 ) -> TrainState:
     """The state at the end of a training, its model with the weights that were best on held-out rows.
 
-    It begins with the weights of ``start``, wherever that model has the same. Where ``start`` reads well already, the
-    encoder stays as it is, and with it the embedding.
+    It begins with the weights of ``start``, wherever that model has the same.
     """
     data = [corpus.tokens, corpus.offsets, corpus.split]
     if corpus.groups:
         data += [corpus.groups.of, np.array(corpus.groups.size)]
     digest = hashlib.sha256(b"".join(map(np.ndarray.tobytes, data))).hexdigest()
     settings = json.dumps([asdict(config), asdict(train), asdict(aim), seed, digest], sort_keys=True)
-    settings += digest_of(start) + "kept" * reads if start else ""
+    settings += digest_of(start) if start else ""
     code = sorted(Path(training.__file__).parent.glob("*.py"))
     with locked(work_folder(label, settings, *code)) as folder:
         torch.manual_seed(seed)
         vae = SequenceVAE.build(config)
         if start:
             _take_over(vae, start)
-            vae.encoder.requires_grad_(not reads)
         state = TrainState(vae.to(device_of()), train, aim, seed=seed)
         saved, written = folder / "state.safetensors", time.monotonic()
         if saved.exists():
