@@ -19,6 +19,7 @@ from vaemol.filters import kept_patterns, passes
 from vaemol.modifiers import holds, pattern_of
 from vaemol.molecule import parse, scaffold
 from vaemol.oracles import oracle_of
+from vaeseq.asking import in_pieces
 from vaeseq.errors import InputError
 
 Constraint = Callable[[Sequence[str]], np.ndarray]
@@ -52,7 +53,7 @@ def constraint(text: str) -> Constraint:
         InputError: It is none of these, or what it names cannot be read.
     """
     if window := _window(text):
-        oracle = oracle_of(window.name)
+        oracle = in_pieces(oracle_of(window.name))
         return lambda smiles: window.sign * oracle(smiles) >= window.sign * window.bound  # nan is not
     kind, _, what = text.strip().partition(":")
     match kind:

@@ -14,9 +14,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 
+from vaeseq.asking import Oracle, answered
 from vaeseq.errors import InputError
-
-Oracle = Callable[[Sequence[str]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,9 @@ Propose = Callable[[Sequence[Call], int], list[str]]  # from the calls of all ro
 def searched(
     propose: Propose, oracle: Oracle, config: SearchConfig, *, calls: Sequence[Call] = ()
 ) -> Iterator[list[Call]]:
-    """Ask the oracle for new texts, round by round, and yield each round's calls once they are answered.
+    """Ask the oracle for new texts, round by round, and yield calls once they are answered.
+
+    Those of a round come together, or in pieces where the oracle fails on them together (``vaeseq.asking``).
 
     A text is asked for once: what is proposed again costs nothing and counts nothing. The search ends early when fewer
     texts are proposed than a round has.
@@ -105,22 +106,12 @@ def searched(
             proposed = propose(paid[:start], end - start)
         known = {call.text for call in paid}
         texts = [text for text in proposed if text not in known][: end - len(paid)]
-        values = _asked(oracle, texts)
-        seconds = time.monotonic() - began
-        if texts:
-            paid += [_call(text, value, seconds) for text, value in zip(texts, values, strict=True)]
-            yield paid[-len(texts) :]
+        for piece, values in answered(oracle, texts):
+            seconds = time.monotonic() - began
+            paid += [_call(text, value, seconds) for text, value in zip(piece, values, strict=True)]
+            yield paid[-len(piece) :]
         if len(paid) < end:
             return
-
-
-def _asked(oracle: Oracle, texts: list[str]) -> np.ndarray:
-    if not texts:
-        return np.empty(0)
-    values = np.asarray(oracle(texts), dtype=np.float64)
-    if values.shape[:1] != (len(texts),) or not (values.ndim == 1 or (values.ndim == 2 and values.shape[1] > 1)):
-        raise InputError(f"oracle must give one number per text, got shape {values.shape} for {len(texts)} texts")
-    return values
 
 
 def _call(text: str, value: np.ndarray, seconds: float) -> Call:
