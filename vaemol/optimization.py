@@ -1,5 +1,6 @@
 """Better molecules in few oracle calls, by several methods."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -137,7 +138,7 @@ def optimize(
 
     Raises:
         InputError: The method is unknown, or climbs what the model does not predict; or nothing to start with is
-            admitted.
+            admitted, or can be read by the model whose codes the method needs.
 
     Yields:
         The calls of each round, once they are answered.
@@ -147,6 +148,8 @@ def optimize(
     source = PoolTexts(pool, seed, admits) if pool else PriorTexts(readable, seed)
     if pool:
         config = replace(config, initial=min(config.initial, len(source)))
+        if method in CODED:
+            _say_unread(readable, source, method)
     match method:
         case "structural" | "structural_without_space":
             share = 0.5 if method == "structural" else 0.0
@@ -174,4 +177,13 @@ def optimize(
     return searched(Weighed(propose, seed) if several else propose, oracle, config, calls=calls)
 
 
+def _say_unread(space: _Rereadable, pool: PoolTexts, method: Method) -> None:
+    unread = sum(not space.reads(smiles) for smiles in pool.new(len(pool), set()))
+    if unread == len(pool) and method != "structural":
+        raise InputError(f"molecules to start with must be ones that the model can read for {method}, none of them is")
+    if unread:
+        print(f"the model cannot read {unread} of {len(pool)} molecules to start with", file=sys.stderr)
+
+
+CODED = ("bayesian", "retraining", "ascent", "structural")  # methods that look around the codes of molecules
 METHODS: tuple[Method, ...] = get_args(Method)

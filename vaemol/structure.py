@@ -18,9 +18,9 @@ from torch import Tensor
 from vaemol.breeding import children_of, parents_of
 from vaemol.constraints import Constraint
 from vaemol.surrogate import TanimotoProcess
-from vaeseq.ascent import Space
 from vaeseq.paths import mixed
 from vaeseq.rounds import Call, Source, mixed_seed
+from vaeseq.walks import SearchSpace
 
 BEST, OTHERS = 600, 400  # calls that the process is fitted to: of the highest values, and of all others at random
 FINAL = 400  # candidates that the functions are drawn at: those of the highest optimistic value
@@ -42,7 +42,7 @@ class Structural:
 
     def __init__(
         self,
-        space: Space,
+        space: SearchSpace,
         source: Source,
         *,
         seed: int,
