@@ -29,6 +29,7 @@ from vaemol.optimization import optimize
 from vaemol.prediction import KIND, objective_in, together
 from vaemol.space import MoleculeSpace
 from vaeseq.calls import Run, best_so_far, resumed
+from vaeseq.checkpoint import files_of
 from vaeseq.errors import InputError
 from vaeseq.rounds import Call, SearchConfig
 
@@ -60,8 +61,7 @@ def main(domain: str) -> None:
 
 def _work(params: OptimizeParams) -> Path:
     """The folder of the calls made with exactly these parameters and this model."""
-    model = [path for path in sorted(MODEL.iterdir()) if path.suffix in (".json", ".safetensors")]
-    return work_folder("optimize-molecules", params.model_dump_json(), *model)
+    return work_folder("optimize-molecules", params.model_dump_json(), *files_of(MODEL))
 
 
 def _searched(space: MoleculeSpace, params: OptimizeParams, training: Training, log: Path) -> dict[Run, list[Call]]:

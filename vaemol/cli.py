@@ -166,6 +166,7 @@ def _optimize(arguments: Namespace) -> int:
     from vaemol.constraints import all_of
     from vaemol.optimization import optimize
     from vaemol.prediction import KIND, objective_in, together
+    from vaemol.space import MoleculeSpace
     from vaeseq.rounds import SearchConfig
 
     names, weights = arguments.objective or ["qed"], arguments.weight
@@ -183,7 +184,8 @@ def _optimize(arguments: Namespace) -> int:
     if arguments.lead:
         start.append(arguments.lead)
         require.append(f"similarity:{arguments.lead}>={arguments.similarity or LIKE_THE_LEAD}")
-    space = _space(arguments)
+    folder = MODEL.folder_of(arguments.model)
+    space = MoleculeSpace.load(folder)
     oracles = [objective_in(space, name, max_heavy_atoms=arguments.max_heavy_atoms) for name in names]
     oracle = together(oracles, weights) if several or weights else oracles[0]
     how = {
@@ -198,7 +200,8 @@ def _optimize(arguments: Namespace) -> int:
     called = ", ".join(names) + (f" weighed {', '.join(map(repr, weights))}" if weights else "")
     called += f" within {', '.join(require)}" if require else ""
     parts = names if several else []
-    rows = commands.searched(search, arguments, "smiles", called=called, parts=parts)
+    kept = {"called": called, "model": folder, "settings": [arguments.max_heavy_atoms, *start]}
+    rows = commands.searched(search, arguments, "smiles", parts=parts, **kept)
     if arguments.front:
         rows = front_kept(rows, parts, arguments.front)
     columns = [*CALL[:2], *parts, CALL[-1]] if several else CALL

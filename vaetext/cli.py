@@ -277,14 +277,15 @@ def _optimize(arguments: Namespace) -> int:
     """Search for sentences of a high score in few calls of it; each is written once it is answered."""
     from vaeseq.rounds import SearchConfig
     from vaetext.optimization import METHODS, objective
+    from vaetext.space import SentenceSpace
 
     oracle = objective(arguments.objective)
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
-    start = partial(METHODS[arguments.method], _space(arguments), oracle, config, seed=arguments.seed)
+    folder = MODEL.folder_of(arguments.model)
+    start = partial(METHODS[arguments.method], SentenceSpace.load(folder), oracle, config, seed=arguments.seed)
     columns = ["call", "text", "value", "best_so_far", "seconds"]
-    return console.emit(
-        commands.searched(start, arguments, "text", called=arguments.objective, parts=()), columns, arguments
-    )
+    rows = commands.searched(start, arguments, "text", called=arguments.objective, parts=(), model=folder)
+    return console.emit(rows, columns, arguments)
 
 
 def _space(arguments: Namespace) -> "SentenceSpace":

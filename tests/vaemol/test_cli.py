@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 
@@ -164,6 +165,27 @@ def test_optimize_resumes_from_its_calls(vaemol, tmp_path):
     _, again, _ = vaemol("optimize", "--objective", "similarity:OCC", *options)
     assert [row["smiles"] for row in again] == [row["smiles"] for row in rows]
     assert vaemol("optimize", "--objective", "nothing")[2].startswith("error: objective must be")
+
+
+def test_calls_of_other_settings_or_another_model_are_not_taken(vaemol, model, tmp_path):
+    calls, pool, other = tmp_path / "calls.csv", tmp_path / "pool.smi", tmp_path / "other"
+    pool.write_text("CCO\nCCCCN\nCCCCCC\n")
+    shutil.copytree(model, other)
+    (other / "config.json").write_text((model / "config.json").read_text() + "\n")
+    base = ("--budget", 6, "--initial", 6, "--method", "random_prior", "--objective", "penalised_log_p")
+
+    def made(*others):
+        _, rows, _ = vaemol("optimize", *base, "--calls", calls, *others)
+        return [(row["smiles"], row["value"]) for row in rows], calls.read_text().count("\n")
+
+    first, lines = made()
+    assert (len(first), lines) == (6, 7)
+    assert made() == (first, 7)
+    changes = ("--max-heavy-atoms", 1), ("--initial", 3), ("--batch", 2), ("--model", other)
+    assert [made(*change)[1] for change in changes] == [13, 19, 25, 31]
+    assert made("--start", pool)[1] == 34
+    longer, lines = made("--budget", 8)
+    assert (longer[:6], lines) == (first, 36)
 
 
 def test_usage_errors_are_two(capsys):
