@@ -49,6 +49,14 @@ def test_of_several_objectives_those_are_kept_that_no_other_beats(vaemol, tmp_pa
     assert (tmp_path / "calls.csv").read_text().count("\n") == 25
 
 
+def test_a_search_that_does_not_start_leaves_the_front_before_it(vaemol, tmp_path):
+    (tmp_path / "pool.smi").write_text("nonsense\n")
+    (tmp_path / "front.csv").write_text("smiles,qed,log_p\nCCO,0.4,0\n")
+    asked = ("--objective", "qed", "--objective", "log_p", "--start", tmp_path / "pool.smi")
+    assert vaemol(*asked, "--front", tmp_path / "front.csv")[0] == 1
+    assert (tmp_path / "front.csv").read_text() == "smiles,qed,log_p\nCCO,0.4,0\n"
+
+
 def test_weighted_objectives_are_one(vaemol):
     code, rows, err = vaemol("--objective", "qed", "--objective", "log_p", "--weight", 1, "--weight", -0.25)
     assert code == 0
