@@ -179,7 +179,8 @@ def _optimize(arguments: Namespace) -> int:
         raise InputError("front must be of several objectives without weights; --front needs --objective twice")
     if arguments.similarity and not arguments.lead:
         raise InputError("similarity must be to a lead; --similarity needs --lead")
-    start = [its.text for its in console.given_file(arguments.start, "molecules")] if arguments.start else []
+    lines = console.given_file(arguments.start, "molecules") if arguments.start else []
+    start = [line.word for line in lines if line.error or line.text.strip()]
     require = list(arguments.require)
     if arguments.lead:
         start.append(arguments.lead)
@@ -225,8 +226,8 @@ def _judge(arguments: Namespace) -> int:
     from vaemol.reference import Reference
 
     reference = Reference.load(arguments.reference)
-    # A name may follow the SMILES; a blank line is a sample that is no molecule, as `sample` writes it.
-    samples = [(line.text.split() or [""])[0] for line in console.given_file(arguments.samples, "samples")]
+    # A blank line is a sample that is no molecule, as `sample` writes it.
+    samples = [line.word for line in console.given_file(arguments.samples, "samples")]
     if samples[0].lower() == "smiles":
         del samples[0]
     figures = judged(samples, reference).items()

@@ -79,14 +79,21 @@ class _Rereadable:
 
 
 class PoolTexts:
-    """Proposes molecules of a pool, in random order; canonical, each once."""
+    """Proposes molecules of a pool, in random order; canonical, each once. Says how many of them are of no use."""
 
     def __init__(self, smiles: Iterable[str], seed: int, admits: Constraint | None = None) -> None:
-        texts = list(dict.fromkeys(filter(None, (to_smiles(text, "smiles") for text in smiles))))
-        if not texts:
+        given = [to_smiles(text, "smiles") for text in smiles]
+        if not (read := list(dict.fromkeys(filter(None, given)))):
             raise InputError("molecules to start with must be readable SMILES, none of them is")
-        if not (texts := kept(texts, admits)):
+        if not (texts := kept(read, admits)):
             raise InputError("molecules to start with must hold what is required, none of them does")
+        unread, barred = given.count(""), len(read) - len(texts)
+        if unread or barred:
+            print(
+                f"of {len(given)} molecules to start with {unread} are no readable SMILES, and {barred} do not hold "
+                "what is required",
+                file=sys.stderr,
+            )
         self._texts = [texts[i] for i in np.random.default_rng(seed).permutation(len(texts))]
 
     def __len__(self) -> int:

@@ -77,8 +77,8 @@ def known_in(path: Path) -> Container[str]:
     """
     if path.is_dir():
         return load_training(path / "training.npz")
-    lines = (line.text.split() or [""] for line in given_file(str(path), "known molecules"))
-    return frozenset(filter(None, (to_smiles(words[0], "smiles") for words in lines)))
+    lines = given_file(str(path), "known molecules")
+    return frozenset(filter(None, (to_smiles(line.word, "smiles") for line in lines)))
 
 
 def save_portrait(path: Path, found: Portrait) -> None:

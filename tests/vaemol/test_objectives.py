@@ -57,6 +57,17 @@ def test_a_search_that_does_not_start_leaves_the_front_before_it(vaemol, tmp_pat
     assert (tmp_path / "front.csv").read_text() == "smiles,qed,log_p\nCCO,0.4,0\n"
 
 
+def test_a_file_to_start_with_may_have_names_and_what_is_of_no_use_is_counted(vaemol, tmp_path):
+    lines = [f"{smiles}\tname {i}" for i, smiles in enumerate(POOL)]
+    (tmp_path / "pool.smi").write_bytes("\n".join(["smiles name", *lines, "", "\xff"]).encode("latin-1"))
+    code, rows, err = vaemol(
+        "--method", "random_prior", "--start", tmp_path / "pool.smi", "--require", "heavy_atoms>=4"
+    )
+    assert code == 0
+    assert len(rows) == len(POOL) - 2
+    assert "of 11 molecules to start with 2 are no readable SMILES, and 2 do not hold what is required\n" in err
+
+
 def test_weighted_objectives_are_one(vaemol):
     code, rows, err = vaemol("--objective", "qed", "--objective", "log_p", "--weight", 1, "--weight", -0.25)
     assert code == 0
