@@ -79,9 +79,12 @@ class _Rereadable:
 
 
 class PoolTexts:
-    """Proposes molecules of a pool, in random order; canonical, each once. Says how many of them are of no use."""
+    """Proposes molecules of a pool, the lead first, the others in random order; canonical, each once.
 
-    def __init__(self, smiles: Iterable[str], seed: int, admits: Constraint | None = None) -> None:
+    Says how many of them are of no use.
+    """
+
+    def __init__(self, smiles: Iterable[str], seed: int, admits: Constraint | None = None, *, lead: str = "") -> None:
         given = [to_smiles(text, "smiles") for text in smiles]
         if not (read := list(dict.fromkeys(filter(None, given)))):
             raise InputError("molecules to start with must be readable SMILES, none of them is")
@@ -94,7 +97,9 @@ class PoolTexts:
                 "what is required",
                 file=sys.stderr,
             )
-        self._texts = [texts[i] for i in np.random.default_rng(seed).permutation(len(texts))]
+        first = to_smiles(lead, "smiles")
+        order = np.random.default_rng(seed).permutation(len(texts))
+        self._texts = sorted((texts[i] for i in order), key=lambda text: text != first)
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -117,6 +122,7 @@ def optimize(
     seed: int = 0,
     calls: Sequence[Call] = (),
     start: Iterable[str] = (),
+    lead: str = "",
     climbing: str = "",
     admits: Constraint | None = None,
     several: bool = False,
@@ -139,6 +145,7 @@ def optimize(
         calls: What an earlier run with the same arguments has paid for.
         start: Molecules to start with, by chance, all of them where they are fewer than the first round; without any,
             greedy decodings of draws from the prior.
+        lead: The one of these that comes first.
         climbing: A property that the model predicts, for ``ascent``.
         admits: What a molecule must hold to be asked for; nothing is paid for the others.
         several: The oracle answers for several objectives at once: a Pareto front is sought (``vaeseq.fronts``).
@@ -152,7 +159,7 @@ def optimize(
     """
     readable = _Rereadable(space, admits)
     pool = list(start)
-    source = PoolTexts(pool, seed, admits) if pool else PriorTexts(readable, seed)
+    source = PoolTexts(pool, seed, admits, lead=lead) if pool else PriorTexts(readable, seed)
     if pool:
         config = replace(config, initial=min(config.initial, len(source)))
         if method in CODED:

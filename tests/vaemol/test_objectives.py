@@ -116,7 +116,7 @@ def test_what_is_to_be_low_is_turned_round(space):
 
 
 @pytest.mark.parametrize(("asked", "least"), [((), 0.4), (("--similarity", 0.25), 0.25)])
-def test_a_lead_is_where_a_search_begins_and_what_it_stays_near(vaemol, asked, least):
+def test_a_lead_is_where_a_search_begins_and_what_it_stays_near(vaemol, tmp_path, asked, least):
     lead = "CCOC(=O)c1ccccc1O"
     code, rows, _ = vaemol("--method", "genetic", "--objective", "qed", "--lead", lead, *asked)
     assert code == 0
@@ -124,4 +124,8 @@ def test_a_lead_is_where_a_search_begins_and_what_it_stays_near(vaemol, asked, l
     alike = [tanimoto(row["smiles"], lead) for row in rows]
     assert len(rows) > 5
     assert least <= min(alike) < 1
+    (tmp_path / "pool.smi").write_text("\n".join(POOL))
+    wide = ("--lead", lead, "--similarity", 0.01, "--start", tmp_path / "pool.smi", "--method", "genetic")
+    for seed in range(3):
+        assert tanimoto(vaemol(*wide, "--seed", seed)[1][0]["smiles"], lead) == 1
     assert vaemol("--similarity", 0.3)[2] == "error: similarity must be to a lead; --similarity needs --lead\n"
