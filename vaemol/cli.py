@@ -238,9 +238,9 @@ def _judge(arguments: Namespace) -> int:
 def _judge_paths(arguments: Namespace) -> int:
     """Judge paths between pairs of molecules, whoever made them."""
     from vaemol.filters import kept_patterns
-    from vaemol.itineraries import figures_of, paths_in
+    from vaemol.itineraries import figures_of, pairs_in, paths_in
 
-    pairs = [tuple((line.text.split() + [""] * 2)[:2]) for line in console.given_file(str(arguments.pairs), "pairs")]
+    pairs = pairs_in(console.given_file(str(arguments.pairs), "pairs"))
     paths = paths_in(console.given_file(arguments.paths, "paths"), len(pairs))
     figures = figures_of(paths, pairs, kept_patterns(arguments.reference))._asdict()
     rows = [{"figure": name, "value": value} for name, value in figures.items()]
