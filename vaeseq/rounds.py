@@ -26,7 +26,7 @@ class SearchConfig:
         budget: Distinct texts that the oracle is asked for in all.
         initial: Of these, texts decoded from draws of the prior before a model is fitted.
         batch: Texts of one round after that.
-        candidates: Codes decoded to choose a round from.
+        candidates: Codes decoded to choose a round from; as many as the round has where that is more.
     """
 
     budget: int = 200
@@ -38,8 +38,6 @@ class SearchConfig:
         for name in ("budget", "initial", "batch", "candidates"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)!r}")
-        if self.candidates < self.batch:
-            raise InputError(f"candidates must be at least a batch of {self.batch}, got {self.candidates!r}")
 
     def rounds(self) -> Iterator[tuple[int, int]]:
         """First call of each round, and the first of the next."""

@@ -126,7 +126,7 @@ class Bayesian:
         codes = codes if len(codes) else torch.zeros(1, self._space.latent)
         # A single lead, or several of one value, say nothing of what is better.
         parents = torch.zeros(len(codes)) if values is None else values
-        z = _drawn(self._space, codes, parents, self._config.candidates, seed)
+        z = _drawn(self._space, codes, parents, max(self._config.candidates, count), seed)
         texts = [text for text in dict.fromkeys([*given, *self._space.decode(z)]) if text and text not in known]
         if values is None:
             return texts[:count]

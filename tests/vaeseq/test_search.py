@@ -148,12 +148,17 @@ def test_a_space_with_few_texts_ends_the_search(method):
     assert made(Poor(), method=method, calls=calls) == []
 
 
+def test_a_round_may_be_of_more_texts_than_are_decoded_by_default():
+    calls = made(config=SearchConfig(budget=12, initial=3, batch=9, candidates=2))
+    assert len(calls) == len(set(texts_of(calls))) == 12
+
+
 def test_what_an_oracle_must_give_is_said():
     with pytest.raises(InputError, match=r"one number per text, got shape \(6, 1\) for 6 texts"):
         made(oracle=lambda texts: np.zeros((len(texts), 1)))
 
 
-@pytest.mark.parametrize("wrong", [{"budget": 0}, {"initial": -1}, {"batch": 0}, {"batch": 20, "candidates": 10}])
+@pytest.mark.parametrize("wrong", [{"budget": 0}, {"initial": -1}, {"batch": 0}])
 def test_settings_out_of_range_are_named(wrong):
     with pytest.raises(InputError, match="must be at least"):
         SearchConfig(**wrong)
