@@ -16,6 +16,7 @@ from vaemol.reference import (
     Reference,
     Training,
     hashes,
+    known_in,
     load_portrait,
     load_training,
     save_portrait,
@@ -144,3 +145,24 @@ def test_the_command_writes_what_the_function_says(folder, some, tmp_path, capsy
     assert [row["of"] for row in rows] == [of for _, of in figures.values()]
     assert main([*command[:3], str(tmp_path)]) == 1
     assert "make it again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("CCO a name\nnonsense\n\nNCC\n", "1 of 3 known molecules are no readable SMILES\n"),
+        ("log_p,smiles,error\n0.1,OCC,\n,nonsense,unparsable\n0.2,CCN,\n", "1 of 3 known"),
+        ('"SMILES"\nOCC ethanol\n"CCN"\n', ""),
+    ],
+)
+def test_known_molecules_are_lines_or_a_column(tmp_path, capsys, content, said):
+    (tmp_path / "known").write_text(content)
+    assert known_in(tmp_path / "known") == {"CCO", "CCN"}
+    assert capsys.readouterr().err.startswith(said)
+
+
+@pytest.mark.parametrize("content", ["nonsense\n", "a,b\nCCO,1\n", "smiles,a\n1,CCO\n", "smiles\n", "\n"])
+def test_a_file_without_a_known_molecule_is_refused(tmp_path, content):
+    (tmp_path / "known").write_text(content)
+    with pytest.raises(InputError, match="known molecules must be SMILES, none of the"):
+        known_in(tmp_path / "known")
