@@ -68,7 +68,7 @@ def _searched(space: MoleculeSpace, params: OptimizeParams, training: Training, 
     config = SearchConfig(params.budget, params.initial, params.batch)
     goals: list[Goal] = [(name,) for name in params.objectives] + ([params.front] if params.front else [])
     # All of them before the first search: a name may be wrong.
-    admits = all_of(params.require)
+    admits = all_of(params.require, max_heavy_atoms=params.max_heavy_atoms)
     named = partial(objective_in, space, max_heavy_atoms=params.max_heavy_atoms)
     oracles = {goal: together(its) if its[1:] else its[0] for goal in goals if (its := [named(name) for name in goal])}
     seeds = range(params.seed, params.seed + params.seeds)

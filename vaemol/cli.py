@@ -195,7 +195,8 @@ def _optimize(arguments: Namespace) -> int:
         "climbing": names[0].removeprefix(KIND),
         "several": several,
     }
-    how |= {"admits": all_of(require) if require else None, "start": start, "lead": arguments.lead or ""}
+    admits = all_of(require, max_heavy_atoms=arguments.max_heavy_atoms) if require else None
+    how |= {"admits": admits, "start": start, "lead": arguments.lead or ""}
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
     search = partial(optimize, space, oracle, config, **how)
     called = ", ".join(names) + (f" weighed {', '.join(map(repr, weights))}" if weights else "")

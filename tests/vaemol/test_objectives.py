@@ -68,6 +68,13 @@ def test_a_file_to_start_with_may_have_names_and_what_is_of_no_use_is_counted(va
     assert "of 11 molecules to start with 2 are no readable SMILES, and 2 do not hold what is required\n" in err
 
 
+def test_what_is_required_is_of_as_many_atoms_as_the_objective(vaemol, tmp_path):
+    (tmp_path / "pool.smi").write_text("\n".join(POOL))
+    asked = ("--objective", "penalised_log_p", "--require", "penalised_log_p>=-9", "--start", tmp_path / "pool.smi")
+    _, rows, _ = vaemol(*asked, "--max-heavy-atoms", 4, "--method", "random_prior")
+    assert [row["smiles"] for row in rows if row["value"]] == [row["smiles"] for row in rows] != []
+
+
 def test_weighted_objectives_are_one(vaemol):
     code, rows, err = vaemol("--objective", "qed", "--objective", "log_p", "--weight", 1, "--weight", -0.25)
     assert code == 0
