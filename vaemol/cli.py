@@ -175,6 +175,8 @@ def _optimize(arguments: Namespace) -> int:
         raise InputError(f"weights must be as many as objectives, {len(names)}, got {len(weights)}")
     if arguments.method == "ascent" and len(names) > 1:
         raise InputError(f"ascent must climb one objective, got {len(names)}")
+    if arguments.method == "ascent" and weights and not weights[0] > 0:
+        raise InputError(f"ascent must climb what is sought, with a weight above 0, got {weights[0]!r}")
     if arguments.front and not several:
         raise InputError("front must be of several objectives without weights; --front needs --objective twice")
     if arguments.similarity and not arguments.lead:

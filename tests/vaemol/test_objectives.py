@@ -102,6 +102,7 @@ def test_nothing_is_paid_for_what_does_not_hold_what_is_required(vaemol, tmp_pat
     [
         (("--start", "POOL", "--require", "qed>=0.99"), "none of them does"),
         (("--objective", "qed", "--weight", 1, "--weight", 2), "weights must be as many as objectives, 1, got 2"),
+        (("--method", "ascent", "--objective", "property:pIC50", "--weight", -1), "with a weight above 0, got -1.0"),
         (("--front", "x.csv"), "front must be of several objectives"),
         (("--objective", "min:nothing"), "objective must be"),
         (("--require", "log_p>=2", "--require", "log_p<=1"), "must not exclude each other"),
