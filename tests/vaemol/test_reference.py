@@ -2,6 +2,8 @@ import json
 
 import numpy as np
 import pytest
+from rdkit.Chem import MolToSmiles
+from rdkit.Chem.Scaffolds.MurckoScaffold import GetScaffoldForMol
 
 from vaemol import fcd, guacamol
 from vaemol.builtin import builtin_molecules
@@ -53,6 +55,16 @@ def test_a_portrait_by_hand():
     assert found.fragments == {"[16*]c1ccccc1": 3, "[16*]c1ccc(C)cc1": 1, "CCO": 1, "c1ccccc1": 1}
     bits = np.unpackbits(found.fingerprints, axis=1, bitorder="little")
     assert np.flatnonzero(bits[2]).tolist() == list(fingerprint(parse("CCO")).GetOnBits())
+
+
+def test_scaffolds_differ_by_stereo_as_those_of_moses_do():
+    decalins = ["C1CCC2CCCCC2C1", "C1CC[C@H]2CCCC[C@H]2C1", "CC1CC[C@H]2CCCC[C@@H]2C1"]
+    found = portrait([*decalins, decalins[1]], workers=1, device="cpu").scaffolds
+    # compute_scaffold of moses/metrics/utils.py: MolToSmiles(GetScaffoldForMol(mol))
+    assert found == {
+        MolToSmiles(GetScaffoldForMol(parse(smiles))): count for smiles, count in zip(decalins, (1, 2, 1), strict=True)
+    }
+    assert len(found) == 3
 
 
 def test_spelling_changes_nothing_and_copies_count():
