@@ -5,8 +5,9 @@ Each command is a thin face of a function: ``vaemol.space.MoleculeSpace`` for th
 others. Libraries that take a second to load are imported inside the commands.
 """
 
+import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -65,14 +66,14 @@ def _encode(arguments: Namespace) -> int:
     """Write the code of each molecule, the mean of its posterior."""
     space, lines = _space(arguments), console.given(arguments.smiles, "molecules")
     columns = ["smiles", *commands.code_columns(space.latent), "error"]
-    return console.emit(commands.encoded(space, lines, "smiles"), columns, arguments)
+    return console.emit(_noted(space, commands.encoded(space, lines, "smiles")), columns, arguments)
 
 
 def _predict(arguments: Namespace) -> int:
     """Predict the properties that the model was taught; inside: whether it knows molecules like it."""
     space, lines = _space(arguments), console.given(arguments.smiles, "molecules")
     columns = ["smiles", *commands.predicted_columns(space), "error"]
-    return console.emit(commands.predicted(space, lines, "smiles"), columns, arguments)
+    return console.emit(_noted(space, commands.predicted(space, lines, "smiles")), columns, arguments)
 
 
 def _decode(arguments: Namespace) -> int:
@@ -85,14 +86,18 @@ def _decode(arguments: Namespace) -> int:
 def _reconstruct(arguments: Namespace) -> int:
     """Encode each molecule, decode it again, and compare."""
     space, lines = _space(arguments), console.given(arguments.smiles, "molecules")
-    rows = commands.reconstructed(space, lines, "smiles", _compared)
-    return emit(rows, ["smiles", "reconstruction", "exact", "similarity", "error"], arguments, pairs_drawn)
+    rows = commands.reconstructed(space, lines, "smiles", partial(_compared, space))
+    return emit(
+        _noted(space, rows), ["smiles", "reconstruction", "exact", "similarity", "error"], arguments, pairs_drawn
+    )
 
 
-def _compared(given: str, answer: str) -> Row:
-    from vaemol.molecule import canonical, parse, tanimoto
+def _compared(space: "MoleculeSpace", text: str, answer: str) -> Row:
+    from vaemol.molecule import tanimoto
+    from vaemol.notation import to_smiles
 
-    return {"exact": canonical(parse(given)) == answer, "similarity": tanimoto(given, answer)}
+    read = to_smiles(text, space.notation)
+    return {"exact": read == answer, "similarity": tanimoto(read, answer)}
 
 
 def _interpolate(arguments: Namespace) -> int:
@@ -100,7 +105,7 @@ def _interpolate(arguments: Namespace) -> int:
     space = _space(arguments)
     pairs = console.given([" ".join(arguments.smiles)] if arguments.smiles not in ([], ["-"]) else [], "two molecules")
     rows = (_path(space, arguments, number, pair) for number, pair in enumerate(pairs, start=1))
-    return emit(rows, PATH, arguments, partial(path_drawn, columns=arguments.steps))
+    return emit(_noted(space, rows), PATH, arguments, partial(path_drawn, columns=arguments.steps))
 
 
 def _path(space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line) -> list[Row]:
@@ -110,11 +115,12 @@ def _path(space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line)
     try:
         if pair.error or len(ends) != 2:
             raise InputError(pair.error or f"a path needs two molecules, got {pair.text[:80]!r}")
+        ends = [identity(space, end) for end in ends]
         how = {"steps": arguments.steps, "kind": arguments.kind, "beams": arguments.beams, "most": arguments.fill}
         points = interpolate(space, *ends, **how)
     except InputError as error:
         return [{"path": number, "error": str(error)}]
-    commands.say_missed_ends(number, [identity(space, end) for end in ends], [point.smiles for point in points])
+    commands.say_missed_ends(number, ends, [point.smiles for point in points])
     return [{"path": number, **point._asdict()} for point in points]
 
 
@@ -132,7 +138,8 @@ def _propose(arguments: Namespace) -> int:
     propose = partial(_proposed, space, all_of(arguments.require), asked, rank, known, arguments.seed)
     sets = console.given([" ".join(arguments.smiles)] if arguments.smiles not in ([], ["-"]) else [], "molecules")
     columns = [name for name in PROPOSAL if (rank or name != "value") and (known is not None or name != "known")]
-    return emit((propose(number, its) for number, its in enumerate(sets, start=1)), columns, arguments)
+    rows = (propose(number, its) for number, its in enumerate(sets, start=1))
+    return emit(_noted(space, rows), columns, arguments)
 
 
 def _proposed(
@@ -148,16 +155,16 @@ def _proposed(
     from vaemol.interpolation import identity
     from vaemol.proposals import proposed, shown
 
-    given = line.text.split()
     try:
         if line.error:
             raise InputError(line.error)
+        given = [identity(space, text) for text in line.text.split()]
         found = proposed(space, given, holds, asked, seed=seed)
         rows = shown(found, given, rank)
     except InputError as error:
         return [{"set": number, "error": str(error)}]
     if len(given) == 2:
-        commands.say_missed_ends(number, [identity(space, end) for end in given], found)
+        commands.say_missed_ends(number, given, found)
     return [{"set": number, "known": known is not None and row.smiles in known, **row._asdict()} for row in rows]
 
 
@@ -248,6 +255,15 @@ def _judge_paths(arguments: Namespace) -> int:
     figures = figures_of(paths, pairs, kept_patterns(arguments.reference))._asdict()
     rows = [{"figure": name, "value": value} for name, value in figures.items()]
     return console.emit([rows], ["figure", "value"], arguments)
+
+
+def _noted(space: "MoleculeSpace", rows: Iterable[list[Row]]) -> Iterator[list[Row]]:
+    """The same rows; at their end it is said how many molecules the model read as others."""
+    yield from rows
+    count, given, read = space.reread
+    if count:
+        how = "salts removed, charges neutralised, as the model was taught"
+        print(f"molecules read as others ({how}): {count}, such as {given!r} as {read!r}", file=sys.stderr)
 
 
 def _space(arguments: Namespace) -> "MoleculeSpace":

@@ -97,14 +97,14 @@ def _told(names: Sequence[str], mean: Sequence[float], deviation: Sequence[float
 def reconstructed(
     space: DomainSpace, lines: Iterable[Line], column: str, compare: Callable[[str, str], Row]
 ) -> Iterator[list[Row]]:
-    """What one greedy pass from the posterior mean gives back, and how it compares with the line."""
+    """What one greedy pass from the posterior mean gives back, and how it compares with what was read of the line."""
     for rows, texts in read(space, lines, column):
-        answers = iter(_texts(space, space.space.encode(texts).mean.tolist()))
-        yield [row if row["error"] else row | _compared(row, next(answers), column, compare) for row in rows]
+        answers = zip(texts, _texts(space, space.space.encode(texts).mean.tolist()), strict=True)
+        yield [row if row["error"] else row | _compared(*next(answers), compare) for row in rows]
 
 
-def _compared(row: Row, answer: str, column: str, compare: Callable[[str, str], Row]) -> Row:
-    return {"reconstruction": answer} | compare(str(row[column]), answer)
+def _compared(text: str, answer: str, compare: Callable[[str, str], Row]) -> Row:
+    return {"reconstruction": answer} | compare(text, answer)
 
 
 def read(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[tuple[list[Row], list[str]]]:

@@ -140,14 +140,13 @@ def _decode(arguments: Namespace) -> int:
 def _reconstruct(arguments: Namespace) -> int:
     """Encode each sentence, decode it again, and compare; word_edits counts the words that differ."""
     space, lines = _space(arguments), console.given(arguments.text, "sentences")
-    rows = commands.reconstructed(space, lines, "text", partial(_compared, space))
+    rows = commands.reconstructed(space, lines, "text", _compared)
     return console.emit(rows, ["text", "reconstruction", "exact", "word_edits", "error"], arguments)
 
 
-def _compared(space: "SentenceSpace", given: str, answer: str) -> Row:
+def _compared(read: str, answer: str) -> Row:
     from vaetext.paths import word_edits
 
-    read = space.texts([given])[0]
     return {"exact": read == answer, "word_edits": word_edits(read, answer)}
 
 

@@ -12,6 +12,8 @@ from vaemol.cli import main
 from vaemol.constraints import all_of
 from vaemol.interpolation import interpolate
 from vaemol.proposals import analogues
+from vaeseq.inversion import Inverted
+from vaeseq.space import LatentSpace
 
 ENDS = "CC(=O)Oc1ccccc1C(=O)O", "OC1CCCC1N"
 
@@ -58,6 +60,27 @@ def test_bad_rows_are_kept_and_the_others_go_on(vaemol):
     assert rows[1]["z_1"] == ""
     assert rows[7]["smiles"] == "'=1+1"
     assert err == "error: 6 of 8 rows failed: see their error column\n"
+
+
+def test_what_is_read_as_another_molecule_is_said_once(vaemol, model, tmp_path, monkeypatch):
+    taught = tmp_path / "model"
+    shutil.copytree(model, taught)
+    config = json.loads((taught / "config.json").read_text())
+    (taught / "config.json").write_text(json.dumps(config | {"domain": config["domain"] | {"standardise": True}}))
+    salt = f"{ENDS[0][:-1]}[O-].[Na+]"
+    _, rows, err = vaemol("reconstruct", "--model", taught, salt, "CCO", "C[NH3+]", ENDS[0])
+    assert [row["similarity"] for row in rows[:1]] == [row["similarity"] for row in rows[3:]]
+    assert err.startswith("molecules read as others (")
+    assert err.endswith(f": 2, such as {salt!r} as {ENDS[0]!r}\n")
+    _, bare, none = vaemol("encode", "--model", taught, ENDS[0])
+    _, coded, err = vaemol("encode", "--model", taught, salt)
+    assert ([row["z_1"] for row in coded], none) == ([row["z_1"] for row in bare], "")
+    assert err.count("molecules read as others") == 1
+    monkeypatch.setattr(LatentSpace, "pinned", lambda its, texts: Inverted(its.encode(texts).mean, None))  # seconds
+    for command in (("interpolate", "--steps", 3), ("propose", "--points", 3, "--draws", 0)):
+        ways = [vaemol(*command, "--model", taught, end, ENDS[1]) for end in (salt, ENDS[0])]
+        assert ways[0][1] == ways[1][1] != []
+        assert [way[2].count("molecules read as others") for way in ways] == [1, 0]
 
 
 def test_only_bad_rows(vaemol):
