@@ -29,6 +29,7 @@ from vaemol.optimization import optimize
 from vaemol.prediction import KIND, objective_in, together
 from vaemol.space import MoleculeSpace
 from vaeseq.calls import Run, best_so_far, resumed
+from vaeseq.checkpoint import files_of
 from vaeseq.errors import InputError
 from vaeseq.rounds import Call, SearchConfig
 
@@ -60,15 +61,14 @@ def main(domain: str) -> None:
 
 def _work(params: OptimizeParams) -> Path:
     """The folder of the calls made with exactly these parameters and this model."""
-    model = [path for path in sorted(MODEL.iterdir()) if path.suffix in (".json", ".safetensors")]
-    return work_folder("optimize-molecules", params.model_dump_json(), *model)
+    return work_folder("optimize-molecules", params.model_dump_json(), *files_of(MODEL))
 
 
 def _searched(space: MoleculeSpace, params: OptimizeParams, training: Training, log: Path) -> dict[Run, list[Call]]:
     config = SearchConfig(params.budget, params.initial, params.batch)
     goals: list[Goal] = [(name,) for name in params.objectives] + ([params.front] if params.front else [])
     # All of them before the first search: a name may be wrong.
-    admits = all_of(params.require)
+    admits = all_of(params.require, max_heavy_atoms=params.max_heavy_atoms)
     named = partial(objective_in, space, max_heavy_atoms=params.max_heavy_atoms)
     oracles = {goal: together(its) if its[1:] else its[0] for goal in goals if (its := [named(name) for name in goal])}
     seeds = range(params.seed, params.seed + params.seeds)

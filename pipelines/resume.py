@@ -1,23 +1,20 @@
 """Where unfinished work is kept: outside the stages' outputs, under a key of all that determines the result."""
 
 import fcntl
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from vaeseq.errors import InputError
+from vaeseq.files import key_of
 
 WORK = "LATENTPATH_WORK"  # environment variable that moves the work folder
 
 
 def work_folder(label: str, settings: str, *files: Path) -> Path:
     """The folder for these settings and the contents of these files; another key never finds another run's state."""
-    key = hashlib.sha256(settings.encode())
-    for file in files:
-        key.update(hashlib.sha256(file.read_bytes()).digest())
-    return Path(os.environ.get(WORK, "work"), f"{label}-{key.hexdigest()[:16]}")
+    return Path(os.environ.get(WORK, "work"), f"{label}-{key_of(settings, *files)}")
 
 
 @contextmanager

@@ -5,8 +5,9 @@ Each command is a thin face of a function: ``vaemol.space.MoleculeSpace`` for th
 others. Libraries that take a second to load are imported inside the commands.
 """
 
+import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -65,14 +66,14 @@ def _encode(arguments: Namespace) -> int:
     """Write the code of each molecule, the mean of its posterior."""
     space, lines = _space(arguments), console.given(arguments.smiles, "molecules")
     columns = ["smiles", *commands.code_columns(space.latent), "error"]
-    return console.emit(commands.encoded(space, lines, "smiles"), columns, arguments)
+    return console.emit(_noted(space, commands.encoded(space, lines, "smiles")), columns, arguments)
 
 
 def _predict(arguments: Namespace) -> int:
     """Predict the properties that the model was taught; inside: whether it knows molecules like it."""
     space, lines = _space(arguments), console.given(arguments.smiles, "molecules")
     columns = ["smiles", *commands.predicted_columns(space), "error"]
-    return console.emit(commands.predicted(space, lines, "smiles"), columns, arguments)
+    return console.emit(_noted(space, commands.predicted(space, lines, "smiles")), columns, arguments)
 
 
 def _decode(arguments: Namespace) -> int:
@@ -85,14 +86,18 @@ def _decode(arguments: Namespace) -> int:
 def _reconstruct(arguments: Namespace) -> int:
     """Encode each molecule, decode it again, and compare."""
     space, lines = _space(arguments), console.given(arguments.smiles, "molecules")
-    rows = commands.reconstructed(space, lines, "smiles", _compared)
-    return emit(rows, ["smiles", "reconstruction", "exact", "similarity", "error"], arguments, pairs_drawn)
+    rows = commands.reconstructed(space, lines, "smiles", partial(_compared, space))
+    return emit(
+        _noted(space, rows), ["smiles", "reconstruction", "exact", "similarity", "error"], arguments, pairs_drawn
+    )
 
 
-def _compared(given: str, answer: str) -> Row:
-    from vaemol.molecule import canonical, parse, tanimoto
+def _compared(space: "MoleculeSpace", text: str, answer: str) -> Row:
+    from vaemol.molecule import tanimoto
+    from vaemol.notation import to_smiles
 
-    return {"exact": canonical(parse(given)) == answer, "similarity": tanimoto(given, answer)}
+    read = to_smiles(text, space.notation)
+    return {"exact": read == answer, "similarity": tanimoto(read, answer)}
 
 
 def _interpolate(arguments: Namespace) -> int:
@@ -100,7 +105,7 @@ def _interpolate(arguments: Namespace) -> int:
     space = _space(arguments)
     pairs = console.given([" ".join(arguments.smiles)] if arguments.smiles not in ([], ["-"]) else [], "two molecules")
     rows = (_path(space, arguments, number, pair) for number, pair in enumerate(pairs, start=1))
-    return emit(rows, PATH, arguments, partial(path_drawn, columns=arguments.steps))
+    return emit(_noted(space, rows), PATH, arguments, partial(path_drawn, columns=arguments.steps))
 
 
 def _path(space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line) -> list[Row]:
@@ -110,11 +115,12 @@ def _path(space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line)
     try:
         if pair.error or len(ends) != 2:
             raise InputError(pair.error or f"a path needs two molecules, got {pair.text[:80]!r}")
+        ends = [identity(space, end) for end in ends]
         how = {"steps": arguments.steps, "kind": arguments.kind, "beams": arguments.beams, "most": arguments.fill}
         points = interpolate(space, *ends, **how)
     except InputError as error:
         return [{"path": number, "error": str(error)}]
-    commands.say_missed_ends(number, [identity(space, end) for end in ends], [point.smiles for point in points])
+    commands.say_missed_ends(number, ends, [point.smiles for point in points])
     return [{"path": number, **point._asdict()} for point in points]
 
 
@@ -132,7 +138,8 @@ def _propose(arguments: Namespace) -> int:
     propose = partial(_proposed, space, all_of(arguments.require), asked, rank, known, arguments.seed)
     sets = console.given([" ".join(arguments.smiles)] if arguments.smiles not in ([], ["-"]) else [], "molecules")
     columns = [name for name in PROPOSAL if (rank or name != "value") and (known is not None or name != "known")]
-    return emit((propose(number, its) for number, its in enumerate(sets, start=1)), columns, arguments)
+    rows = (propose(number, its) for number, its in enumerate(sets, start=1))
+    return emit(_noted(space, rows), columns, arguments)
 
 
 def _proposed(
@@ -148,16 +155,16 @@ def _proposed(
     from vaemol.interpolation import identity
     from vaemol.proposals import proposed, shown
 
-    given = line.text.split()
     try:
         if line.error:
             raise InputError(line.error)
+        given = [identity(space, text) for text in line.text.split()]
         found = proposed(space, given, holds, asked, seed=seed)
         rows = shown(found, given, rank)
     except InputError as error:
         return [{"set": number, "error": str(error)}]
     if len(given) == 2:
-        commands.say_missed_ends(number, [identity(space, end) for end in given], found)
+        commands.say_missed_ends(number, given, found)
     return [{"set": number, "known": known is not None and row.smiles in known, **row._asdict()} for row in rows]
 
 
@@ -166,6 +173,7 @@ def _optimize(arguments: Namespace) -> int:
     from vaemol.constraints import all_of
     from vaemol.optimization import optimize
     from vaemol.prediction import KIND, objective_in, together
+    from vaemol.space import MoleculeSpace
     from vaeseq.rounds import SearchConfig
 
     names, weights = arguments.objective or ["qed"], arguments.weight
@@ -174,16 +182,20 @@ def _optimize(arguments: Namespace) -> int:
         raise InputError(f"weights must be as many as objectives, {len(names)}, got {len(weights)}")
     if arguments.method == "ascent" and len(names) > 1:
         raise InputError(f"ascent must climb one objective, got {len(names)}")
+    if arguments.method == "ascent" and weights and not weights[0] > 0:
+        raise InputError(f"ascent must climb what is sought, with a weight above 0, got {weights[0]!r}")
     if arguments.front and not several:
         raise InputError("front must be of several objectives without weights; --front needs --objective twice")
     if arguments.similarity and not arguments.lead:
         raise InputError("similarity must be to a lead; --similarity needs --lead")
-    start = [its.text for its in console.given_file(arguments.start, "molecules")] if arguments.start else []
+    lines = console.given_file(arguments.start, "molecules") if arguments.start else []
+    start = [line.word for line in lines if line.error or line.text.strip()]
     require = list(arguments.require)
     if arguments.lead:
         start.append(arguments.lead)
         require.append(f"similarity:{arguments.lead}>={arguments.similarity or LIKE_THE_LEAD}")
-    space = _space(arguments)
+    folder = MODEL.folder_of(arguments.model)
+    space = MoleculeSpace.load(folder)
     oracles = [objective_in(space, name, max_heavy_atoms=arguments.max_heavy_atoms) for name in names]
     oracle = together(oracles, weights) if several or weights else oracles[0]
     how = {
@@ -192,13 +204,15 @@ def _optimize(arguments: Namespace) -> int:
         "climbing": names[0].removeprefix(KIND),
         "several": several,
     }
-    how |= {"admits": all_of(require) if require else None, "start": start}
+    admits = all_of(require, max_heavy_atoms=arguments.max_heavy_atoms) if require else None
+    how |= {"admits": admits, "start": start, "lead": arguments.lead or ""}
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
     search = partial(optimize, space, oracle, config, **how)
     called = ", ".join(names) + (f" weighed {', '.join(map(repr, weights))}" if weights else "")
     called += f" within {', '.join(require)}" if require else ""
     parts = names if several else []
-    rows = commands.searched(search, arguments, "smiles", called=called, parts=parts)
+    kept = {"called": called, "model": folder, "settings": [arguments.max_heavy_atoms, *start]}
+    rows = commands.searched(search, arguments, "smiles", parts=parts, **kept)
     if arguments.front:
         rows = front_kept(rows, parts, arguments.front)
     columns = [*CALL[:2], *parts, CALL[-1]] if several else CALL
@@ -222,8 +236,8 @@ def _judge(arguments: Namespace) -> int:
     from vaemol.reference import Reference
 
     reference = Reference.load(arguments.reference)
-    # A name may follow the SMILES; a blank line is a sample that is no molecule, as `sample` writes it.
-    samples = [(line.text.split() or [""])[0] for line in console.given_file(arguments.samples, "samples")]
+    # A blank line is a sample that is no molecule, as `sample` writes it.
+    samples = [line.word for line in console.given_file(arguments.samples, "samples")]
     if samples[0].lower() == "smiles":
         del samples[0]
     figures = judged(samples, reference).items()
@@ -234,13 +248,22 @@ def _judge(arguments: Namespace) -> int:
 def _judge_paths(arguments: Namespace) -> int:
     """Judge paths between pairs of molecules, whoever made them."""
     from vaemol.filters import kept_patterns
-    from vaemol.itineraries import figures_of, paths_in
+    from vaemol.itineraries import figures_of, pairs_in, paths_in
 
-    pairs = [tuple((line.text.split() + [""] * 2)[:2]) for line in console.given_file(str(arguments.pairs), "pairs")]
+    pairs = pairs_in(console.given_file(str(arguments.pairs), "pairs"))
     paths = paths_in(console.given_file(arguments.paths, "paths"), len(pairs))
     figures = figures_of(paths, pairs, kept_patterns(arguments.reference))._asdict()
     rows = [{"figure": name, "value": value} for name, value in figures.items()]
     return console.emit([rows], ["figure", "value"], arguments)
+
+
+def _noted(space: "MoleculeSpace", rows: Iterable[list[Row]]) -> Iterator[list[Row]]:
+    """The same rows; at their end it is said how many molecules the model read as others."""
+    yield from rows
+    count, given, read = space.reread
+    if count:
+        how = "salts removed, charges neutralised, as the model was taught"
+        print(f"molecules read as others ({how}): {count}, such as {given!r} as {read!r}", file=sys.stderr)
 
 
 def _space(arguments: Namespace) -> "MoleculeSpace":

@@ -8,17 +8,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vaeseq.asking import Unanswered
 from vaeseq.errors import InputError
 
-PATIENCE = 3  # batches in a row without any number before the program counts as broken
+PATIENCE = 3  # batches in a row that a program fails on, without an answer between them, before it counts as broken
 
 
 class CommandOracle:
     """Values from a program, which is started once for each batch, without a shell.
 
     Its output has to hold as many lines as there are molecules, each a number; an empty line, ``nan`` or anything else
-    is no value. A batch of which the program makes nothing, because it fails, hangs or prints too little, is given to
-    it again one molecule at a time: then only the molecule that it fails on has no value.
+    is no value. A batch that the program fails on, because it ends with an error, hangs or prints another number of
+    lines, is ``Unanswered`` and to be asked for in pieces (``vaeseq.asking``); a molecule that it fails on by itself
+    has no value.
 
     Attributes:
         failures: Molecules without a value so far, and why the last one has none.
@@ -29,7 +31,7 @@ class CommandOracle:
 
         Args:
             command: The program and its arguments, as in a shell but for variables, pipes and wildcards.
-            seconds: That it may take for a batch, and for a molecule alone.
+            seconds: That it may take for each molecule; it is stopped where it takes more for all of a batch.
 
         Raises:
             InputError: There is no program in it.
@@ -40,54 +42,70 @@ class CommandOracle:
             raise InputError(f"command must be readable, got {command!r}: {error}") from error
         if not self._argv:
             raise InputError("command must name a program, got nothing")
-        self._seconds, self._barren, self._why = seconds, 0, ""
+        self._seconds, self._why = seconds, ""
+        self._failed, self._in_row = set[str](), 0  # the molecules of the batch that failed last, and how many did
+        self._told: dict[str, float] = {}  # of the last batch: where another objective fails on it, it comes again
         self.failures: tuple[int, str] = (0, "")
 
     def __call__(self, smiles: Sequence[str]) -> np.ndarray:
         """One value a molecule, nan where there is none.
 
         Raises:
-            InputError: The program cannot be started, or gave no number for several batches in a row.
+            Unanswered: The program fails on several molecules together.
+            InputError: It cannot be started, or failed on three batches in a row and on each molecule of the first two.
         """
+        if self._told.keys() >= set(smiles):
+            return np.array([self._told[text] for text in smiles], dtype=np.float64)
+        values = self._values(smiles)
+        self._told = dict(zip(smiles, values, strict=True))
+        return np.array(values)
+
+    def _values(self, smiles: Sequence[str]) -> list[float]:
         self._why = "it printed something that is no number"
         values = self._asked(smiles)
         if values is None:
-            values = [(self._asked([text]) or [math.nan])[0] for text in smiles] if len(smiles) > 1 else [math.nan]
-        lacking = sum(map(math.isnan, values))
-        if lacking:
+            self._count(smiles)
+            if len(smiles) > 1:
+                raise Unanswered(self._why)
+            values = [math.nan]
+        else:
+            self._in_row = 0
+        if lacking := sum(map(math.isnan, values)):
             self.failures = self.failures[0] + lacking, self._why
             print(f"objective: {lacking} of {len(values)} molecules have no value: {self._why}", file=sys.stderr)
-        self._barren = self._barren + 1 if lacking == len(values) > 0 else 0
-        if self._barren == PATIENCE:
+        return values
+
+    def _count(self, smiles: Sequence[str]) -> None:
+        """Count a failure, if it is not that of a part of what failed before."""
+        if not self._failed.issuperset(smiles):
+            self._failed, self._in_row = set(smiles), self._in_row + 1
+        if self._in_row == PATIENCE:
             raise InputError(
-                f"command {shlex.join(self._argv)!r} must print a number a line, got none for {PATIENCE} batches in a "
-                f"row: {self._why}; all calls made so far are kept"
+                f"command {shlex.join(self._argv)!r} must print a number a line, it failed on {PATIENCE} batches in a "
+                f"row: {self._why}"
             )
-        return np.array(values, dtype=np.float64)
 
     def _asked(self, smiles: Sequence[str]) -> list[float] | None:
         """None where the program gave no line for each molecule."""
-        lines = "".join(f"{text}\n" for text in smiles)
+        lines, seconds = "".join(f"{text}\n" for text in smiles), self._seconds * len(smiles)
         try:
-            done = subprocess.run(
-                self._argv, input=lines, capture_output=True, text=True, timeout=self._seconds, check=False
-            )
+            done = subprocess.run(self._argv, input=lines, capture_output=True, text=True, timeout=seconds, check=False)
         except subprocess.TimeoutExpired:
-            return self._failed(f"it took more than {self._seconds:g} s")
+            return self._none(f"it took more than {seconds:g} s")
         except UnicodeDecodeError:
-            return self._failed("it printed what is no UTF-8")
+            return self._none("it printed what is no UTF-8")
         except OSError as error:
             raise InputError(
                 f"command must be a program that can be started, got {self._argv[0]!r}: {error}"
             ) from error
         found = done.stdout.splitlines()
         if done.returncode:
-            return self._failed(f"it ended with {done.returncode}: {done.stderr.strip()[-200:] or 'no message'}")
+            return self._none(f"it ended with {done.returncode}: {done.stderr.strip()[-200:] or 'no message'}")
         if len(found) != len(smiles):
-            return self._failed(f"it printed {len(found)} lines for {len(smiles)} molecules")
+            return self._none(f"it printed {len(found)} lines for {len(smiles)} molecules")
         return [_number(line) for line in found]
 
-    def _failed(self, why: str) -> None:
+    def _none(self, why: str) -> None:
         self._why = why
 
 

@@ -19,6 +19,7 @@ from vaemol.filters import kept_patterns, passes
 from vaemol.modifiers import holds, pattern_of
 from vaemol.molecule import parse, scaffold
 from vaemol.oracles import oracle_of
+from vaeseq.asking import in_pieces
 from vaeseq.errors import InputError
 
 Constraint = Callable[[Sequence[str]], np.ndarray]
@@ -39,7 +40,7 @@ class Window(NamedTuple):
     bound: float
 
 
-def constraint(text: str) -> Constraint:
+def constraint(text: str, *, max_heavy_atoms: int = 38) -> Constraint:
     """The constraint that a command line names.
 
     Args:
@@ -47,12 +48,13 @@ def constraint(text: str) -> Constraint:
             ``alerts:pains`` and ``alerts:brenk``, it has none of these alerts; ``filters:FOLDER``, it passes the
             filters of MOSES that a folder of ``vaemol.reference`` holds; ``NAME>=NUMBER`` and ``NAME<=NUMBER``, of a
             property or objective.
+        max_heavy_atoms: Of ``penalised_log_p``.
 
     Raises:
         InputError: It is none of these, or what it names cannot be read.
     """
     if window := _window(text):
-        oracle = oracle_of(window.name)
+        oracle = in_pieces(oracle_of(window.name, max_heavy_atoms=max_heavy_atoms))
         return lambda smiles: window.sign * oracle(smiles) >= window.sign * window.bound  # nan is not
     kind, _, what = text.strip().partition(":")
     match kind:
@@ -69,8 +71,8 @@ def constraint(text: str) -> Constraint:
     raise InputError(f"constraint must be {FORMS}, got {text!r}")
 
 
-def all_of(texts: Sequence[str]) -> Constraint:
-    """Holds where every constraint does; without any, of every molecule.
+def all_of(texts: Sequence[str], *, max_heavy_atoms: int = 38) -> Constraint:
+    """Holds where every constraint (see ``constraint``) does; without any, of every molecule.
 
     Raises:
         InputError: One is no constraint, or two leave no room between them.
@@ -79,7 +81,7 @@ def all_of(texts: Sequence[str]) -> Constraint:
     for (least, text), (most, other) in itertools.permutations(windows, 2):
         if least.name == most.name and least.sign > most.sign and least.bound > most.bound:
             raise InputError(f"constraints must not exclude each other, got {text!r} and {other!r}")
-    found = [_every(lambda _: True), *map(constraint, texts)]
+    found = [_every(lambda _: True), *(constraint(text, max_heavy_atoms=max_heavy_atoms) for text in texts)]
 
     def held(smiles: Sequence[str]) -> np.ndarray:
         holding = np.ones(len(smiles), dtype=bool)

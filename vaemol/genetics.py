@@ -51,12 +51,19 @@ def _kekulized(smiles: str) -> RWMol:
     mol = RWMol(parse(smiles))
     Chem.RemoveStereochemistry(mol)
     Chem.Kekulize(mol, clearAromaticFlags=True)
+    for atom in mol.GetAtoms():
+        if not atom.GetNumRadicalElectrons():  # brackets fix the hydrogens, so that no change would fit them
+            atom.SetNoImplicit(False)
+            atom.SetNumExplicitHs(0)
+    mol.UpdatePropertyCache()
     return mol
 
 
 def _settled(mol: RWMol) -> str | None:
     with rdBase.BlockLogs():
         if Chem.SanitizeMol(mol, catchErrors=True) != Chem.SanitizeFlags.SANITIZE_NONE:
+            return None
+        if any(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms()):
             return None
         try:
             text = canonical(mol)

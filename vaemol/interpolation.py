@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from vaemol.molecule import canonical, parse, tanimoto
+from vaemol.molecule import parse, tanimoto
+from vaemol.notation import to_smiles
 from vaemol.properties import log_p, qed, sa_score
 from vaemol.space import MoleculeSpace
 from vaeseq.errors import InputError
@@ -114,6 +115,7 @@ def interpolate(
     Raises:
         InputError: A molecule cannot be read by this model, or there are fewer than two steps.
     """
+    start, end = identity(space, start), identity(space, end)
     (ends,) = ends_of(space, [(start, end)])
     points = walk(space, ends, steps=steps, kind=kind, beams=beams)
     if most > steps:
@@ -162,13 +164,13 @@ def measures(path: Sequence[str], start: str, end: str) -> PathMeasures:
 
 
 def identity(space: MoleculeSpace, smiles: str) -> str:
-    """The canonical SMILES of a molecule that the space can read.
+    """The canonical SMILES of a molecule that the space can read, standardised as the model's training set was.
 
     Raises:
         InputError: It cannot.
     """
-    space.texts([smiles])
-    return canonical(parse(smiles))
+    (text,) = space.texts([smiles])
+    return to_smiles(text, space.notation)
 
 
 def judged(walks: Sequence[Walk], metadata: Row) -> tuple[list[list[Row]], Row]:

@@ -41,6 +41,24 @@ class PathFigures(NamedTuple):
     steps_median: float
 
 
+def pairs_in(lines: Iterable[Line]) -> list[tuple[str, str]]:
+    """SMILES of the two ends of each path, a line each; blank lines after them count nothing.
+
+    Raises:
+        InputError: There are none, or one of a line is no molecule.
+    """
+    found = list(lines)
+    while found and not (found[-1].error or found[-1].text.strip()):
+        found.pop()
+    pairs = []
+    for number, line in enumerate(found or [Line("")], start=1):
+        ends = line.text.split()[:2]
+        if len(ends) != 2 or not all(to_smiles(end, "smiles") for end in ends):
+            raise InputError(f"pairs must be two SMILES a line, line {number} is {line.error or line.text[:80]!r}")
+        pairs.append((ends[0], ends[1]))
+    return pairs
+
+
 def paths_in(lines: Iterable[Line], count: int) -> list[list[str]]:
     """The texts of each of ``count`` paths in a table as ``vaemol interpolate`` or ``vaemol propose`` writes it.
 

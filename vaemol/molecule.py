@@ -46,10 +46,10 @@ class Limits:
     max_heavy_atoms: int = 100
 
     def __post_init__(self) -> None:
-        if not 1 <= self.max_characters <= MAX_CHARACTERS:
+        if not isinstance(self.max_characters, int) or not 1 <= self.max_characters <= MAX_CHARACTERS:
             raise InputError(f"max_characters must be 1 to {MAX_CHARACTERS}, got {self.max_characters!r}")
-        if self.max_heavy_atoms < 1:
-            raise InputError(f"max_heavy_atoms must be at least 1, got {self.max_heavy_atoms!r}")
+        if not isinstance(self.max_heavy_atoms, int) or self.max_heavy_atoms < 1:
+            raise InputError(f"max_heavy_atoms must be a whole number from 1, got {self.max_heavy_atoms!r}")
 
 
 def parse(smiles: str) -> Mol | None:

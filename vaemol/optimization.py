@@ -1,5 +1,6 @@
 """Better molecules in few oracle calls, by several methods."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -78,15 +79,27 @@ class _Rereadable:
 
 
 class PoolTexts:
-    """Proposes molecules of a pool, in random order; canonical, each once."""
+    """Proposes molecules of a pool, the lead first, the others in random order; canonical, each once.
 
-    def __init__(self, smiles: Iterable[str], seed: int, admits: Constraint | None = None) -> None:
-        texts = list(dict.fromkeys(filter(None, (to_smiles(text, "smiles") for text in smiles))))
-        if not texts:
+    Says how many of them are of no use.
+    """
+
+    def __init__(self, smiles: Iterable[str], seed: int, admits: Constraint | None = None, *, lead: str = "") -> None:
+        given = [to_smiles(text, "smiles") for text in smiles]
+        if not (read := list(dict.fromkeys(filter(None, given)))):
             raise InputError("molecules to start with must be readable SMILES, none of them is")
-        if not (texts := kept(texts, admits)):
+        if not (texts := kept(read, admits)):
             raise InputError("molecules to start with must hold what is required, none of them does")
-        self._texts = [texts[i] for i in np.random.default_rng(seed).permutation(len(texts))]
+        unread, barred = given.count(""), len(read) - len(texts)
+        if unread or barred:
+            print(
+                f"of {len(given)} molecules to start with {unread} are no readable SMILES, and {barred} do not hold "
+                "what is required",
+                file=sys.stderr,
+            )
+        first = to_smiles(lead, "smiles")
+        order = np.random.default_rng(seed).permutation(len(texts))
+        self._texts = sorted((texts[i] for i in order), key=lambda text: text != first)
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -109,6 +122,7 @@ def optimize(
     seed: int = 0,
     calls: Sequence[Call] = (),
     start: Iterable[str] = (),
+    lead: str = "",
     climbing: str = "",
     admits: Constraint | None = None,
     several: bool = False,
@@ -131,22 +145,25 @@ def optimize(
         calls: What an earlier run with the same arguments has paid for.
         start: Molecules to start with, by chance, all of them where they are fewer than the first round; without any,
             greedy decodings of draws from the prior.
+        lead: The one of these that comes first.
         climbing: A property that the model predicts, for ``ascent``.
         admits: What a molecule must hold to be asked for; nothing is paid for the others.
         several: The oracle answers for several objectives at once: a Pareto front is sought (``vaeseq.fronts``).
 
     Raises:
         InputError: The method is unknown, or climbs what the model does not predict; or nothing to start with is
-            admitted.
+            admitted, or can be read by the model whose codes the method needs.
 
     Yields:
         The calls of each round, once they are answered.
     """
     readable = _Rereadable(space, admits)
     pool = list(start)
-    source = PoolTexts(pool, seed, admits) if pool else PriorTexts(readable, seed)
+    source = PoolTexts(pool, seed, admits, lead=lead) if pool else PriorTexts(readable, seed)
     if pool:
         config = replace(config, initial=min(config.initial, len(source)))
+        if method in CODED:
+            _say_unread(readable, source, method)
     match method:
         case "structural" | "structural_without_space":
             share = 0.5 if method == "structural" else 0.0
@@ -174,4 +191,13 @@ def optimize(
     return searched(Weighed(propose, seed) if several else propose, oracle, config, calls=calls)
 
 
+def _say_unread(space: _Rereadable, pool: PoolTexts, method: Method) -> None:
+    unread = sum(not space.reads(smiles) for smiles in pool.new(len(pool), set()))
+    if unread == len(pool) and method != "structural":
+        raise InputError(f"molecules to start with must be ones that the model can read for {method}, none of them is")
+    if unread:
+        print(f"the model cannot read {unread} of {len(pool)} molecules to start with", file=sys.stderr)
+
+
+CODED = ("bayesian", "retraining", "ascent", "structural")  # methods that look around the codes of molecules
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -15,9 +15,8 @@ from vaemol import modifiers, properties
 from vaemol.commanded import CommandOracle
 from vaemol.molecule import fingerprint, parse
 from vaemol.pmo import TASKS
+from vaeseq.asking import Oracle
 from vaeseq.errors import InputError
-
-Oracle = Callable[[Sequence[str]], np.ndarray]
 
 # Mean and standard deviation of logP, SA score and ring penalty over ZINC250k, as published penalised logP uses them:
 # You et al., 2018, https://github.com/bowenliu16/rl_graph_generation/blob/030b3f46bd372667fdc5314b57a1afa7462623dc

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from rdkit.Chem import MolToSmiles
+from rdkit import rdBase
+from rdkit.Chem import Mol, MolToSmiles
 from rdkit.Chem.rdmolops import FragmentOnBRICSBonds
+from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from vaemol import fcd
-from vaemol.molecule import packed_fingerprint, parse, scaffold, settled
+from vaemol.molecule import packed_fingerprint, parse, settled
 from vaeseq.errors import Rejected
 from vaeseq.parallel import ordered_map
 
@@ -27,7 +29,7 @@ class Portrait(NamedTuple):
     Attributes:
         fingerprints: Of each, eight bits in a byte, uint8 ``(molecules, bits / 8)``.
         fragments: How many of each BRICS fragment there are.
-        scaffolds: How many have each Murcko scaffold of at least two rings.
+        scaffolds: How many have each Murcko scaffold of at least two rings, its stereo kept.
         chemnet: What ChemNet makes of them.
 
     References:
@@ -68,4 +70,15 @@ def _seen(smiles: str) -> tuple[bytes, list[str], list[str]]:
         raise Rejected("unparsable")
     _, mol = settled(mol)
     fragments = MolToSmiles(FragmentOnBRICSBonds(mol)).split(".")
-    return packed_fingerprint(mol), fragments, [scaffold(mol)] if mol.GetRingInfo().NumRings() >= RINGS else []
+    return packed_fingerprint(mol), fragments, _scaffold(mol)
+
+
+def _scaffold(mol: Mol) -> list[str]:
+    """As MOSES writes it, with stereo; nothing where it has too few rings, or rdkit fails."""
+    if mol.GetRingInfo().NumRings() < RINGS:
+        return []
+    with rdBase.BlockLogs():
+        try:
+            return [MolToSmiles(MurckoScaffold.GetScaffoldForMol(mol))]
+        except (ValueError, RuntimeError):
+            return []

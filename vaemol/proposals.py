@@ -17,6 +17,7 @@ from vaemol.interpolation import APART, identity, properties_of, unlike
 from vaemol.molecule import tanimoto
 from vaemol.oracles import Oracle
 from vaemol.space import MoleculeSpace
+from vaeseq.asking import in_pieces
 from vaeseq.errors import InputError
 from vaeseq.paths import PathKind, mixed
 from vaeseq.walks import dense, ends_of, walk, way
@@ -196,7 +197,7 @@ class Proposal(NamedTuple):
 
 def shown(smiles: Sequence[str], given: Sequence[str], rank: Oracle | None = None) -> list[Proposal]:
     """What there is to say of each; in their order, or the best by an oracle first."""
-    values = rank(smiles) if rank else np.full(len(smiles), math.nan)
+    values = in_pieces(rank)(smiles) if rank else np.full(len(smiles), math.nan)
     order = np.argsort(-values, kind="stable") if rank else range(len(smiles))
     rows = [(smiles[i], values[i], [tanimoto(smiles[i], text) for text in given]) for i in order]
     return [

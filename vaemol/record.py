@@ -43,9 +43,10 @@ def molecule_record(smiles: str, *, notation: Notation, standardise: bool, limit
     }
 
 
-def molecule_text(smiles: str, *, notation: Notation, standardise: bool, limits: Limits) -> str:
-    """The ``text`` of ``molecule_record`` alone, which is half of the work; it raises the same."""
-    return to_text(_settled(smiles, standardise, limits)[0], notation)
+def molecule_text(smiles: str, *, notation: Notation, standardise: bool, limits: Limits) -> tuple[str, list[str]]:
+    """The ``text`` of ``molecule_record`` and what was ``changed``, which is half of the work; it raises the same."""
+    canonical, _, changed = _settled(smiles, standardise, limits)
+    return to_text(canonical, notation), changed
 
 
 def _settled(smiles: str, standardise: bool, limits: Limits) -> tuple[str, Mol, list[str]]:

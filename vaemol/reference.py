@@ -4,11 +4,14 @@ It holds ``test.npz`` and ``scaffolds.npz``, molecules like the training molecul
 molecule has; ``training.npz``, the training molecules; and ``patterns.txt``, SMARTS that no molecule may hold.
 """
 
+import csv
 import hashlib
+import sys
 import zipfile
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +21,7 @@ from vaemol import fcd, guacamol
 from vaemol.filters import kept_patterns
 from vaemol.notation import to_smiles
 from vaemol.portrait import Portrait
-from vaeseq.console import given_file
+from vaeseq.console import Line, given_file
 from vaeseq.errors import InputError, Rejected
 from vaeseq.parallel import ordered_map
 
@@ -69,16 +72,38 @@ def hashes(smiles: Iterable[str]) -> np.ndarray:
 
 
 def known_in(path: Path) -> Container[str]:
-    """Which canonical SMILES are in a file of SMILES, one a line, or among the training molecules of a folder.
+    """Which canonical SMILES are in a file, or among the training molecules of a folder.
+
+    A file is a csv table with a column ``smiles``, or has a SMILES a line, maybe before a name. How many of it are no
+    molecules is said.
 
     Raises:
-        InputError: A folder that is none of this module's.
+        InputError: A folder that is none of this module's, or a file without a molecule.
         OSError: A file that cannot be read.
     """
     if path.is_dir():
         return load_training(path / "training.npz")
-    lines = (line.text.split() or [""] for line in given_file(str(path), "known molecules"))
-    return frozenset(filter(None, (to_smiles(words[0], "smiles") for words in lines)))
+    try:
+        found = [to_smiles(text, "smiles") for text in _smiles_in(given_file(str(path), "known molecules"))]
+    except csv.Error as error:
+        raise InputError(f"known molecules {str(path)!r} cannot be read: {error}") from error
+    unread = found.count("")
+    if unread == len(found):
+        raise InputError(f"known molecules must be SMILES, none of the {unread} in {str(path)!r} can be read")
+    if unread:
+        print(f"{unread} of {len(found)} known molecules are no readable SMILES", file=sys.stderr)
+    return frozenset(found) - {""}
+
+
+def _smiles_in(lines: Iterator[Line]) -> Iterator[str]:
+    first = next(lines)
+    header = first.text.lower().replace('"', "").split(",")
+    if "smiles" in header:
+        place = header.index("smiles")
+        lines = (Line("".join(row[place : place + 1])) for row in csv.reader(line.text for line in lines) if row)
+    else:
+        lines = chain([first], lines)
+    return (line.word for line in lines if line.error or line.text.strip())
 
 
 def save_portrait(path: Path, found: Portrait) -> None:

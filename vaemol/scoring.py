@@ -3,10 +3,12 @@
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from vaemol.commanded import CommandOracle
 from vaemol.molecule import parse, settled
 from vaemol.oracles import Oracle, oracle_of
 from vaemol.properties import PROPERTIES
-from vaeseq.console import Line, Row
+from vaeseq.asking import in_pieces
+from vaeseq.console import Line, Row, chunks
 from vaeseq.errors import Rejected
 from vaeseq.parallel import ordered_map
 
@@ -28,9 +30,17 @@ def scored(
         InputError: There is no such property or objective.
     """
     oracles = {name: oracle_of(name, max_heavy_atoms=max_heavy_atoms) for name in names if name not in PROPERTIES}
-    score = functools.partial(_score, names=names, oracles=oracles)
-    for line, result in ordered_map(score, lines, workers=workers, preload=("vaemol.scoring",)):
-        yield {"smiles": line.text, "error": result.reason} if isinstance(result, Rejected) else result
+    # A program that runs for hours is no matter of a worker that is given up after a minute.
+    programs = {name: in_pieces(oracles[name]) for name in names if isinstance(oracles.get(name), CommandOracle)}
+    own = [name for name in names if name not in programs]
+    score = functools.partial(_score, names=own, oracles={name: oracles[name] for name in own if name in oracles})
+    for chunk in chunks(ordered_map(score, lines, workers=workers, preload=("vaemol.scoring",))):
+        rows = [{"smiles": its.text, "error": row.reason} if isinstance(row, Rejected) else row for its, row in chunk]
+        good = [row for row in rows if not row["error"]]
+        for name, program in programs.items():
+            for row, value in zip(good, program([str(row["smiles"]) for row in good]), strict=True):
+                row[name] = value
+        yield from rows
 
 
 def _score(line: Line, names: Sequence[str], oracles: Mapping[str, Oracle]) -> Row:

@@ -23,12 +23,18 @@ class MoleculeSpace:
     Attributes:
         space: The latent space of texts in the model's notation.
         notation: ``selfies`` or ``smiles``.
+        reread: How many molecules that were given to ``texts`` the model reads as others, standardised, and one of them
+            with what it is read as.
     """
 
     def __init__(self, space: LatentSpace) -> None:
         if space.metadata.get("name") != "molecules":
             raise InputError(f"model must be one of molecules, got one of {space.metadata.get('name')!r}")
         self.space, self.notation = space, space.metadata["notation"]
+        limits = {name: value for name in ("max_characters", "max_heavy_atoms") if (value := space.metadata.get(name))}
+        how = {"standardise": space.metadata.get("standardise", False), "limits": Limits(**limits)}
+        self._made = partial(molecule_text, notation=self.notation, **how)
+        self.reread: tuple[int, str, str] = (0, "", "")
 
     @classmethod
     def load(cls, folder: Path, device: str | None = None) -> "MoleculeSpace":
@@ -48,18 +54,28 @@ class MoleculeSpace:
         """Each molecule as the model reads it, prepared as the training set was.
 
         Raises:
-            InputError: A molecule cannot be read, or holds an atom or bond that the model does not know.
+            InputError: As ``read``.
         """
-        return [self._text(entry) for entry in smiles]
+        found = [self.read(entry) for entry in smiles]
+        for entry, (text, changed) in zip(smiles, found, strict=True):
+            if changed:
+                count, *example = self.reread
+                self.reread = (count + 1, *(example if count else (entry, to_smiles(text, self.notation))))
+        return [text for text, _ in found]
 
-    def _text(self, smiles: str) -> str:
-        made = partial(molecule_text, notation=self.notation, standardise=False, limits=Limits())
-        (text,) = each(made, [smiles])
-        if isinstance(text, Rejected):
-            raise InputError(f"molecule must be readable SMILES, got {smiles[:80]!r}: {text.reason}") from text
-        if UNK in self.space.tokenizer.encode(text):
+    def read(self, smiles: str) -> tuple[str, list[str]]:
+        """A molecule as the model reads it, and what standardising changed.
+
+        Raises:
+            InputError: It is no molecule, is larger than those of the training set, or holds an atom or bond that the
+                model does not know.
+        """
+        (found,) = each(self._made, [smiles])
+        if isinstance(found, Rejected):
+            raise InputError(f"molecule must be readable SMILES, got {smiles[:80]!r}: {found.reason}") from found
+        if UNK in self.space.tokenizer.encode(found[0]):
             raise InputError(f"molecule {smiles[:80]!r} holds a symbol that this model was not trained on")
-        return text
+        return found
 
     def encode(self, smiles: Sequence[str]) -> Independent:
         """q(z | x) of each molecule; batch shape ``(molecules,)``, event shape ``(latent,)``."""

@@ -18,10 +18,10 @@ from torch import Tensor
 from vaemol.breeding import children_of, parents_of
 from vaemol.constraints import Constraint
 from vaemol.surrogate import TanimotoProcess
-from vaeseq.ascent import Space
 from vaeseq.paths import mixed
 from vaeseq.rounds import Call, Source
 from vaeseq.seeds import mixed_seed
+from vaeseq.walks import SearchSpace
 
 BEST, OTHERS = 600, 400  # calls that the process is fitted to: of the highest values, and of all others at random
 FINAL = 400  # candidates that the functions are drawn at: those of the highest optimistic value
@@ -43,7 +43,7 @@ class Structural:
 
     def __init__(
         self,
-        space: Space,
+        space: SearchSpace,
         source: Source,
         *,
         seed: int,

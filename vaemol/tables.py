@@ -9,6 +9,7 @@ from pathlib import Path
 from vaeseq import console
 from vaeseq.console import Row
 from vaeseq.errors import InputError
+from vaeseq.files import replacing
 
 DRAWN = 60  # molecules in a picture at most
 
@@ -71,8 +72,10 @@ def front_kept(rows: Iterable[list[Row]], parts: Sequence[str], path: str) -> It
             seen += chunk
             yield chunk
     finally:
-        best = sorted(_front(seen, parts), key=lambda row: -float(str(row[parts[0]])))
-        Path(path).write_text("".join(console.as_csv([best], ["smiles", *parts])), encoding="utf-8")
+        if seen:
+            best = sorted(_front(seen, parts), key=lambda row: -float(str(row[parts[0]])))
+            with replacing(Path(path)) as partial:
+                partial.write_text("".join(console.as_csv([best], ["smiles", *parts])), encoding="utf-8")
 
 
 def _front(rows: list[Row], parts: Sequence[str]) -> list[Row]:

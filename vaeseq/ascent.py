@@ -7,7 +7,6 @@ References:
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,18 +15,11 @@ from vaeseq.device import differentiable
 from vaeseq.regression import PropertyHead
 from vaeseq.rounds import Call, Source
 from vaeseq.seeds import mixed_seed
-from vaeseq.walks import TextSpace
+from vaeseq.walks import SearchSpace
 
 PARENTS, STARTS = 20, 64  # best texts, and codes around them that climb in a round
 NOISE = 0.3  # around a parent's code, in standard deviations of N(0, I): another start each round
 STEPS, STRIDE = 20, 0.15  # a step's length where the codes of known rows have variance 1
-
-
-class Space(TextSpace, Protocol):
-    """A space that knows which texts it can read."""
-
-    def reads(self, text: str) -> bool:
-        """Whether it has a code of the text."""
 
 
 class Ascent:
@@ -41,7 +33,7 @@ class Ascent:
         seed: Of all that is random.
     """
 
-    def __init__(self, space: Space, head: PropertyHead, name: str, source: Source, seed: int) -> None:
+    def __init__(self, space: SearchSpace, head: PropertyHead, name: str, source: Source, seed: int) -> None:
         self._space, self._head, self._place = space, head, head.names.index(name)
         self._source, self._seed = source, seed
 

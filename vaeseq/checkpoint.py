@@ -65,6 +65,11 @@ def load(folder: Path) -> Checkpoint:
     return Checkpoint(vae.eval(), config, tokenizer, domain)
 
 
+def files_of(folder: Path) -> list[Path]:
+    """The files of a checkpoint folder that decide what the model does."""
+    return sorted(path for path in folder.iterdir() if path.suffix in (".json", ".safetensors"))
+
+
 def _config(path: Path) -> tuple[VAEConfig, dict[str, Any]]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))

@@ -9,10 +9,13 @@ import math
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from vaeseq.console import CHUNK, Line, Row, chunks
 from vaeseq.errors import InputError
+from vaeseq.files import key_of
 
 if TYPE_CHECKING:
     from vaeseq.rounds import Call
@@ -94,14 +97,14 @@ def _told(names: Sequence[str], mean: Sequence[float], deviation: Sequence[float
 def reconstructed(
     space: DomainSpace, lines: Iterable[Line], column: str, compare: Callable[[str, str], Row]
 ) -> Iterator[list[Row]]:
-    """What one greedy pass from the posterior mean gives back, and how it compares with the line."""
+    """What one greedy pass from the posterior mean gives back, and how it compares with what was read of the line."""
     for rows, texts in read(space, lines, column):
-        answers = iter(_texts(space, space.space.encode(texts).mean.tolist()))
-        yield [row if row["error"] else row | _compared(row, next(answers), column, compare) for row in rows]
+        answers = zip(texts, _texts(space, space.space.encode(texts).mean.tolist()), strict=True)
+        yield [row if row["error"] else row | _compared(*next(answers), compare) for row in rows]
 
 
-def _compared(row: Row, answer: str, column: str, compare: Callable[[str, str], Row]) -> Row:
-    return {"reconstruction": answer} | compare(str(row[column]), answer)
+def _compared(text: str, answer: str, compare: Callable[[str, str], Row]) -> Row:
+    return {"reconstruction": answer} | compare(text, answer)
 
 
 def read(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[tuple[list[Row], list[str]]]:
@@ -193,21 +196,28 @@ def searched(
     *,
     called: str,
     parts: Sequence[str],
+    model: Path,
+    settings: Sequence[object] = (),
 ) -> Iterator[list[Row]]:
     """The calls of a search, round by round, those that an earlier run left in ``arguments.calls`` first.
 
     Args:
         start: Starts the search with `calls` made so far.
-        arguments: With ``calls``, ``method`` and ``seed``.
+        arguments: With ``calls``, ``method``, ``seed``, ``initial``, ``batch`` and ``budget``.
         column: Where the text goes.
-        called: Name of the objective in the file of calls.
+        called: Name of the objective in the file of calls, where a key of all that decides them follows it.
         parts: Names of the objectives, each a column, where a call has several values.
+        model: Its folder.
+        settings: What else decides the calls.
     """
     from vaeseq.calls import Run, best_so_far, resumed
+    from vaeseq.checkpoint import files_of
 
-    run = Run(called, arguments.method, arguments.seed)
+    if arguments.calls:
+        key = key_of(repr((arguments.initial, arguments.batch, *settings)), *files_of(model))
+        start = partial(resumed, arguments.calls, Run(f"{called} #{key}", arguments.method, arguments.seed), start)
     made: list[Call] = []
-    for batch in resumed(arguments.calls, run, start) if arguments.calls else start():
+    for batch in start():
         made += batch
         first = len(made) - len(batch)
         bests = best_so_far(made)[first:]

@@ -30,6 +30,11 @@ class Line(NamedTuple):
     text: str
     error: str = ""
 
+    @property
+    def word(self) -> str:
+        """What stands before the first space, as a SMILES before its name; '' of a line that could not be read."""
+        return "" if self.error else (self.text.split() or [""])[0]
+
 
 def given(arguments: Sequence[str], what: str) -> Iterator[Line]:
     """The arguments, or without any, or for ``-``, the lines of standard input, which are read as they are needed.

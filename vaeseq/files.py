@@ -1,6 +1,7 @@
-"""Files that are there whole or not at all, whenever a process or a machine stops, and tables of any text."""
+"""Files that are there whole or not at all, whenever a process or a machine stops; their keys; tables of any text."""
 
 import csv
+import hashlib
 import io
 import os
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,14 @@ def replacing(path: Path) -> Iterator[Path]:
         _to_disk(path.parent)  # the name too
     finally:
         partial.unlink(missing_ok=True)
+
+
+def key_of(settings: str, *files: Path) -> str:
+    """Sixteen hexadecimal digits that stand for these settings and the contents of these files."""
+    key = hashlib.sha256(settings.encode())
+    for file in files:
+        key.update(hashlib.sha256(file.read_bytes()).digest())
+    return key.hexdigest()[:16]
 
 
 def csv_line(cells: Sequence[object]) -> str:

@@ -14,9 +14,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 
+from vaeseq.asking import Oracle, answered
 from vaeseq.errors import InputError
-
-Oracle = Callable[[Sequence[str]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class SearchConfig:
         budget: Distinct texts that the oracle is asked for in all.
         initial: Of these, texts decoded from draws of the prior before a model is fitted.
         batch: Texts of one round after that.
-        candidates: Codes decoded to choose a round from.
+        candidates: Codes decoded to choose a round from; as many as the round has where that is more.
     """
 
     budget: int = 200
@@ -39,8 +38,6 @@ class SearchConfig:
         for name in ("budget", "initial", "batch", "candidates"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)!r}")
-        if self.candidates < self.batch:
-            raise InputError(f"candidates must be at least a batch of {self.batch}, got {self.candidates!r}")
 
     def rounds(self) -> Iterator[tuple[int, int]]:
         """First call of each round, and the first of the next."""
@@ -82,7 +79,9 @@ Propose = Callable[[Sequence[Call], int], list[str]]  # from the calls of all ro
 def searched(
     propose: Propose, oracle: Oracle, config: SearchConfig, *, calls: Sequence[Call] = ()
 ) -> Iterator[list[Call]]:
-    """Ask the oracle for new texts, round by round, and yield each round's calls once they are answered.
+    """Ask the oracle for new texts, round by round, and yield calls once they are answered.
+
+    Those of a round come together, or in pieces where the oracle fails on them together (``vaeseq.asking``).
 
     A text is asked for once: what is proposed again costs nothing and counts nothing. The search ends early when fewer
     texts are proposed than a round has.
@@ -105,22 +104,12 @@ def searched(
             proposed = propose(paid[:start], end - start)
         known = {call.text for call in paid}
         texts = [text for text in proposed if text not in known][: end - len(paid)]
-        values = _asked(oracle, texts)
-        seconds = time.monotonic() - began
-        if texts:
-            paid += [_call(text, value, seconds) for text, value in zip(texts, values, strict=True)]
-            yield paid[-len(texts) :]
+        for piece, values in answered(oracle, texts):
+            seconds = time.monotonic() - began
+            paid += [_call(text, value, seconds) for text, value in zip(piece, values, strict=True)]
+            yield paid[-len(piece) :]
         if len(paid) < end:
             return
-
-
-def _asked(oracle: Oracle, texts: list[str]) -> np.ndarray:
-    if not texts:
-        return np.empty(0)
-    values = np.asarray(oracle(texts), dtype=np.float64)
-    if values.shape[:1] != (len(texts),) or not (values.ndim == 1 or (values.ndim == 2 and values.shape[1] > 1)):
-        raise InputError(f"oracle must give one number per text, got shape {values.shape} for {len(texts)} texts")
-    return values
 
 
 def _call(text: str, value: np.ndarray, seconds: float) -> Call:

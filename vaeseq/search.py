@@ -27,7 +27,7 @@ from torch import Tensor
 
 from vaeseq.rounds import Call, Oracle, SearchConfig, Source, searched
 from vaeseq.seeds import mixed_seed
-from vaeseq.walks import TextSpace
+from vaeseq.walks import SearchSpace, TextSpace
 
 if TYPE_CHECKING:
     from botorch.models import SingleTaskGP
@@ -42,7 +42,7 @@ _WIDTH = 6.0  # of the prior, in standard deviations, that the unit interval of 
 
 
 def search(
-    space: TextSpace,
+    space: SearchSpace,
     oracle: Oracle,
     config: SearchConfig,
     *,
@@ -56,7 +56,7 @@ def search(
     that. The search ends early when the space has no more new texts to give.
 
     Args:
-        space: ``decode`` gives '' for what is no candidate; ``encode`` reads all other texts it gives.
+        space: ``decode`` gives '' for what is no candidate; it reads all other texts it gives.
         oracle: One value per text, higher is better, nan for a text that has none.
         config: The budget.
         method: How texts are chosen.
@@ -97,9 +97,12 @@ class PriorTexts:
 
 
 class Bayesian:
-    """Proposes the texts that promise the most by a Gaussian process, after a first round from the prior."""
+    """Proposes the texts that promise the most by a Gaussian process, after a first round from the prior.
 
-    def __init__(self, space: TextSpace, prior: Source, config: SearchConfig, seed: int) -> None:
+    Calls that the space cannot read have no code, and tell it nothing.
+    """
+
+    def __init__(self, space: SearchSpace, prior: Source, config: SearchConfig, seed: int) -> None:
         self._space, self._prior, self._config, self._seed = space, prior, config, seed
         self._codes: list[Tensor] = []  # of each round
 
@@ -110,19 +113,21 @@ class Bayesian:
         # Round by round, so that a resumed search sees the very same numbers.
         ended = [(start, end) for start, end in self._config.rounds() if end <= len(calls)]
         for start, end in ended[len(self._codes) :]:
-            self._codes.append(self._space.encode([call.text for call in calls[start:end]]).mean)
+            read = [call.text for call in calls[start:end] if self._space.reads(call.text)]
+            self._codes.append(self._space.encode(read).mean)
         return self._chosen(torch.cat(self._codes), calls, count)
 
     def _chosen(self, codes: Tensor, calls: Sequence[Call], count: int) -> list[str]:
         known = {call.text for call in calls}
-        values = _filled([call.value for call in calls])
+        values = _filled([call.value for call in calls if self._space.reads(call.text)])
         given = self._prior.new(count, known) if values is None else []
         if len(given) == count:
             return given
         seed = mixed_seed(self._seed, len(calls))
+        codes = codes if len(codes) else torch.zeros(1, self._space.latent)
         # A single lead, or several of one value, say nothing of what is better.
         parents = torch.zeros(len(codes)) if values is None else values
-        z = _drawn(self._space, codes, parents, self._config.candidates, seed)
+        z = _drawn(self._space, codes, parents, max(self._config.candidates, count), seed)
         texts = [text for text in dict.fromkeys([*given, *self._space.decode(z)]) if text and text not in known]
         if values is None:
             return texts[:count]

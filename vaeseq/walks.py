@@ -46,6 +46,13 @@ class TextSpace(Protocol):
         """Codes from the prior, ``(count, latent)``."""
 
 
+class SearchSpace(TextSpace, Protocol):
+    """A space that knows which texts it can read."""
+
+    def reads(self, text: str) -> bool:
+        """Whether it has a code of the text."""
+
+
 class Walk(NamedTuple):
     """A decoded walk and its ends.
 

@@ -140,14 +140,13 @@ def _decode(arguments: Namespace) -> int:
 def _reconstruct(arguments: Namespace) -> int:
     """Encode each sentence, decode it again, and compare; word_edits counts the words that differ."""
     space, lines = _space(arguments), console.given(arguments.text, "sentences")
-    rows = commands.reconstructed(space, lines, "text", partial(_compared, space))
+    rows = commands.reconstructed(space, lines, "text", _compared)
     return console.emit(rows, ["text", "reconstruction", "exact", "word_edits", "error"], arguments)
 
 
-def _compared(space: "SentenceSpace", given: str, answer: str) -> Row:
+def _compared(read: str, answer: str) -> Row:
     from vaetext.paths import word_edits
 
-    read = space.texts([given])[0]
     return {"exact": read == answer, "word_edits": word_edits(read, answer)}
 
 
@@ -277,14 +276,15 @@ def _optimize(arguments: Namespace) -> int:
     """Search for sentences of a high score in few calls of it; each is written once it is answered."""
     from vaeseq.rounds import SearchConfig
     from vaetext.optimization import METHODS, objective
+    from vaetext.space import SentenceSpace
 
     oracle = objective(arguments.objective)
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
-    start = partial(METHODS[arguments.method], _space(arguments), oracle, config, seed=arguments.seed)
+    folder = MODEL.folder_of(arguments.model)
+    start = partial(METHODS[arguments.method], SentenceSpace.load(folder), oracle, config, seed=arguments.seed)
     columns = ["call", "text", "value", "best_so_far", "seconds"]
-    return console.emit(
-        commands.searched(start, arguments, "text", called=arguments.objective, parts=()), columns, arguments
-    )
+    rows = commands.searched(start, arguments, "text", called=arguments.objective, parts=(), model=folder)
+    return console.emit(rows, columns, arguments)
 
 
 def _space(arguments: Namespace) -> "SentenceSpace":

@@ -41,6 +41,9 @@ class _Rereadable:
     def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
         return [self._read(text) for text in self._space.decode(z, temperature=temperature, seed=seed, beams=beams)]
 
+    def reads(self, text: str) -> bool:
+        return bool(self._read(text))
+
     def _read(self, text: str) -> str:
         try:
             return self._space.texts([text])[0]

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +12,8 @@ from vaemol.cli import main
 from vaemol.constraints import all_of
 from vaemol.interpolation import interpolate
 from vaemol.proposals import analogues
+from vaeseq.inversion import Inverted
+from vaeseq.space import LatentSpace
 
 ENDS = "CC(=O)Oc1ccccc1C(=O)O", "OC1CCCC1N"
 
@@ -57,6 +60,27 @@ def test_bad_rows_are_kept_and_the_others_go_on(vaemol):
     assert rows[1]["z_1"] == ""
     assert rows[7]["smiles"] == "'=1+1"
     assert err == "error: 6 of 8 rows failed: see their error column\n"
+
+
+def test_what_is_read_as_another_molecule_is_said_once(vaemol, model, tmp_path, monkeypatch):
+    taught = tmp_path / "model"
+    shutil.copytree(model, taught)
+    config = json.loads((taught / "config.json").read_text())
+    (taught / "config.json").write_text(json.dumps(config | {"domain": config["domain"] | {"standardise": True}}))
+    salt = f"{ENDS[0][:-1]}[O-].[Na+]"
+    _, rows, err = vaemol("reconstruct", "--model", taught, salt, "CCO", "C[NH3+]", ENDS[0])
+    assert [row["similarity"] for row in rows[:1]] == [row["similarity"] for row in rows[3:]]
+    assert err.startswith("molecules read as others (")
+    assert err.endswith(f": 2, such as {salt!r} as {ENDS[0]!r}\n")
+    _, bare, none = vaemol("encode", "--model", taught, ENDS[0])
+    _, coded, err = vaemol("encode", "--model", taught, salt)
+    assert ([row["z_1"] for row in coded], none) == ([row["z_1"] for row in bare], "")
+    assert err.count("molecules read as others") == 1
+    monkeypatch.setattr(LatentSpace, "pinned", lambda its, texts: Inverted(its.encode(texts).mean, None))  # seconds
+    for command in (("interpolate", "--steps", 3), ("propose", "--points", 3, "--draws", 0)):
+        ways = [vaemol(*command, "--model", taught, end, ENDS[1]) for end in (salt, ENDS[0])]
+        assert ways[0][1] == ways[1][1] != []
+        assert [way[2].count("molecules read as others") for way in ways] == [1, 0]
 
 
 def test_only_bad_rows(vaemol):
@@ -164,6 +188,27 @@ def test_optimize_resumes_from_its_calls(vaemol, tmp_path):
     _, again, _ = vaemol("optimize", "--objective", "similarity:OCC", *options)
     assert [row["smiles"] for row in again] == [row["smiles"] for row in rows]
     assert vaemol("optimize", "--objective", "nothing")[2].startswith("error: objective must be")
+
+
+def test_calls_of_other_settings_or_another_model_are_not_taken(vaemol, model, tmp_path):
+    calls, pool, other = tmp_path / "calls.csv", tmp_path / "pool.smi", tmp_path / "other"
+    pool.write_text("CCO\nCCCCN\nCCCCCC\n")
+    shutil.copytree(model, other)
+    (other / "config.json").write_text((model / "config.json").read_text() + "\n")
+    base = ("--budget", 6, "--initial", 6, "--method", "random_prior", "--objective", "penalised_log_p")
+
+    def made(*others):
+        _, rows, _ = vaemol("optimize", *base, "--calls", calls, *others)
+        return [(row["smiles"], row["value"]) for row in rows], calls.read_text().count("\n")
+
+    first, lines = made()
+    assert (len(first), lines) == (6, 7)
+    assert made() == (first, 7)
+    changes = ("--max-heavy-atoms", 1), ("--initial", 3), ("--batch", 2), ("--model", other)
+    assert [made(*change)[1] for change in changes] == [13, 19, 25, 31]
+    assert made("--start", pool)[1] == 34
+    longer, lines = made("--budget", 8)
+    assert (longer[:6], lines) == (first, 36)
 
 
 def test_usage_errors_are_two(capsys):

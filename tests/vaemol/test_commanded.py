@@ -2,12 +2,16 @@
 
 import math
 import shlex
+import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from vaemol.commanded import PATIENCE, CommandOracle
+from vaemol.commanded import CommandOracle
 from vaemol.oracles import objective
+from vaemol.prediction import together
+from vaeseq.asking import Unanswered, answered, in_pieces
 from vaeseq.errors import InputError
 
 
@@ -49,7 +53,9 @@ def test_what_is_no_number_is_no_value(program, capsys):
 )
 def test_a_batch_that_fails_costs_only_its_bad_molecule(program, body, why):
     oracle = program(body)
-    values = oracle(["C", "N", "O"])
+    with pytest.raises(Unanswered):
+        oracle(["C", "N", "O"])
+    values = in_pieces(oracle)(["C", "N", "O"])
     assert [math.isnan(value) for value in values] == [False, True, False]
     assert oracle.failures[0] == 1
     assert why in oracle.failures[1]
@@ -61,12 +67,47 @@ def test_a_program_that_hangs_is_stopped(program):
     assert "more than 0.5 s" in oracle.failures[1]
 
 
-def test_a_program_that_never_answers_is_broken(program):
+def test_a_batch_may_take_as_long_as_its_molecules(program, monkeypatch):
+    limits = []
+
+    def run(argv, *, input, timeout, **_):
+        limits.append(timeout)
+        return subprocess.CompletedProcess(argv, 0, "1\n" * input.count("\n"), "")
+
+    monkeypatch.setattr("vaemol.commanded.subprocess.run", run)
+    program("", seconds=7)(["C", "N", "O"])
+    assert limits == [21]
+
+
+def test_a_program_that_always_fails_is_broken(program):
     oracle = program("sys.exit('out of order')")
-    for _ in range(PATIENCE - 1):
-        assert math.isnan(oracle(["C"])[0])
-    with pytest.raises(InputError, match="out of order; all calls made so far are kept"):
-        oracle(["C"])
+    for text in "NO":
+        assert np.isnan(in_pieces(oracle)(["C", text, "S"])).all()
+    with pytest.raises(InputError, match="failed on 3 batches in a row: it ended with 1: out of order"):
+        in_pieces(oracle)(["C", "N"])
+
+
+@pytest.mark.parametrize("body", ["print(len(lines) < 2 or sys.exit(1))", "print('\\n' * (len(lines) - 1))"])
+def test_a_program_that_takes_one_at_a_time_or_knows_nothing_is_not_broken(program, body):
+    oracle = in_pieces(program(body))
+    assert all(len(oracle(["C", text])) == 2 for text in ("N", "O", "F", "Cl", "Br"))
+
+
+def test_a_program_is_asked_once_whatever_another_fails_on(program, tmp_path):
+    log = tmp_path / "log"
+    first = program(f"open({str(log)!r}, 'a').writelines(line + '\\n' for line in lines)\nfor line in lines: print(1)")
+    first(["S"])
+    assert log.read_text() == "S\n"
+    both = together([first, picky])
+    found = list(answered(both, ["C", "N", "O"]))
+    assert [piece for piece, _ in found] == [["C"], ["N"], ["O"]]
+    assert log.read_text().split() == ["S", "C", "N", "O"]
+
+
+def picky(smiles):
+    if len(smiles) > 1:
+        raise Unanswered
+    return np.ones(1)
 
 
 @pytest.mark.parametrize(

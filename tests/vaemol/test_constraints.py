@@ -43,6 +43,7 @@ def test_a_value_that_is_not_there_holds_nothing():
     large = "C" * 50
     held = [constraint(f"penalised_log_p{side}0")([large]) for side in (">=", "<=")]
     assert not np.any(held)
+    assert all_of(["penalised_log_p>=0"], max_heavy_atoms=50)([large]).all()
 
 
 @pytest.mark.parametrize(

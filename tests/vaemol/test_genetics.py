@@ -2,9 +2,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from rdkit import Chem
+from rdkit.Chem import Descriptors
 
 from vaemol.builtin import builtin_molecules
-from vaemol.genetics import crossed, mutated
+from vaemol.genetics import _kekulized, crossed, mutated
 from vaemol.molecule import canonical, parse
 
 SOME = [canonical(mol) for _, text in builtin_molecules() if (mol := parse(text)) and "." not in text][::300]
@@ -31,6 +33,25 @@ def test_a_mutation_is_small():
 
 def _atoms(smiles):
     return parse(smiles).GetNumHeavyAtoms()
+
+
+@pytest.mark.parametrize(
+    "smiles", ["C[C@H](O)c1ccccc1", "C[NH2+]CCc1ccccc1", "C[n+]1cc[nH]c1", "[O-][n+]1ccccc1", "C[S@](=O)C"]
+)
+def test_a_parent_with_brackets_keeps_its_electrons(smiles):
+    parent, flat = _kekulized(smiles), parse(smiles)
+    Chem.SanitizeMol(parent)
+    Chem.RemoveStereochemistry(flat)
+    assert canonical(parent) == canonical(flat)
+    rng = np.random.default_rng(0)
+    children = [text for _ in range(300) if (text := mutated(smiles, rng))]
+    assert len(children) > 200
+    assert not any(Descriptors.NumRadicalElectrons(parse(text)) for text in children)
+
+
+def test_a_former_stereocentre_may_have_another_neighbour():
+    rng = np.random.default_rng(0)
+    assert "CC(C)(O)c1ccccc1" in {mutated("C[C@H](O)c1ccccc1", rng) for _ in range(300)}
 
 
 def test_every_change_comes():

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from vaemol.cli import main
-from vaemol.itineraries import figures_of, paths_in
+from vaemol.itineraries import figures_of, pairs_in, paths_in
 from vaemol.molecule import tanimoto
 from vaeseq.console import Line
 from vaeseq.errors import InputError
@@ -57,6 +57,24 @@ def test_paths_are_read_by_their_number():
 def test_what_is_no_table_of_paths_is_said(table, message):
     with pytest.raises(InputError, match=message):
         paths_in(_lines(table), 2)
+
+
+def test_pairs_end_before_blank_lines_and_may_have_names():
+    assert pairs_in(map(Line, ["CCO NCCCC", "CCO\tC a name", "", " "])) == [("CCO", "NCCCC"), ("CCO", "C")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ([""], "line 1 is ''"),
+        (["C CO", "", "C CO"], "line 2 is ''"),
+        (["C CO", "C"], "line 2 is 'C'"),
+        (["C CO", "C nonsense"], "line 2 is 'C nonsense'"),
+    ],
+)
+def test_an_end_that_is_no_molecule_is_named(lines, says):
+    with pytest.raises(InputError, match=f"pairs must be two SMILES a line, {says}"):
+        pairs_in(map(Line, lines))
 
 
 def test_the_command_is_the_function(tmp_path, capsys, monkeypatch):

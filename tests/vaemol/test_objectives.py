@@ -49,6 +49,32 @@ def test_of_several_objectives_those_are_kept_that_no_other_beats(vaemol, tmp_pa
     assert (tmp_path / "calls.csv").read_text().count("\n") == 25
 
 
+def test_a_search_that_does_not_start_leaves_the_front_before_it(vaemol, tmp_path):
+    (tmp_path / "pool.smi").write_text("nonsense\n")
+    (tmp_path / "front.csv").write_text("smiles,qed,log_p\nCCO,0.4,0\n")
+    asked = ("--objective", "qed", "--objective", "log_p", "--start", tmp_path / "pool.smi")
+    assert vaemol(*asked, "--front", tmp_path / "front.csv")[0] == 1
+    assert (tmp_path / "front.csv").read_text() == "smiles,qed,log_p\nCCO,0.4,0\n"
+
+
+def test_a_file_to_start_with_may_have_names_and_what_is_of_no_use_is_counted(vaemol, tmp_path):
+    lines = [f"{smiles}\tname {i}" for i, smiles in enumerate(POOL)]
+    (tmp_path / "pool.smi").write_bytes("\n".join(["smiles name", *lines, "", "\xff"]).encode("latin-1"))
+    code, rows, err = vaemol(
+        "--method", "random_prior", "--start", tmp_path / "pool.smi", "--require", "heavy_atoms>=4"
+    )
+    assert code == 0
+    assert len(rows) == len(POOL) - 2
+    assert "of 11 molecules to start with 2 are no readable SMILES, and 2 do not hold what is required\n" in err
+
+
+def test_what_is_required_is_of_as_many_atoms_as_the_objective(vaemol, tmp_path):
+    (tmp_path / "pool.smi").write_text("\n".join(POOL))
+    asked = ("--objective", "penalised_log_p", "--require", "penalised_log_p>=-9", "--start", tmp_path / "pool.smi")
+    _, rows, _ = vaemol(*asked, "--max-heavy-atoms", 4, "--method", "random_prior")
+    assert [row["smiles"] for row in rows if row["value"]] == [row["smiles"] for row in rows] != []
+
+
 def test_weighted_objectives_are_one(vaemol):
     code, rows, err = vaemol("--objective", "qed", "--objective", "log_p", "--weight", 1, "--weight", -0.25)
     assert code == 0
@@ -76,6 +102,7 @@ def test_nothing_is_paid_for_what_does_not_hold_what_is_required(vaemol, tmp_pat
     [
         (("--start", "POOL", "--require", "qed>=0.99"), "none of them does"),
         (("--objective", "qed", "--weight", 1, "--weight", 2), "weights must be as many as objectives, 1, got 2"),
+        (("--method", "ascent", "--objective", "property:pIC50", "--weight", -1), "with a weight above 0, got -1.0"),
         (("--front", "x.csv"), "front must be of several objectives"),
         (("--objective", "min:nothing"), "objective must be"),
         (("--require", "log_p>=2", "--require", "log_p<=1"), "must not exclude each other"),
@@ -97,7 +124,7 @@ def test_what_is_to_be_low_is_turned_round(space):
 
 
 @pytest.mark.parametrize(("asked", "least"), [((), 0.4), (("--similarity", 0.25), 0.25)])
-def test_a_lead_is_where_a_search_begins_and_what_it_stays_near(vaemol, asked, least):
+def test_a_lead_is_where_a_search_begins_and_what_it_stays_near(vaemol, tmp_path, asked, least):
     lead = "CCOC(=O)c1ccccc1O"
     code, rows, _ = vaemol("--method", "genetic", "--objective", "qed", "--lead", lead, *asked)
     assert code == 0
@@ -105,4 +132,8 @@ def test_a_lead_is_where_a_search_begins_and_what_it_stays_near(vaemol, asked, l
     alike = [tanimoto(row["smiles"], lead) for row in rows]
     assert len(rows) > 5
     assert least <= min(alike) < 1
+    (tmp_path / "pool.smi").write_text("\n".join(POOL))
+    wide = ("--lead", lead, "--similarity", 0.01, "--start", tmp_path / "pool.smi", "--method", "genetic")
+    for seed in range(3):
+        assert tanimoto(vaemol(*wide, "--seed", seed)[1][0]["smiles"], lead) == 1
     assert vaemol("--similarity", 0.3)[2] == "error: similarity must be to a lead; --similarity needs --lead\n"

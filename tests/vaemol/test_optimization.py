@@ -70,6 +70,16 @@ def test_a_pool_of_no_use_is_said(space, pool, says):
         optimize(space, oracles.qed, SMALL, start=pool, admits=all_of(["log_p>=9"]))
 
 
+@pytest.mark.parametrize("method", ["bayesian", "retraining", "ascent", "structural"])
+def test_what_the_model_cannot_read_of_a_pool_is_said(space, method, capsys):
+    how = {"method": method, "climbing": "pIC50"}
+    optimize(space, oracles.qed, SMALL, start=["CCO", "CCBr", "CCN"], **how)
+    assert capsys.readouterr().err == "the model cannot read 1 of 3 molecules to start with\n"
+    if method != "structural":  # which goes on by changes of graphs
+        with pytest.raises(InputError, match=f"can read for {method}, none of them is"):
+            optimize(space, oracles.qed, SMALL, start=["CCBr"], **how)
+
+
 def test_a_pool_is_canonical_shuffled_and_never_twice():
     pool = PoolTexts(["OCC", "CCO", "nonsense", "CCN", "C", "CC"], 0)
     assert sorted(pool.new(9, set())) == ["C", "CC", "CCN", "CCO"]

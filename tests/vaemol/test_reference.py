@@ -2,6 +2,8 @@ import json
 
 import numpy as np
 import pytest
+from rdkit.Chem import MolToSmiles
+from rdkit.Chem.Scaffolds.MurckoScaffold import GetScaffoldForMol
 
 from vaemol import fcd, guacamol
 from vaemol.builtin import builtin_molecules
@@ -16,6 +18,7 @@ from vaemol.reference import (
     Reference,
     Training,
     hashes,
+    known_in,
     load_portrait,
     load_training,
     save_portrait,
@@ -52,6 +55,16 @@ def test_a_portrait_by_hand():
     assert found.fragments == {"[16*]c1ccccc1": 3, "[16*]c1ccc(C)cc1": 1, "CCO": 1, "c1ccccc1": 1}
     bits = np.unpackbits(found.fingerprints, axis=1, bitorder="little")
     assert np.flatnonzero(bits[2]).tolist() == list(fingerprint(parse("CCO")).GetOnBits())
+
+
+def test_scaffolds_differ_by_stereo_as_those_of_moses_do():
+    decalins = ["C1CCC2CCCCC2C1", "C1CC[C@H]2CCCC[C@H]2C1", "CC1CC[C@H]2CCCC[C@@H]2C1"]
+    found = portrait([*decalins, decalins[1]], workers=1, device="cpu").scaffolds
+    # compute_scaffold of moses/metrics/utils.py: MolToSmiles(GetScaffoldForMol(mol))
+    assert found == {
+        MolToSmiles(GetScaffoldForMol(parse(smiles))): count for smiles, count in zip(decalins, (1, 2, 1), strict=True)
+    }
+    assert len(found) == 3
 
 
 def test_spelling_changes_nothing_and_copies_count():
@@ -144,3 +157,24 @@ def test_the_command_writes_what_the_function_says(folder, some, tmp_path, capsy
     assert [row["of"] for row in rows] == [of for _, of in figures.values()]
     assert main([*command[:3], str(tmp_path)]) == 1
     assert "make it again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("CCO a name\nnonsense\n\nNCC\n", "1 of 3 known molecules are no readable SMILES\n"),
+        ("log_p,smiles,error\n0.1,OCC,\n,nonsense,unparsable\n0.2,CCN,\n", "1 of 3 known"),
+        ('"SMILES"\nOCC ethanol\n"CCN"\n', ""),
+    ],
+)
+def test_known_molecules_are_lines_or_a_column(tmp_path, capsys, content, said):
+    (tmp_path / "known").write_text(content)
+    assert known_in(tmp_path / "known") == {"CCO", "CCN"}
+    assert capsys.readouterr().err.startswith(said)
+
+
+@pytest.mark.parametrize("content", ["nonsense\n", "a,b\nCCO,1\n", "smiles,a\n1,CCO\n", "smiles\n", "\n"])
+def test_a_file_without_a_known_molecule_is_refused(tmp_path, content):
+    (tmp_path / "known").write_text(content)
+    with pytest.raises(InputError, match="known molecules must be SMILES, none of the"):
+        known_in(tmp_path / "known")

@@ -1,5 +1,6 @@
 import csv
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -58,3 +59,18 @@ def test_a_molecule_that_a_library_fails_on_costs_itself_alone():
     worst, good = scored([Line(".".join("O" * 500)), Line("CCO")], ["qed"], workers=1)
     assert worst["error"] == "crashed"
     assert good["qed"] > 0.4
+
+
+def test_a_program_is_started_once_for_many_molecules_and_may_know_none(tmp_path, capsys):
+    (tmp_path / "log.py").write_text(
+        f"import sys\nlines = sys.stdin.read().split()\nopen({str(tmp_path / 'log')!r}, 'a').write(f'{{lines}}')\n"
+        "for line in lines: print(len(line) if line == 'CCO' else '')\n"
+    )
+    program = f"command:{sys.executable} {tmp_path / 'log.py'}"
+    assert main(["score", "--objective", program, "--objective", "qed", "C", "OCC", "nonsense", "N", "O", "S"]) == 1
+    out, err = capsys.readouterr()
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [row[program] for row in rows] == ["", "3", "", "", "", ""]
+    assert [bool(row["qed"]) for row in rows] == [True, True, False, True, True, True]
+    assert (tmp_path / "log").read_text() == "['C', 'CCO', 'N', 'O', 'S']"
+    assert "4 of 5 molecules have no value" in err

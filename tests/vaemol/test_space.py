@@ -4,6 +4,7 @@ import shutil
 import pytest
 import torch
 
+from vaemol.interpolation import identity
 from vaemol.molecule import canonical, parse
 from vaemol.space import MoleculeSpace
 from vaeseq.errors import InputError
@@ -45,12 +46,38 @@ def test_what_cannot_be_read_is_named(space, smiles, reason):
 
 
 def test_a_molecule_that_breaks_a_library_is_named(space, monkeypatch):
-    def broken(smiles, **limits):
+    def broken(smiles, notation):
         raise RuntimeError("Invariant Violation")
 
-    monkeypatch.setattr("vaemol.space.molecule_text", broken)
+    monkeypatch.setattr("vaemol.record.to_text", broken)
     with pytest.raises(InputError, match="'CCO': crashed"):
         space.texts(["CCO"])
+
+
+def test_molecules_are_read_as_the_model_was_taught(space):
+    taught = space.space.of(space.space.vae)
+    taught.metadata = space.space.metadata | {"standardise": True, "max_characters": 40, "max_heavy_atoms": 13}
+    own = MoleculeSpace(taught)
+    salt, acid = "CC(=O)Oc1ccccc1C(=O)[O-].[Na+]", "CC(=O)Oc1ccccc1C(=O)O"
+    assert own.texts([salt, "C[NH3+]", "OCC"]) == own.texts([acid, "CN", "CCO"])
+    assert own.reread == (2, salt, acid)
+    assert identity(own, salt) == acid
+    own.read(salt)
+    assert own.reread[0] == 3
+    for large, reason in (("C" * 14, "too_many_atoms"), ("C" * 41, "too_long")):
+        with pytest.raises(InputError, match=reason):
+            own.texts([large])
+        assert space.texts([large])
+    with pytest.raises(InputError, match="not trained on"):
+        space.texts([salt])
+
+
+@pytest.mark.parametrize("wrong", [{"max_characters": "many"}, {"max_characters": 10_000}, {"max_heavy_atoms": -1}])
+def test_limits_that_are_none_are_refused(space, wrong):
+    foreign = space.space.of(space.space.vae)
+    foreign.metadata = space.space.metadata | wrong
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        MoleculeSpace(foreign)
 
 
 def test_a_model_of_something_else_is_refused(model, tmp_path):

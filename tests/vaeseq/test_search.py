@@ -12,7 +12,7 @@ from torch.distributions import Independent, Normal
 from vaeseq.calls import Run, resumed
 from vaeseq.errors import InputError
 from vaeseq.rounds import Call, SearchConfig
-from vaeseq.search import _drawn, search
+from vaeseq.search import Bayesian, PriorTexts, _drawn, search
 
 LATENT = 4
 GOAL = torch.tensor([1.2, -0.8, 0.5, -1.0])
@@ -26,6 +26,9 @@ class Rounded:
     def encode(self, texts):
         mean = torch.tensor([[float(cell) for cell in text.split()] for text in texts]).reshape(-1, LATENT)
         return Independent(Normal(mean, torch.full_like(mean, 0.1)), 1)
+
+    def reads(self, text):
+        return True
 
     def decode(self, z, *, temperature=0.0, seed=0):
         return [" ".join(f"{x:.1f}" for x in (code + 0.0).tolist()) if code[0] < 3 else "" for code in z]
@@ -111,6 +114,20 @@ def test_steps_around_the_best_are_of_full_codes_whatever_the_prior_draws():
     torch.testing.assert_close(short[50:], 0.3 * whole[50:])
 
 
+@pytest.mark.parametrize("read", [0, 3])
+def test_calls_that_the_space_cannot_read_tell_nothing(read):
+    class Illiterate(Rounded):
+        def reads(self, text):
+            return "?" not in text
+
+    def proposed(strange):
+        calls = [Call(f"{i}.0 0.5 0.5 0.5", i, 0.0) if i < read else Call("?" * i, strange, 0.0) for i in range(6)]
+        return Bayesian(Illiterate(), PriorTexts(Rounded(), 0), SMALL, 0)(calls, 4)
+
+    assert len(proposed(9.0)) == 4
+    assert proposed(9.0) == proposed(-9.0)
+
+
 def test_texts_without_a_value_are_paid_for_but_are_no_best():
     calls = made(oracle=fewer)
     assert len(calls) == SMALL.budget
@@ -131,12 +148,17 @@ def test_a_space_with_few_texts_ends_the_search(method):
     assert made(Poor(), method=method, calls=calls) == []
 
 
+def test_a_round_may_be_of_more_texts_than_are_decoded_by_default():
+    calls = made(config=SearchConfig(budget=12, initial=3, batch=9, candidates=2))
+    assert len(calls) == len(set(texts_of(calls))) == 12
+
+
 def test_what_an_oracle_must_give_is_said():
     with pytest.raises(InputError, match=r"one number per text, got shape \(6, 1\) for 6 texts"):
         made(oracle=lambda texts: np.zeros((len(texts), 1)))
 
 
-@pytest.mark.parametrize("wrong", [{"budget": 0}, {"initial": -1}, {"batch": 0}, {"batch": 20, "candidates": 10}])
+@pytest.mark.parametrize("wrong", [{"budget": 0}, {"initial": -1}, {"batch": 0}])
 def test_settings_out_of_range_are_named(wrong):
     with pytest.raises(InputError, match="must be at least"):
         SearchConfig(**wrong)
