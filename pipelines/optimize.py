@@ -22,7 +22,7 @@ from pipelines.findings import (
 )
 from pipelines.params import OptimizeParams, domain_params
 from pipelines.progress import progress
-from pipelines.resume import locked, work_folder
+from pipelines.resume import code_of, locked, work_folder
 from pipelines.stage import run
 from vaemol.constraints import all_of
 from vaemol.optimization import optimize
@@ -34,6 +34,7 @@ from vaeseq.rounds import Call, SearchConfig
 
 BEST = 10  # molecules of each objective in best.csv
 MODEL = Path("models/molecules")
+ROWS = Path("data/prepared/molecules/rows.parquet")
 BASELINE = "random_prior"
 
 Row = dict[str, Any]
@@ -48,7 +49,7 @@ def main(domain: str) -> None:
     out = Path("reports/molecules/optimize")
     out.mkdir(parents=True, exist_ok=True)
     space = MoleculeSpace.load(MODEL)
-    training = Training.load(Path("data/prepared/molecules/rows.parquet"), params.seed)
+    training = Training.load(ROWS, params.seed)
     with locked(_work(params)) as work:
         runs = _searched(space, params, training, work / "calls.csv")
     figures_found, tables = _found(space, params, runs, training)
@@ -59,9 +60,11 @@ def main(domain: str) -> None:
 
 
 def _work(params: OptimizeParams) -> Path:
-    """The folder of the calls made with exactly these parameters and this model."""
-    model = [path for path in sorted(MODEL.iterdir()) if path.suffix in (".json", ".safetensors")]
-    return work_folder("optimize-molecules", params.model_dump_json(), *model)
+    """The folder of the calls made with exactly these parameters, model, rows to start from and code."""
+    files = [path for path in sorted(MODEL.iterdir()) if path.suffix in (".json", ".safetensors")]
+    if params.start == "training":
+        files.append(ROWS)
+    return work_folder("optimize-molecules", params.model_dump_json(), *files, *code_of("vaemol", "vaeseq"))
 
 
 def _searched(space: MoleculeSpace, params: OptimizeParams, training: Training, log: Path) -> dict[Run, list[Call]]:

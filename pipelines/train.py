@@ -14,13 +14,13 @@ import torch
 from pipelines.columns import groups_of, targets_of
 from pipelines.params import ModelParams, MoleculeParams, SentenceParams, TrainParams, domain_params
 from pipelines.progress import progress
-from pipelines.resume import locked, work_folder
+from pipelines.resume import code_of, locked, work_folder
 from pipelines.stage import run
 from pipelines.start import start_of
 from pipelines.team import joined, spread
 from pipelines.tracking import Live
 from pipelines.unbroken import resume, unbroken
-from vaeseq import checkpoint, training
+from vaeseq import checkpoint
 from vaeseq.calibration import calibrate
 from vaeseq.checkpoint import Checkpoint
 from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
@@ -150,8 +150,7 @@ def _work(domain: str, params: MoleculeParams | SentenceParams, prepared: Path) 
         data.append(prepared / "rows.parquet")
     if start := start_of(domain, params.model.start):
         data += sorted(path for path in start.iterdir() if path.is_file())
-    code = sorted(Path(training.__file__).parent.glob("*.py"))
-    return work_folder(f"train-{domain}", sections, *data, *code)
+    return work_folder(f"train-{domain}", sections, *data, *code_of("vaeseq"))
 
 
 def _train(state: TrainState, corpus: Corpus, saved: Path, history: Path, mirror: Callable[[], None]) -> None:
