@@ -51,8 +51,8 @@ def main(domain: str) -> None:
     space = MoleculeSpace.load(MODEL)
     training = Training.load(ROWS, params.seed)
     with locked(_work(params)) as work:
-        runs = _searched(space, params, training, work / "calls.csv")
-    figures_found, tables = _found(space, params, runs, training)
+        runs, first = _searched(space, params, training, work / "calls.csv")
+    figures_found, tables = _found(space, params, runs, first, training)
     for name, rows in tables.items():
         _write(out / f"{name}.csv", rows)
     found = json.dumps(figures_found, indent=2) + "\n"
@@ -67,7 +67,10 @@ def _work(params: OptimizeParams) -> Path:
     return work_folder("optimize-molecules", params.model_dump_json(), *files, *code_of("vaemol", "vaeseq"))
 
 
-def _searched(space: MoleculeSpace, params: OptimizeParams, training: Training, log: Path) -> dict[Run, list[Call]]:
+def _searched(
+    space: MoleculeSpace, params: OptimizeParams, training: Training, log: Path
+) -> tuple[dict[Run, list[Call]], dict[str, int]]:
+    """The calls of each run, and of each objective how many calls its search learns from first."""
     config = SearchConfig(params.budget, params.initial, params.batch)
     goals: list[Goal] = [(name,) for name in params.objectives] + ([params.front] if params.front else [])
     # All of them before the first search: a name may be wrong.
@@ -76,23 +79,29 @@ def _searched(space: MoleculeSpace, params: OptimizeParams, training: Training, 
     oracles = {goal: together(its) if its[1:] else its[0] for goal in goals if (its := [named(name) for name in goal])}
     seeds = range(params.seed, params.seed + params.seeds)
     runs: dict[Run, list[Call]] = {}
+    first = dict.fromkeys(map(_called, goals), params.initial)
     with progress("optimising", len(goals) * 2 * len(seeds) * params.budget) as advance:
         for goal, method, seed in product(goals, (params.method, BASELINE), seeds):
             how = {"method": method, "seed": seed, "admits": admits, "several": len(goal) > 1}
             how["climbing"] = goal[0].removeprefix(KIND)
             if params.start == "training" and method != BASELINE:
                 each = math.ceil(params.initial / len(goal))
-                how["start"] = [text for name in goal for text in training.first(name, each, seed)]
+                how["start"] = [text for name in goal for text in training.first(name, each, seed, admits)]
+                first[_called(goal)] = min(params.initial, len(how["start"]))
             its = Run(_called(goal), method, seed)
             runs[its] = []
             for batch in resumed(log, its, partial(optimize, space, oracles[goal], config, **how)):
                 runs[its] += batch
                 advance(len(batch))
-    return runs
+    return runs, first
 
 
 def _found(
-    space: MoleculeSpace, params: OptimizeParams, runs: dict[Run, list[Call]], training: Training
+    space: MoleculeSpace,
+    params: OptimizeParams,
+    runs: dict[Run, list[Call]],
+    first: dict[str, int],
+    training: Training,
 ) -> tuple[Row, dict[str, list[Row]]]:
     """Figures of each objective and of the front, and the tables."""
     found: Row = {}
@@ -104,7 +113,7 @@ def _found(
         tables["best"] += _best_rows(space, name, best, training)
         shifted = shifts(name, best, drawn, training)
         tables["shifts"] += shifted
-        found[name] = figures(searched, drawn, new, params.initial)
+        found[name] = figures(searched, drawn, new, first[name])
         found[name] |= {"best_training": training.best(name), "median": medians(shifted)}
     if params.front:
         searched, drawn = (_of(runs, _called(params.front), method) for method in (params.method, BASELINE))
@@ -114,6 +123,7 @@ def _found(
         shifted = shifts("front", front, drawn, training)
         tables["shifts"] += shifted
         found["front"] = front_figures(searched, drawn, new) | {"median": medians(shifted)}
+        found["front"]["best_training"] = {name: training.best(name) for name in params.front}
     for its, calls in runs.items():
         if its.objective in params.objectives:
             tables["calls"] += _call_rows(its, calls)

@@ -135,6 +135,16 @@ def test_a_search_may_start_from_the_best_training_rows_which_are_not_found(hous
     assert figures["calls"] == 12
 
 
+def test_the_start_is_as_many_calls_as_there_were_rows_for_it(house, monkeypatch):
+    change("[qed, penalised_log_p]", "[qed]\n    start: training")
+    change("[sa_score<=9]", "['smarts:C=O']")
+    change("budget: 12", "budget: 3")
+    counts = []
+    monkeypatch.setattr(optimize, "figures", lambda *of: counts.append(of[-1]) or {})
+    optimize.main("molecules")
+    assert counts == [2], "aspirin and the nitrile are the training rows that hold it"
+
+
 def test_each_seed_is_a_run_of_its_own_and_figures_are_over_all(house):
     change("[qed, penalised_log_p]", "[qed]\n    seeds: 2")
     optimize.main("molecules")
