@@ -112,7 +112,7 @@ def fit(domain: Domain, asked: Asked, folder: Path) -> dict[str, object]:
             continue
         if stage == "fetch":
             _write(params, {domain: settings})
-        elif stage == "prepare" and domain == "sentences":
+        elif stage == "prepare" and domain == "sentences" and not start:
             settings["prepare"] |= {"vocabulary": WORDS, "cut": _cut(folder)}
             _write(params, {domain: settings})
         elif stage == "train" and "steps" not in _read(params)[domain]["train"]:
@@ -153,7 +153,7 @@ def _read_by(domain: Domain, start: Path | None) -> dict[str, Any]:
     told = load(start).domain
     if told.get("name") != domain:
         raise InputError(f"start must be a model of {domain}, got one of {told.get('name')!r}")
-    return {name: told[name] for name in ("notation", "lower") if name in told}
+    return {name: told[name] for name in ("notation", "lower", "cut", "vocabulary") if name in told}
 
 
 def _cut(folder: Path) -> str:
