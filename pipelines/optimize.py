@@ -30,6 +30,7 @@ from vaemol.prediction import KIND, objective_in, together
 from vaemol.space import MoleculeSpace
 from vaeseq.calls import Run, best_so_far, resumed
 from vaeseq.errors import InputError
+from vaeseq.files import write_whole
 from vaeseq.rounds import Call, SearchConfig
 
 BEST = 10  # molecules of each objective in best.csv
@@ -55,8 +56,7 @@ def main(domain: str) -> None:
     figures_found, tables = _found(space, params, runs, first, training)
     for name, rows in tables.items():
         _write(out / f"{name}.csv", rows)
-    found = json.dumps(figures_found, indent=2) + "\n"
-    Path("reports/molecules/optimize.json").write_text(found, encoding="utf-8")
+    write_whole(Path("reports/molecules/optimize.json"), json.dumps(figures_found, indent=2) + "\n")
 
 
 def _work(params: OptimizeParams) -> Path:

@@ -30,6 +30,7 @@ from pipelines.seen import Seen
 from pipelines.sources import Domain, Raw
 from pipelines.start import domain_of, start_of
 from vaeseq.errors import InputError, Rejected
+from vaeseq.files import write_whole
 from vaeseq.parallel import ordered_map
 from vaeseq.tokenizer import UNK, Tokenizer
 
@@ -99,7 +100,7 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings, *, start: Path | N
     }
     tokenizer = tokenizer or _tokenizer(texts(table.path, "train"), source.domain, settings)
     summary = facts | _cut(out, table, source.domain, settings, tokenizer)
-    (out / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(out / "summary.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
     return summary
 
 

@@ -28,6 +28,7 @@ from vaeseq.corpus import Corpus
 from vaeseq.device import device_of
 from vaeseq.diagnostics import summarise
 from vaeseq.errors import InputError
+from vaeseq.files import write_whole
 from vaeseq.history import Record
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
@@ -63,7 +64,7 @@ def main(domain: str) -> None:
             checkpoint.save(
                 Path("checkpoints", domain), begun, card=_card(domain, params, begun.config, summary, prepared, metrics)
             )
-            (report / "train.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+            write_whole(report / "train.json", json.dumps(metrics, indent=2) + "\n")
             (work / STATE).unlink()  # done: where DVC runs the stage again, it shall train again
 
 

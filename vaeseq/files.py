@@ -24,6 +24,12 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def write_whole(path: Path, text: str) -> None:
+    """A text file, there whole or not at all: what is there counts as done."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
 def csv_line(cells: Sequence[object]) -> str:
     """A row of a CSV table, whose lines end in newlines; any line end inside a cell stands in quotes."""
     line = io.StringIO(newline="")

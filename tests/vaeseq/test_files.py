@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaeseq.files import csv_line, replacing
+from vaeseq.files import csv_line, replacing, write_whole
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["\r", "a\rb", "\r\n", "\n", '"'])
 
@@ -44,6 +44,19 @@ def test_a_block_that_raises_leaves_the_file_as_it_was(tmp_path: Path) -> None:
         full()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_text_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_whole(tmp_path / "done.json", "näh")
+    assert (tmp_path / "done.json").read_bytes() == "näh".encode()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(tmp_path / "other.json", "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["done.json"]
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
