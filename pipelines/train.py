@@ -44,7 +44,7 @@ Config = TypeVar("Config", ObjectiveConfig, TrainConfig)
 def main(domain: str) -> None:
     """Write ``checkpoints/<domain>/``, ``reports/<domain>/train.json`` and the history."""
     spread()
-    params, prepared = domain_params(domain), Path("data/prepared", domain)
+    params, prepared, live = domain_params(domain), Path("data/prepared", domain), Live(domain, "train")
     with joined() as leads:
         corpus, begun, state = opened(domain, params, prepared)
         work = _work(domain, params, prepared)
@@ -53,9 +53,9 @@ def main(domain: str) -> None:
             for _ in fit(state, corpus):
                 pass
             return
-        with locked(work):
+        with locked(work), live:
             report = Path("reports", domain)
-            _train(state, corpus, work / STATE, report / "train" / "history.csv", Live(domain, "train"))
+            _train(state, corpus, work / STATE, report / "train" / "history.csv", live)
             state.vae.load_state_dict(state.best)
             if state.vae.properties:
                 calibrate(state.vae, corpus)
