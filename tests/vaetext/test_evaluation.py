@@ -1,4 +1,8 @@
-from vaetext.evaluation import same_label
+import math
+
+import pytest
+
+from vaetext.evaluation import likelihood_per_unit, same_label
 from vaetext.everyday import parse, sentences
 
 
@@ -13,3 +17,9 @@ def test_labels_are_compared_place_by_place_and_what_is_no_sentence_has_none():
     assert parse("no a such") is None
     assert same_label(["no a such", texts[0]], ["no a such", texts[0]]) == (0.5, 2)
     assert same_label([], []) == (0.0, 0)
+
+
+def test_a_perplexity_that_no_number_holds_is_left_out():
+    found = likelihood_per_unit(2_000.0, [{"text": "\u4e00" * 400}])
+    assert found == {"bits_per_character": pytest.approx(2_000 / math.log(2) / 401)}, "of 2 words, 1,000 nats each"
+    assert likelihood_per_unit(2.0, [{"text": "a"}])["word_perplexity"] == pytest.approx(math.e)
