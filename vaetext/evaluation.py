@@ -47,11 +47,16 @@ def sample_figures(samples: Sequence[str], training: set[str], metadata: Row) ->
         "novelty": len(distinct - training) / len(distinct),
         "novelty_of": len(distinct),
     }
-    if metadata.get("source") == "everyday":
+    if of_grammar(metadata):
         from vaetext.everyday import parses  # the grammar takes a moment to build
 
         figures |= {"parse_fraction": sum(map(parses, samples)) / len(samples), "parse_fraction_of": len(samples)}
     return figures
+
+
+def of_grammar(metadata: Row) -> bool:
+    """Whether a model's sentences are of the ``everyday`` set as its grammar writes and reads them, case included."""
+    return metadata.get("source") == "everyday" and not metadata.get("lower")
 
 
 def same_label(texts: Sequence[str], others: Sequence[str], label: str = "frame") -> tuple[float, int]:
