@@ -1,7 +1,8 @@
 """Stage: everything the other stages found, on one page that stands alone.
 
-The page loads nothing and runs nothing, holds no time of day, and is a function of the files it reads: the same files
-give the same bytes.
+The page loads nothing and runs nothing, holds no time of day, and is a function of the files it reads, the commit that
+is checked out and the versions of the packages that are installed, both of which it names: the same of these give the
+same bytes.
 """
 
 import base64
