@@ -17,9 +17,10 @@ export MLFLOW_DISABLE_TELEMETRY := true
 
 .PHONY: repro study test test-slow faults lint lock audit clean
 
+# The report is there without a tracking server.
 repro: $(READY)
 	dvc repro
-	python -m pipelines.sync
+	-python -m pipelines.sync
 	@echo
 	@echo "The report: $(abspath reports/index.html)"
 	@echo "All runs:   $(VENV)/bin/mlflow ui"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from pipelines.names import kept_as
 from pipelines.params import MoleculeParams, SentenceParams
 from vaeseq.errors import InputError
 from vaeseq.groups import Groups
@@ -38,7 +39,7 @@ def groups_of(domain: str, params: MoleculeParams | SentenceParams, content: int
 def targets_of(table: Path, names: Sequence[str]) -> np.ndarray | None:
     """Columns of a row table as numbers ``(rows, names)``, nan where a cell is none; None where no name is given.
 
-    A name is that of a column of the source, kept as ``source_<name>``, or else of the table.
+    A name is that of a column of the source, kept as ``pipelines.names`` has it, or else of the table.
 
     Raises:
         InputError: A column is missing, too few train rows have a number in it, or its name is one that tables of
@@ -49,7 +50,7 @@ def targets_of(table: Path, names: Sequence[str]) -> np.ndarray | None:
     if taken := sorted({"smiles", "text", "inside", "error"} & set(names)):
         raise InputError(f"train.properties must not be called {', '.join(taken)}; rename the column")
     known = pq.read_schema(table).names
-    columns = [f"source_{name}" if f"source_{name}" in known else name for name in names]
+    columns = [kept if (kept := kept_as(name)) in known else name for name in names]
     if missing := [column for column in columns if column not in known]:
         raise InputError(f"train.properties must be columns of {str(table)!r}: {known}, got {missing}")
     rows = pq.read_table(table, columns=[*dict.fromkeys(("split", *columns))])

@@ -18,7 +18,7 @@ from pipelines.stage import run
 from vaeseq.calibration import quality
 from vaeseq.corpus import SPLITS, Corpus, choose
 from vaeseq.diagnostics import iwae_by_row, summarise
-from vaeseq.files import csv_line
+from vaeseq.files import csv_line, write_whole
 from vaeseq.manifold import grid
 from vaeseq.model import SequenceVAE
 from vaeseq.posteriors import GaussianHead
@@ -76,7 +76,7 @@ def main(domain: str) -> None:
     if space.latent == 2 and isinstance(space.vae.as_trained().prior, StandardNormalPrior):
         _write(out / "manifold.csv", _manifold(space, SIDE[domain], evaluation))
     # Last: it says that all of it is there.
-    Path("reports", domain, "evaluate.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_whole(Path("reports", domain, "evaluate.json"), json.dumps(figures, indent=2) + "\n")
 
 
 def _by_prior(vae: SequenceVAE) -> dict[str, SequenceVAE]:

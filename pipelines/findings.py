@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple, Self
@@ -10,12 +11,14 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from pipelines.columns import targets_of
+from vaemol.constraints import Constraint, kept
 from vaemol.molecule import parse
 from vaemol.neighbours import Neighbours
-from vaemol.prediction import KIND
+from vaemol.prediction import KIND, LOW
 from vaemol.properties import PROPERTIES, properties
 from vaemol.space import MoleculeSpace
 from vaeseq.calls import best_calls
+from vaeseq.errors import InputError
 from vaeseq.fronts import beaten_share, on_front
 from vaeseq.rounds import Call
 
@@ -51,7 +54,13 @@ class Training(NamedTuple):
         return cls(table, smiles, Neighbours(chosen), {name: rows[name].to_numpy() for name in PROPERTIES})
 
     def measured(self, objective: str) -> np.ndarray | None:
-        """An objective as it was measured in each row, nan where it was not; None where it is no column of them."""
+        """An objective as it was measured in each row, nan where it was not; None where it is no column of them.
+
+        What is to be low is negated, as it is in a search.
+        """
+        if objective.startswith(LOW):
+            values = self.measured(objective.removeprefix(LOW))
+            return None if values is None else -values
         if objective in PROPERTIES:
             return self.properties[objective]
         if objective.startswith(KIND):
@@ -64,13 +73,22 @@ class Training(NamedTuple):
         values = self.measured(objective)
         return None if values is None else float(np.nanmax(values))
 
-    def first(self, objective: str, count: int, seed: int) -> list[str]:
-        """Molecules of the highest measured values, the best first; by chance where the objective was not measured."""
+    def first(self, objective: str, count: int, seed: int, admits: Constraint) -> list[str]:
+        """Admitted molecules of the best measured values, the best first; by chance where none was measured.
+
+        Raises:
+            InputError: No row is admitted.
+        """
         values = self.measured(objective)
         if values is None:
             values = np.random.default_rng(seed).random(len(self.smiles))
         order = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable")
-        return list(dict.fromkeys(self.smiles[order].tolist()))[:count]
+        ranked, found = iter(dict.fromkeys(self.smiles[order].tolist())), []
+        while len(found) < count and (chunk := list(islice(ranked, 10 * count))):
+            found += kept(chunk, admits)
+        if not found:
+            raise InputError("optimize.require must be held by a training row to start from, none of them does")
+        return found[:count]
 
     def new(self, searches: Searches) -> Searches:
         """The same calls without those for a molecule of these rows."""

@@ -29,6 +29,7 @@ from pipelines.start import SHIPPED, start_of
 from pipelines.tables import table
 from vaeseq import shipped
 from vaeseq.errors import InputError
+from vaeseq.files import replacing, write_whole
 
 STAGES = ("fetch", "prepare", "train", "prior", "evaluate", "interpolate")
 # Of each property that molecules are taught; it asks the model alone, which knows nothing like most draws of the prior.
@@ -112,7 +113,7 @@ def fit(domain: Domain, asked: Asked, folder: Path) -> dict[str, object]:
             continue
         if stage == "fetch":
             _write(params, {domain: settings})
-        elif stage == "prepare" and domain == "sentences":
+        elif stage == "prepare" and domain == "sentences" and not start:
             settings["prepare"] |= {"vocabulary": WORDS, "cut": _cut(folder)}
             _write(params, {domain: settings})
         elif stage == "train" and "steps" not in _read(params)[domain]["train"]:
@@ -141,7 +142,7 @@ def _claim(domain: Domain, asked: Asked, folder: Path) -> None:
         raise InputError(f"folder {str(folder)!r} holds another fit ({other}); name another with --into")
     if found != wanted:  # a file that was of no use, mended since
         shutil.rmtree(folder / "data", ignore_errors=True)
-    note.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+    write_whole(note, json.dumps(wanted, indent=1) + "\n")
 
 
 def _read_by(domain: Domain, start: Path | None) -> dict[str, Any]:
@@ -153,7 +154,7 @@ def _read_by(domain: Domain, start: Path | None) -> dict[str, Any]:
     told = load(start).domain
     if told.get("name") != domain:
         raise InputError(f"start must be a model of {domain}, got one of {told.get('name')!r}")
-    return {name: told[name] for name in ("notation", "lower") if name in told}
+    return {name: told[name] for name in ("notation", "lower", "cut", "vocabulary") if name in told}
 
 
 def _cut(folder: Path) -> str:
@@ -229,8 +230,8 @@ def _read(path: Path) -> dict[str, Any]:
 def _write(path: Path, stored: dict[str, Any]) -> None:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
-    with path.open("w", encoding="utf-8") as file:
-        yaml.dump(stored, file)
+    with replacing(path) as partial:
+        yaml.dump(stored, partial)
 
 
 def _told(domain: Domain, folder: Path) -> dict[str, object]:

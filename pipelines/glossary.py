@@ -218,11 +218,13 @@ def reason(slug: str) -> str:
 
 
 def number(value: float) -> str:
-    """A figure as it is printed: whole numbers whole, others with three or four digits that matter."""
+    """A figure as it is printed: whole numbers whole, others with at most four digits that matter."""
     if value != value:
         return "none"
     if float(value).is_integer() and (isinstance(value, int) or abs(value) >= 1000):
         text = f"{value:,.0f}"
+    elif 0 < abs(value) < 0.01:
+        text = f"{value:.3g}"
     else:
         digits = 3 if abs(value) <= 1 else 2 if abs(value) < 100 else 1 if abs(value) < 1000 else 0
         text = f"{value:,.{digits}f}"

@@ -17,7 +17,7 @@ from torch import Tensor
 from pipelines.params import InterpolateParams, domain_params
 from pipelines.stage import run
 from vaeseq.errors import InputError
-from vaeseq.files import csv_line
+from vaeseq.files import csv_line, write_whole
 from vaeseq.walks import TextSpace, Walk, ends_of, neighbourhoods, walk
 
 # Both modules say, for their domain, when two texts are equal, what a step shows, and what a good walk is.
@@ -62,7 +62,7 @@ def main(domain: str) -> None:
         _draw(out, rows, params.steps)
     elif not space.space.vae.discrete:
         write_table(out / "imputed.csv", list(_imputed(space, readable, params)))
-    Path("reports", domain, "interpolate.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_whole(Path("reports", domain, "interpolate.json"), json.dumps(figures, indent=2) + "\n")
 
 
 def held_out(prepared: Path, column: str, seed: int) -> list[str]:

@@ -22,7 +22,7 @@ from pipelines.findings import (
 )
 from pipelines.params import OptimizeParams, domain_params
 from pipelines.progress import progress
-from pipelines.resume import locked, work_folder
+from pipelines.resume import code_of, locked, work_folder
 from pipelines.stage import run
 from vaemol.constraints import all_of
 from vaemol.optimization import optimize
@@ -31,10 +31,12 @@ from vaemol.space import MoleculeSpace
 from vaeseq.calls import Run, best_so_far, resumed
 from vaeseq.checkpoint import files_of
 from vaeseq.errors import InputError
+from vaeseq.files import write_whole
 from vaeseq.rounds import Call, SearchConfig
 
 BEST = 10  # molecules of each objective in best.csv
 MODEL = Path("models/molecules")
+ROWS = Path("data/prepared/molecules/rows.parquet")
 BASELINE = "random_prior"
 
 Row = dict[str, Any]
@@ -49,22 +51,27 @@ def main(domain: str) -> None:
     out = Path("reports/molecules/optimize")
     out.mkdir(parents=True, exist_ok=True)
     space = MoleculeSpace.load(MODEL)
-    training = Training.load(Path("data/prepared/molecules/rows.parquet"), params.seed)
+    training = Training.load(ROWS, params.seed)
     with locked(_work(params)) as work:
-        runs = _searched(space, params, training, work / "calls.csv")
-    figures_found, tables = _found(space, params, runs, training)
+        runs, first = _searched(space, params, training, work / "calls.csv")
+    figures_found, tables = _found(space, params, runs, first, training)
     for name, rows in tables.items():
         _write(out / f"{name}.csv", rows)
-    found = json.dumps(figures_found, indent=2) + "\n"
-    Path("reports/molecules/optimize.json").write_text(found, encoding="utf-8")
+    write_whole(Path("reports/molecules/optimize.json"), json.dumps(figures_found, indent=2) + "\n")
 
 
 def _work(params: OptimizeParams) -> Path:
-    """The folder of the calls made with exactly these parameters and this model."""
-    return work_folder("optimize-molecules", params.model_dump_json(), *files_of(MODEL))
+    """The folder of the calls made with exactly these parameters, model, rows to start from and code."""
+    rows = [ROWS] if params.start == "training" else []
+    return work_folder(
+        "optimize-molecules", params.model_dump_json(), *files_of(MODEL), *rows, *code_of("vaemol", "vaeseq")
+    )
 
 
-def _searched(space: MoleculeSpace, params: OptimizeParams, training: Training, log: Path) -> dict[Run, list[Call]]:
+def _searched(
+    space: MoleculeSpace, params: OptimizeParams, training: Training, log: Path
+) -> tuple[dict[Run, list[Call]], dict[str, int]]:
+    """The calls of each run, and of each objective how many calls its search learns from first."""
     config = SearchConfig(params.budget, params.initial, params.batch)
     goals: list[Goal] = [(name,) for name in params.objectives] + ([params.front] if params.front else [])
     # All of them before the first search: a name may be wrong.
@@ -73,23 +80,29 @@ def _searched(space: MoleculeSpace, params: OptimizeParams, training: Training, 
     oracles = {goal: together(its) if its[1:] else its[0] for goal in goals if (its := [named(name) for name in goal])}
     seeds = range(params.seed, params.seed + params.seeds)
     runs: dict[Run, list[Call]] = {}
+    first = dict.fromkeys(map(_called, goals), params.initial)
     with progress("optimising", len(goals) * 2 * len(seeds) * params.budget) as advance:
         for goal, method, seed in product(goals, (params.method, BASELINE), seeds):
             how = {"method": method, "seed": seed, "admits": admits, "several": len(goal) > 1}
             how["climbing"] = goal[0].removeprefix(KIND)
             if params.start == "training" and method != BASELINE:
                 each = math.ceil(params.initial / len(goal))
-                how["start"] = [text for name in goal for text in training.first(name, each, seed)]
+                how["start"] = [text for name in goal for text in training.first(name, each, seed, admits)]
+                first[_called(goal)] = min(params.initial, len(how["start"]))
             its = Run(_called(goal), method, seed)
             runs[its] = []
             for batch in resumed(log, its, partial(optimize, space, oracles[goal], config, **how)):
                 runs[its] += batch
                 advance(len(batch))
-    return runs
+    return runs, first
 
 
 def _found(
-    space: MoleculeSpace, params: OptimizeParams, runs: dict[Run, list[Call]], training: Training
+    space: MoleculeSpace,
+    params: OptimizeParams,
+    runs: dict[Run, list[Call]],
+    first: dict[str, int],
+    training: Training,
 ) -> tuple[Row, dict[str, list[Row]]]:
     """Figures of each objective and of the front, and the tables."""
     found: Row = {}
@@ -101,7 +114,7 @@ def _found(
         tables["best"] += _best_rows(space, name, best, training)
         shifted = shifts(name, best, drawn, training)
         tables["shifts"] += shifted
-        found[name] = figures(searched, drawn, new, params.initial)
+        found[name] = figures(searched, drawn, new, first[name])
         found[name] |= {"best_training": training.best(name), "median": medians(shifted)}
     if params.front:
         searched, drawn = (_of(runs, _called(params.front), method) for method in (params.method, BASELINE))
@@ -111,6 +124,7 @@ def _found(
         shifted = shifts("front", front, drawn, training)
         tables["shifts"] += shifted
         found["front"] = front_figures(searched, drawn, new) | {"median": medians(shifted)}
+        found["front"]["best_training"] = {name: training.best(name) for name in params.front}
     for its, calls in runs.items():
         if its.objective in params.objectives:
             tables["calls"] += _call_rows(its, calls)

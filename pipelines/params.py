@@ -182,7 +182,8 @@ class OptimizeParams(_Section):
 
     Objectives as ``vaemol.prediction.objective_in`` names them: each is sought by itself, and those of ``front``
     together. ``require`` holds what a molecule must hold to be scored, as ``vaemol.constraints.constraint`` reads it.
-    A search starts from draws of the prior, or from the training rows of the highest measured values.
+    A search starts from draws of the prior, or from the training rows that hold ``require`` and have the best measured
+    values, by chance where the objective was not measured.
     """
 
     seed: int = 0

@@ -28,13 +28,15 @@ from pipelines.records import (
 from pipelines.rowtable import RowTable, splits, texts
 from pipelines.seen import Seen
 from pipelines.sources import Domain, Raw
-from pipelines.start import start_of
+from pipelines.start import domain_of, start_of
 from vaeseq.errors import InputError, Rejected
+from vaeseq.files import write_whole
 from vaeseq.parallel import ordered_map
 from vaeseq.tokenizer import UNK, Tokenizer
 
 _Settings = MoleculePrepareParams | SentencePrepareParams
 _BATCH = 10_000  # texts cut at once
+_CUTS = {"cut", "vocabulary"}  # what settings of sentences say of the vocabulary, and a model of them too
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings, *, start: Path | N
     """Prepare what lies in a raw folder; the same bytes come out whatever the number of workers.
 
     Rows are cut by the vocabulary of the model in ``start``, if there is one, and a row that it cannot spell is
-    rejected; else by a vocabulary made of the train rows.
+    rejected; the settings then say what it was made by. Else by a vocabulary made of the train rows.
 
     Writes ``rows.parquet``, ``rejects.csv``, ``tokenizer.json``, ``tokens.safetensors`` and last ``summary.json``,
     which is returned. There ``input`` rows were taken from the ``source_rows`` of the source; ``split`` counts the rows
@@ -62,7 +64,11 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings, *, start: Path | N
             three splits.
     """
     source = Raw.load(raw)
-    tokenizer = Tokenizer.load(start / "tokenizer.json") if start else None
+    tokenizer = None
+    if start:
+        tokenizer, told = Tokenizer.load(start / "tokenizer.json"), domain_of(start)
+        known = _CUTS & told.keys() & type(settings).model_fields.keys()
+        settings = settings.model_copy(update={name: told[name] for name in known})
     sizes, columns = _survey(raw, source)
     taken = _draw_rows(sizes, source)
     changed: Counter[str] = Counter()
@@ -94,7 +100,7 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings, *, start: Path | N
     }
     tokenizer = tokenizer or _tokenizer(texts(table.path, "train"), source.domain, settings)
     summary = facts | _cut(out, table, source.domain, settings, tokenizer)
-    (out / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(out / "summary.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
     return summary
 
 

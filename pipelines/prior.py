@@ -12,6 +12,7 @@ from vaeseq.checkpoint import Checkpoint
 from vaeseq.config import PriorConfig
 from vaeseq.corpus import Corpus
 from vaeseq.device import device_of
+from vaeseq.files import write_whole
 from vaeseq.fitting import FitConfig, cross_entropy, fit_prior, prior_and_codes
 
 
@@ -25,7 +26,7 @@ def main(domain: str) -> None:
         stored, figures = _fitted(stored, Corpus.load(Path("data/prepared", domain)), params)
         card = card.replace("## Figures", _told(params, figures) + "\n## Figures", 1)
     checkpoint.save(Path("models", domain), stored, card=card)
-    Path("reports", domain, "prior.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_whole(Path("reports", domain, "prior.json"), json.dumps(figures, indent=2) + "\n")
 
 
 def _fitted(stored: Checkpoint, corpus: Corpus, params: PriorParams) -> tuple[Checkpoint, dict[str, float]]:

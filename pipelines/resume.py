@@ -17,6 +17,11 @@ def work_folder(label: str, settings: str, *files: Path) -> Path:
     return Path(os.environ.get(WORK, "work"), f"{label}-{key_of(settings, *files)}")
 
 
+def code_of(*packages: str) -> list[Path]:
+    """The modules of these packages: what a result was made by."""
+    return [path for name in packages for path in sorted(Path(__file__).parents[1].joinpath(name).glob("*.py"))]
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[Path]:
     """Make the folder and hold it until the block ends.

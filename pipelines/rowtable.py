@@ -10,18 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.lines import SHOWN
+from pipelines.names import FIRST, kept_as
 from pipelines.readers import RawRow
 from vaeseq.files import csv_line
 
 _GROUP = 16_384  # rows held before they are written
 _TYPES = {str: pa.string(), int: pa.int32(), float: pa.float32()}
-_FIRST = [
-    ("source_line", pa.int64()),
-    ("source_id", pa.string()),
-    ("text", pa.string()),
-    ("split", pa.string()),
-    ("weight", pa.float32()),
-]
+_FIRST = list(zip(FIRST, (pa.int64(), pa.string(), pa.string(), pa.string(), pa.float32()), strict=True))
 
 
 class RowTable:
@@ -37,9 +32,7 @@ class RowTable:
         self.path = folder / "rows.parquet"
         self.accepted: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
-        taken = {name for name, _ in _FIRST}
-        prefixed = {name: f"source_{name}" for name in source_columns}
-        self._source_columns = {name: f"{new}_" if new in taken else new for name, new in prefixed.items()}
+        self._source_columns = {name: kept_as(name) for name in source_columns}
         self._buffer: list[dict[str, object]] = []
         self._writer: pq.ParquetWriter | None = None
         self._rejects = (folder / "rejects.csv").open("w", encoding="utf-8", newline="")

@@ -46,7 +46,7 @@ def optimisation(params: OptimizeParams, root: Path, easel: Easel) -> Chapter:
     return {
         "how": METHODS[params.method],
         "require": params.require,
-        "start": params.start,
+        "starts": _starts(params, found) if params.start == "training" else [],
         "budget": max(int(row["call"]) for row in calls or parts),
         "seeds": len({row["seed"] for row in calls or parts}),
         "predicted": any("property:" in name for name in (*params.objectives, *params.front)),
@@ -68,6 +68,17 @@ def optimisation(params: OptimizeParams, root: Path, easel: Easel) -> Chapter:
         "front": _front(params.front, parts, table(folder / "front.csv"), easel, found.get("front", {})),
         "front_shift": _shift("the front", shifts.get("front", [])),
     }
+
+
+def _starts(params: OptimizeParams, found: dict[str, dict]) -> list[tuple[str, str]]:
+    """Of each objective, which training rows its search starts from."""
+    best = {name: found.get(name, {}).get("best_training") for name in params.objectives}
+    best |= found.get("front", {}).get("best_training", {})
+    how = {name: "lowest" if name.startswith(LOW) else "highest" for name, value in best.items() if value is not None}
+    return [
+        (objective_title(name), f"those of the {how[name]} measured values" if name in how else "some drawn at random")
+        for name in best
+    ]
 
 
 def _figures(title: str, found: dict[str, object]) -> Chapter:

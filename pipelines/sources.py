@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from pipelines.params import read_yaml
 from vaeseq.errors import InputError, shown
+from vaeseq.files import write_whole
 
 Domain = Literal["molecules", "sentences"]
 Format = Literal["smi", "csv", "txt", "sdf", "parquet"]
@@ -128,7 +129,7 @@ class Raw(_Strict):
 
     def save(self, folder: Path) -> None:
         """Write ``source.json``."""
-        (folder / "source.json").write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        write_whole(folder / "source.json", self.model_dump_json(indent=1) + "\n")
 
 
 def load_sources(path: Path) -> dict[str, Source]:

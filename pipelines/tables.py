@@ -1,11 +1,13 @@
 """Small tables and figures read from files that may not be there."""
 
 import csv
+import itertools
 from pathlib import Path
 
 from pipelines import outputs
 from pipelines.glossary import number
 from vaeseq.errors import InputError
+from vaeseq.files import unmarked
 
 Row = dict[str, str]
 
@@ -22,9 +24,10 @@ def table(path: Path) -> list[Row]:
         return []
     try:
         with path.open(encoding="utf-8", errors="replace", newline="") as file:
-            return list(csv.DictReader(file, restval=""))
+            names, *rows = [[unmarked(cell) for cell in line] for line in csv.reader(file) if line] or [[]]
     except csv.Error as error:
         raise InputError(f"{path} must be CSV, got {error}; run the stage that writes it again") from error
+    return [dict(itertools.zip_longest(names, row[: len(names)], fillvalue="")) for row in rows]
 
 
 def figures(path: Path) -> dict[str, object]:

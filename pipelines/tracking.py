@@ -1,8 +1,8 @@
 """MLflow, told what the files say; the only module that imports it.
 
 ``mirror`` reads the files of a stage and sends what the stage's run does not have yet, so it may be called as often as
-one likes: while training (``Live``), at the end of a stage, or over everything that is on disk (``mirror_all``). A
-server that cannot be reached costs one warning and no stage; the next call sends what is missing.
+one likes: while training and when it ends (``Live``), or over everything that is on disk (``mirror_all``). A server
+that cannot be reached costs one warning and no stage; the next call sends what is missing.
 
 One experiment a domain; in it one parent run for each set of params and data; under that one run for each stage.
 """
@@ -17,7 +17,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Self
 
 from pipelines import outputs, store
 from pipelines.outputs import Outputs
@@ -45,7 +46,14 @@ was read from the pipeline's files and comes back with `python -m pipelines.sync
 _warned: set[str] = set()
 
 
-def mirror(domain: str, stage: str, *, root: Path = Path("."), status: Status = "FINISHED") -> None:
+def mirror(
+    domain: str,
+    stage: str,
+    *,
+    root: Path = Path("."),
+    status: Status = "FINISHED",
+    params: dict[str, object] | None = None,
+) -> None:
     """Send what MLflow does not have yet of one stage; never raises because of the tracking server.
 
     Args:
@@ -53,24 +61,14 @@ def mirror(domain: str, stage: str, *, root: Path = Path("."), status: Status = 
         stage: A key of ``outputs.SECTIONS``.
         root: The repository.
         status: What the stage's run is to show.
+        params: Of the domain, as the stage has read them; None takes them as ``params.yaml`` has them now.
     """
     if status == "FAILED" and outputs.last_file(domain, stage, root).is_file():
         return  # the stage failed before it touched the files of an earlier run
     with _warning():
-        found = outputs.stage_outputs(domain, stage, outputs.domain_params(domain, root), root)
+        found = outputs.stage_outputs(domain, stage, params or outputs.domain_params(domain, root), root)
         with _client(root) as client:
             _send(client, found, root, status)
-
-
-@contextmanager
-def tracked(domain: str, stage: str, *, root: Path = Path(".")) -> Iterator[None]:
-    """Mirrors a stage when the block ends, as finished or, where it ends by an exception, as failed."""
-    status: Status = "FAILED"
-    try:
-        yield
-        status = "FINISHED"
-    finally:
-        mirror(domain, stage, root=root, status=status)
 
 
 def mirror_all(*, root: Path = Path(".")) -> None:
@@ -99,22 +97,38 @@ def send_all(*, root: Path = Path(".")) -> list[str]:
 
 
 class Live:
-    """Mirrors a stage that is still running; call it as often as you like.
+    """Mirrors a stage that is still running, with the params that it began with; call it as often as you like.
 
     It sends every ``every`` seconds, or less often where sending is slow: at most a twentieth of the time goes into it.
+    As a context it sends once more when the block ends: as failed where an exception ends it, else as finished. A stage
+    that was over, or asked to stop, before anything was sent is left to ``mirror_all``.
     """
 
     def __init__(self, domain: str, stage: str, *, root: Path = Path("."), every: float = 15.0) -> None:
         self.domain, self.stage, self.root, self.every = domain, stage, root, every
-        self._next = time.monotonic() + every
+        self._params = outputs.domain_params(domain, root)
+        self._next, self._sent = time.monotonic() + every, False
 
     def __call__(self) -> None:
         """Send now, if it is time."""
         started = time.monotonic()
         if started >= self._next:
-            mirror(self.domain, self.stage, root=self.root, status="RUNNING")
+            self._send("RUNNING")
             ended = time.monotonic()
             self._next = ended + max(self.every, 20 * (ended - started))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._sent or isinstance(error, Exception):
+            self._send("FAILED" if error else "FINISHED")
+
+    def _send(self, status: Status) -> None:
+        self._sent = True
+        mirror(self.domain, self.stage, root=self.root, status=status, params=self._params)
 
 
 @contextmanager

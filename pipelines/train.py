@@ -14,13 +14,13 @@ import torch
 from pipelines.columns import groups_of, targets_of
 from pipelines.params import ModelParams, MoleculeParams, SentenceParams, TrainParams, domain_params
 from pipelines.progress import progress
-from pipelines.resume import locked, work_folder
+from pipelines.resume import code_of, locked, work_folder
 from pipelines.stage import run
 from pipelines.start import start_of
 from pipelines.team import joined, spread
 from pipelines.tracking import Live
 from pipelines.unbroken import resume, unbroken
-from vaeseq import checkpoint, training
+from vaeseq import checkpoint
 from vaeseq.calibration import calibrate
 from vaeseq.checkpoint import Checkpoint
 from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
@@ -28,6 +28,7 @@ from vaeseq.corpus import Corpus
 from vaeseq.device import device_of
 from vaeseq.diagnostics import summarise
 from vaeseq.errors import InputError
+from vaeseq.files import write_whole
 from vaeseq.history import Record
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
@@ -43,7 +44,7 @@ Config = TypeVar("Config", ObjectiveConfig, TrainConfig)
 def main(domain: str) -> None:
     """Write ``checkpoints/<domain>/``, ``reports/<domain>/train.json`` and the history."""
     spread()
-    params, prepared = domain_params(domain), Path("data/prepared", domain)
+    params, prepared, live = domain_params(domain), Path("data/prepared", domain), Live(domain, "train")
     with joined() as leads:
         corpus, begun, state = opened(domain, params, prepared)
         work = _work(domain, params, prepared)
@@ -52,9 +53,9 @@ def main(domain: str) -> None:
             for _ in fit(state, corpus):
                 pass
             return
-        with locked(work):
+        with locked(work), live:
             report = Path("reports", domain)
-            _train(state, corpus, work / STATE, report / "train" / "history.csv", Live(domain, "train"))
+            _train(state, corpus, work / STATE, report / "train" / "history.csv", live)
             state.vae.load_state_dict(state.best)
             if state.vae.properties:
                 calibrate(state.vae, corpus)
@@ -63,7 +64,7 @@ def main(domain: str) -> None:
             checkpoint.save(
                 Path("checkpoints", domain), begun, card=_card(domain, params, begun.config, summary, prepared, metrics)
             )
-            (report / "train.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+            write_whole(report / "train.json", json.dumps(metrics, indent=2) + "\n")
             (work / STATE).unlink()  # done: where DVC runs the stage again, it shall train again
 
 
@@ -150,8 +151,7 @@ def _work(domain: str, params: MoleculeParams | SentenceParams, prepared: Path) 
         data.append(prepared / "rows.parquet")
     if start := start_of(domain, params.model.start):
         data += sorted(path for path in start.iterdir() if path.is_file())
-    code = sorted(Path(training.__file__).parent.glob("*.py"))
-    return work_folder(f"train-{domain}", sections, *data, *code)
+    return work_folder(f"train-{domain}", sections, *data, *code_of("vaeseq"))
 
 
 def _train(state: TrainState, corpus: Corpus, saved: Path, history: Path, mirror: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from vaeseq.errors import InputError
-from vaeseq.files import replacing
+from vaeseq.files import marked, replacing, unmarked
 from vaeseq.rounds import Call
 
 COLUMNS = ("objective", "method", "seed", "call", "text", "value", "seconds")
@@ -89,6 +89,7 @@ def _complete_rows(whole: bytes) -> list[list[str]]:
 def _read(path: Path, number: int, row: list[str]) -> tuple[Run, Call, int]:
     try:
         objective, method, seed, place, text, value, seconds = row
+        text = unmarked(text)
         parts = tuple(map(float, value.split(" ")))
         call = Call(text, parts[0], float(seconds)) if len(parts) == 1 else Call(text, math.nan, float(seconds), parts)
         return Run(objective, method, int(seed)), call, int(place)
@@ -98,7 +99,7 @@ def _read(path: Path, number: int, row: list[str]) -> tuple[Run, Call, int]:
 
 def _append(path: Path, run: Run, done: int, calls: Sequence[Call]) -> None:
     rows = [
-        (*run, done + i, call.text, " ".join(map(repr, call.parts or (call.value,))), f"{call.seconds:.3f}")
+        (*run, done + i, marked(call.text), " ".join(map(repr, call.parts or (call.value,))), f"{call.seconds:.3f}")
         for i, call in enumerate(calls, start=1)
     ]
     with path.open("ab") as file:

@@ -17,7 +17,6 @@ from vaeseq.files import csv_line, replacing
 
 CHUNK = 256  # lines that are in memory at a time
 LONGEST_LINE = 1_000_000  # bytes; no text of either domain comes near
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Item = TypeVar("Item")
 Row = dict[str, object]
@@ -142,18 +141,14 @@ def _sink(output: str | None) -> Iterator[TextIO]:
 
 
 def as_csv(rows: Iterable[list[Row]], columns: Sequence[str]) -> Iterator[str]:
-    """CSV that a spreadsheet may open: a text that it would take for a formula starts with an apostrophe.
+    """CSV that a spreadsheet may open, see ``vaeseq.files.csv_line``.
 
     No SMILES starts like a formula, so molecules are written as they are. Numbers have the nine digits that give a
     32-bit float back; nan is blank.
     """
     yield csv_line(columns)
     for chunk in rows:
-        yield "".join(csv_line([_cell(row.get(column, "")) for column in columns]) for row in chunk)
-
-
-def _cell(value: object) -> str:
-    return "'" + value if isinstance(value, str) and value.startswith(_FORMULA) else shown(value)
+        yield "".join(csv_line([shown(row.get(column, "")) for column in columns]) for row in chunk)
 
 
 def shown(value: object) -> str:

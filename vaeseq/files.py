@@ -33,11 +33,41 @@ def key_of(settings: str, *files: Path) -> str:
     return key.hexdigest()[:16]
 
 
+def write_whole(path: Path, text: str) -> None:
+    """A text file, there whole or not at all: what is there counts as done."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
 def csv_line(cells: Sequence[object]) -> str:
-    """A row of a CSV table, whose lines end in newlines; any line end inside a cell stands in quotes."""
+    """A row of a CSV table, whose lines end in newlines; any line end inside a cell stands in quotes.
+
+    A text that a spreadsheet would take for a formula is marked by an apostrophe, which ``unmarked`` takes away.
+    """
     line = io.StringIO(newline="")
-    csv.writer(line).writerow(cells)  # before Python 3.13 it quotes only the line ends that its own, \\r\\n, has
+    # Before Python 3.13 it quotes only the line ends that its own, \r\n, has.
+    csv.writer(line).writerow(map(marked, cells))
     return line.getvalue().removesuffix("\r\n") + "\n"
+
+
+def marked(cell: object) -> object:
+    """A cell, after an apostrophe where it would be a formula; one more where it looks marked, so that none is lost."""
+    return f"'{cell}" if isinstance(cell, str) and _formula(cell.lstrip("'")) else cell
+
+
+def unmarked(cell: str) -> str:
+    """The cell that ``marked`` was given."""
+    return cell[1:] if cell.startswith("'") and _formula(cell.lstrip("'")) else cell
+
+
+def _formula(text: str) -> bool:
+    if not text.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return True
+    return False  # a number is none
 
 
 def _to_disk(path: Path) -> None:

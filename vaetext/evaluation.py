@@ -1,5 +1,6 @@
 """How sentences are judged: what the evaluate stage needs to know about them."""
 
+import contextlib
 import difflib
 import math
 from collections.abc import Sequence
@@ -25,10 +26,16 @@ def similarity(original: str, other: str) -> float:
 
 
 def likelihood_per_unit(nats: float, records: Sequence[Row]) -> Row:
-    """Bits per character and perplexity per word, the end of a sentence counted as one of either."""
+    """Bits per character and perplexity per word, the end of a sentence counted as one of either.
+
+    Where a word is a whole text, in a script without spaces, no number may hold the perplexity; it is then left out.
+    """
     characters = sum(len(record["text"]) + 1 for record in records)
     words = sum(word_count(record["text"]) + 1 for record in records)
-    return {"bits_per_character": nats / math.log(2) / characters, "word_perplexity": math.exp(nats / words)}
+    figures = {"bits_per_character": nats / math.log(2) / characters}
+    with contextlib.suppress(OverflowError):
+        figures["word_perplexity"] = math.exp(nats / words)
+    return figures
 
 
 def sample_figures(samples: Sequence[str], training: set[str], metadata: Row) -> Row:
@@ -40,11 +47,16 @@ def sample_figures(samples: Sequence[str], training: set[str], metadata: Row) ->
         "novelty": len(distinct - training) / len(distinct),
         "novelty_of": len(distinct),
     }
-    if metadata.get("source") == "everyday":
+    if of_grammar(metadata):
         from vaetext.everyday import parses  # the grammar takes a moment to build
 
         figures |= {"parse_fraction": sum(map(parses, samples)) / len(samples), "parse_fraction_of": len(samples)}
     return figures
+
+
+def of_grammar(metadata: Row) -> bool:
+    """Whether a model's sentences are of the ``everyday`` set as its grammar writes and reads them, case included."""
+    return metadata.get("source") == "everyday" and not metadata.get("lower")
 
 
 def same_label(texts: Sequence[str], others: Sequence[str], label: str = "frame") -> tuple[float, int]:

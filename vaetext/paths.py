@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from vaeseq.errors import InputError
 from vaeseq.paths import PathKind
 from vaeseq.walks import Walk, dense, ends_of, once, prior_ends, steadiest, walk
+from vaetext.evaluation import of_grammar
 from vaetext.everyday import LABELS, parse
 from vaetext.space import SentenceSpace
 
@@ -168,7 +169,7 @@ def judged(walks: Sequence[Walk], metadata: Row) -> tuple[list[list[Row]], Row]:
         "word_edits": fmean(measured.word_edits for measured in found),
     }
     rows = [[{"t": t, "text": text} for t, text in its.points] for its in walks]
-    if metadata.get("source") != "everyday":
+    if not of_grammar(metadata):
         return rows, figures
     steps = [labelled(path) for path in paths]
     rows = [[row | _columns(step) for row, step in zip(*pair, strict=True)] for pair in zip(rows, steps, strict=True)]

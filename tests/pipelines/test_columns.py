@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.columns import targets_of
+from pipelines.readers import RawRow
+from pipelines.rowtable import RowTable
 from vaeseq.errors import InputError
 
 
@@ -31,6 +33,18 @@ def test_a_name_is_of_the_source_before_it_is_of_the_table(table: Path) -> None:
     nan = math.nan
     np.testing.assert_array_equal(found, np.array([[7, 0.1], [nan, 0.2], [nan, 0.3], [8.5, 0.4]] * 5, np.float32))
     assert targets_of(table, ()) is None
+
+
+def test_a_column_called_as_the_table_calls_a_place_is_that_of_the_source(tmp_path: Path) -> None:
+    places = {"line": "9", "line_": "8", "id": "7", "source_id": "6"}
+    with RowTable(tmp_path, list(places)) as made:
+        for i in range(10):
+            made.accept(RawRow(i, str(i), "CC", places), {"text": "CC"}, "train")
+    found = targets_of(made.path, ("line", "line_", "id", "source_id"))
+    np.testing.assert_array_equal(found, np.array([[9, 8, 7, 6]] * 10, np.float32))
+    kept = pq.read_table(made.path)
+    assert kept["source_line"].to_pylist() == list(range(10))
+    assert kept["source_id"].to_pylist() == [str(i) for i in range(10)]
 
 
 def test_a_column_that_is_not_there_or_holds_too_few_numbers_is_said(table: Path) -> None:

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from pipelines import cli, fit
 from pipelines.fit import COVERED, GOING_ON, SEARCH, SETTINGS, Asked, covered
 from pipelines.params import load_params
+from pipelines.start import SHIPPED
 from vaemol.shipped import MODEL
 from vaemol.space import MoleculeSpace
 from vaeseq.errors import InputError
@@ -180,6 +181,10 @@ def test_a_file_that_is_of_no_use_says_why(
     err = capfd.readouterr().err
     assert says in err
     assert "Traceback" not in err
+
+
+def test_sentences_are_cut_as_the_model_that_is_gone_on_from_cuts_them() -> None:
+    assert fit._read_by("sentences", SHIPPED["sentences"].folder) == {"lower": False, "cut": "bpe", "vocabulary": 4_000}
 
 
 @pytest.mark.parametrize(

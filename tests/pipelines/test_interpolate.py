@@ -1,4 +1,3 @@
-import csv
 import json
 import math
 import shutil
@@ -11,6 +10,7 @@ import pytest
 import torch
 
 from pipelines import interpolate
+from pipelines.tables import table
 from vaemol.notation import SELFIES_PATTERN, symbols, to_text
 from vaeseq import checkpoint
 from vaeseq.checkpoint import Checkpoint
@@ -53,11 +53,6 @@ def write_domain(domain, column, texts, tokenizer):
     torch.manual_seed(0)
     vae = SequenceVAE.build(config)
     checkpoint.save(Path("models", domain), Checkpoint(vae, config, tokenizer, DOMAINS[domain]), card="a test's model")
-
-
-def table(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
@@ -149,3 +144,11 @@ def test_nothing_to_walk_between_is_no_fault(house):
 def test_a_table_shows_what_is_not_known_as_blank(tmp_path):
     interpolate.write_table(tmp_path / "a.csv", [{"a": math.nan, "b": None, "c": 1 / 3, "d": "x,y"}])
     assert (tmp_path / "a.csv").read_text() == 'a,b,c,d\n,,0.333333,"x,y"\n'
+
+
+def test_a_sentence_that_is_a_formula_comes_back_from_a_table_that_holds_none(tmp_path):
+    texts = ["=HYPERLINK(1)", "'=a", "- no", "It's so."]
+    interpolate.write_table(tmp_path / "a.csv", [{"text": text, "weight": -0.5} for text in texts])
+    written = (tmp_path / "a.csv").read_text().splitlines()[1:]
+    assert not [line for line in written if line.startswith(("=", "-"))]
+    assert [(row["text"], row["weight"]) for row in table(tmp_path / "a.csv")] == [(text, "-0.5") for text in texts]

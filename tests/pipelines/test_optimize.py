@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pipelines import optimize
+from pipelines.params import domain_params
 from vaemol.molecule import parse, tanimoto
 from vaemol.notation import SELFIES_PATTERN, symbols, to_text
 from vaemol.oracles import objective
@@ -134,6 +135,16 @@ def test_a_search_may_start_from_the_best_training_rows_which_are_not_found(hous
     assert figures["calls"] == 12
 
 
+def test_the_start_is_as_many_calls_as_there_were_rows_for_it(house, monkeypatch):
+    change("[qed, penalised_log_p]", "[qed]\n    start: training")
+    change("[sa_score<=9]", "['smarts:C=O']")
+    change("budget: 12", "budget: 3")
+    counts = []
+    monkeypatch.setattr(optimize, "figures", lambda *of: counts.append(of[-1]) or {})
+    optimize.main("molecules")
+    assert counts == [2], "aspirin and the nitrile are the training rows that hold it"
+
+
 def test_each_seed_is_a_run_of_its_own_and_figures_are_over_all(house):
     change("[qed, penalised_log_p]", "[qed]\n    seeds: 2")
     optimize.main("molecules")
@@ -216,13 +227,30 @@ def counted(oracle, asked):
     return count
 
 
-def test_another_model_or_setting_starts_afresh(house):
-    optimize.main("molecules")
-    text = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(text.replace("max_heavy_atoms: 38", "max_heavy_atoms: 20"))
-    optimize.main("molecules")
-    assert len(list((house / "elsewhere").rglob("calls.csv"))) == 2
-    assert not Path("work").exists()
+def test_other_settings_model_code_or_rows_to_start_from_start_afresh(house, monkeypatch, tmp_path):
+    def work(**other):
+        return optimize._work(domain_params("molecules").optimize.model_copy(update=other))
+
+    begun = work()
+    assert work() == begun
+    assert begun.parent == house / "elsewhere"
+    assert work(max_heavy_atoms=20) != begun
+    on_rows = work(start="training")
+    with optimize.ROWS.open("ab") as rows:
+        rows.write(b"another")
+    assert work(start="training") != on_rows
+    assert work() == begun, "no row decides it"
+    Path("models/molecules/another.json").write_text("{}")
+    assert work() != begun
+    Path("models/molecules/another.json").unlink()
+    written = [tmp_path / f"{package}.py" for package in ("vaemol", "vaeseq")]
+    monkeypatch.setattr(optimize, "code_of", lambda *packages: [tmp_path / f"{package}.py" for package in packages])
+    keys = set()
+    for changed in (None, *written):
+        for path in written:
+            path.write_text(f"# {path == changed}")
+        keys.add(work())
+    assert len(keys) == 3
 
 
 def test_a_wrong_objective_is_named_before_the_first_search(house):

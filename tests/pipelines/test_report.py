@@ -120,21 +120,23 @@ def test_no_string_of_the_data_becomes_markup(tmp_path, write_outputs, write_jso
     assert "{{ 7 * 7 }}" in text
 
 
+def quality(name, split):
+    return {"property": name, "split": split, "rows": 40, "r2": 0.71, "rmse": 0.55, "coverage_90": 0.9}
+
+
+def predicted(name, split, i):
+    row = {"property": name, "split": split, "text": ASPIRIN, "measured": i, "predicted": i + 0.5, "inside": i < 3}
+    return row | {"deviation": 0.5 if i else 5.0}
+
+
 def test_predicted_properties_have_a_table_and_a_picture_each(tmp_path, write_outputs, write_csv):
     write_outputs(tmp_path)
     assert b"molecules-predictions" not in report.page(tmp_path)
     folder = tmp_path / "reports/molecules/evaluate"
-    figures = {"rows": 40, "r2": 0.71, "rmse": 0.55, "coverage_90": 0.9}
-    qualities = [{"property": HOSTILE[0], "split": split} | figures for split in ("train", "test")]
-    write_csv(folder / "properties.csv", [*qualities, {"property": "pKi", "split": "test"} | figures | {"r2": ""}])
-    rows = [
-        {"property": name, "split": split, "text": ASPIRIN, "measured": i, "predicted": i + 0.5, "inside": i < 3}
-        | {"deviation": 0.5 if i else 5.0}
-        for name in (HOSTILE[0], "pKi")
-        for split in ("train", "test")
-        for i in range(5)
-    ]
-    write_csv(folder / "predictions.csv", rows)
+    qualities = [quality(HOSTILE[0], split) for split in ("train", "test")]
+    write_csv(folder / "properties.csv", [*qualities, quality("pKi", "test") | {"r2": ""}])
+    both = [(name, split) for name in (HOSTILE[0], "pKi") for split in ("train", "test")]
+    write_csv(folder / "predictions.csv", [predicted(*each, i) for each in both for i in range(5)])
     page = report.page(tmp_path).decode()
     assert_loads_nothing(page)
     assert 'href="#molecules-predictions"' in page
@@ -186,6 +188,25 @@ def test_pictures_give_way_to_text_where_the_page_would_be_too_large(root, page,
     smaller = report.page(root)
     assert len(smaller) < len(page)
     assert ASPIRIN in Page(smaller.decode()).text
+
+
+def test_charts_give_way_too_and_the_page_says_so(tmp_path, write_outputs, write_csv, monkeypatch):
+    write_outputs(tmp_path)
+    folder, names = tmp_path / "reports/molecules/evaluate", [f"p{i}" for i in range(14)]
+    write_csv(folder / "properties.csv", [quality(name, "test") for name in names])
+    write_csv(folder / "predictions.csv", [predicted(name, "test", i) for name in names for i in range(5)])
+    whole = report.page(tmp_path).decode()
+    assert whole.count("measured over predicted") == 14
+    assert "no room" not in whole
+    monkeypatch.setattr(report, "LARGEST", len(whole.encode()) - 1)
+    monkeypatch.setattr(report, "ROOM", [room for room in report.ROOM if room[1] is not None])
+    page = report.page(tmp_path).decode()
+    assert page.count("measured over predicted") == 6, "each has a chart of its calibration too"
+    assert "Shown are 12 of 28 charts" in page
+    monkeypatch.setattr(report, "LARGEST", 0)
+    page = report.page(tmp_path).decode()
+    assert "<svg" not in page
+    assert "Shown are 0 of 28 charts" in page
 
 
 def test_a_broken_file_is_named(tmp_path, write_outputs):
@@ -248,7 +269,7 @@ def test_a_plane_without_room_for_all_pictures_shows_none(tmp_path, write_output
     write_outputs(tmp_path)
     write_manifold(tmp_path, "molecules", 3, HOSTILE)
     write_manifold(tmp_path, "sentences", 3, HOSTILE)
-    monkeypatch.setattr(report, "PICTURES", (8,))
+    monkeypatch.setattr(report, "ROOM", [(8, None)])
     text = report.page(tmp_path).decode()
     assert_loads_nothing(text)
     manifold = re.search(r'id="molecules-manifold">(.*?)</section>', text, re.DOTALL)[1]

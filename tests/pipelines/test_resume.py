@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.resume import locked, work_folder
+from pipelines.resume import code_of, locked, work_folder
 from vaeseq.errors import InputError
 
 
@@ -12,6 +12,12 @@ def test_other_settings_or_data_never_find_the_same_work_folder(tmp_path: Path) 
     keys = {work_folder("x", settings, tmp_path / name) for settings in ("1", "2") for name in "ab"}
     assert len(keys) == 4
     assert work_folder("x", "1", tmp_path / "a") in keys
+
+
+def test_code_is_every_module_of_the_packages() -> None:
+    found = {f"{path.parent.name}/{path.name}" for path in code_of("vaemol", "vaeseq") if path.is_file()}
+    assert found >= {"vaemol/oracles.py", "vaeseq/search.py"}
+    assert not [name for name in found if name.startswith("pipelines")]
 
 
 def test_two_never_work_in_one_folder(tmp_path: Path) -> None:

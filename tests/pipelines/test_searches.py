@@ -132,6 +132,20 @@ def test_predicted_scores_say_how_sure_they_are(root):
     assert "A prediction is no measurement" in page
 
 
+def test_the_page_says_of_each_objective_which_training_rows_it_started_from(root, write_json):
+    params = root / "params.yaml"
+    assert "starts from training rows" not in report.page(root).decode()
+    begun = params.read_text().replace("front: [", "start: training, objectives: [penalised_log_p], front: [")
+    params.write_text(begun)
+    front = {"best_training": {"qed": 0.9, "min:sa_score": -1.2}}
+    write_json(root / "reports/molecules/optimize.json", {"penalised_log_p": {"best_training": None}, "front": front})
+    assert (
+        "some drawn at random (Penalised logP (capped size)), "
+        "those of the highest measured values (QED, drug-likeness, 0 to 1), "
+        "those of the lowest measured values (SA score, 1 easy to 10 hard to make, to be low)."
+    ) in report.page(root).decode()
+
+
 @pytest.mark.parametrize(
     ("name", "title"),
     [

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow.parquet as pq
+import pytest
 from rdkit.Chem import CanonSmiles
 
-from pipelines.params import MoleculePrepareParams
+from pipelines.params import MoleculePrepareParams, SentencePrepareParams
 from pipelines.prepare import prepare_corpus
 from pipelines.sources import Raw, RawFile, Table
 from vaemol.notation import SELFIES_PATTERN, symbols, to_text
+from vaeseq.errors import InputError
 from vaeseq.tokenizer import Tokenizer
 
 CHAINS = ["".join(atoms) + "c1ccccc1" for atoms in itertools.product("CNO", repeat=3)]
@@ -69,8 +71,30 @@ def test_a_row_that_the_vocabulary_of_a_model_cannot_spell_is_rejected(tmp_path:
     tokenizer = Tokenizer.of_symbols(known, SELFIES_PATTERN)
     (tmp_path / "model").mkdir()
     tokenizer.save(tmp_path / "model/tokenizer.json")
+    (tmp_path / "model/config.json").write_text('{"domain": {"cut": "words"}}', encoding="utf-8")
     raw = raw_folder(tmp_path / "raw", {"some.smi": ([*CHAINS[:20], "CCBr", "CSC", "BrCCBr"], 1.0)})
     summary = prepare_corpus(raw, tmp_path / "out", SETTINGS, start=tmp_path / "model")
     assert summary["rejected"] == {"unknown_symbol": 3}
     assert (summary["accepted"], summary["unknown_symbols"], summary["vocabulary"]) == (20, 0, tokenizer.size)
     assert Tokenizer.load(tmp_path / "out/tokenizer.json") == tokenizer
+
+
+def test_what_a_model_cuts_into_pieces_is_not_told_as_words(tmp_path: Path) -> None:
+    lines = [f"{who} saw {what}." for who in "abcdefghij" for what in "klmnopqrst"]
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "some.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    facts = {"name": "toy", "domain": "sentences", "licence": "CC0", "attribution": "nobody"}
+    files = (RawFile(path="some.txt", sha256="0" * 64, bytes=1),)
+    Raw(tables=(Table(file="some.txt", format="txt"),), files=files, **facts).save(raw)
+    (tmp_path / "model").mkdir()
+    Tokenizer.of_bpe(lines, size=300).save(tmp_path / "model/tokenizer.json")
+    model = tmp_path / "model/config.json"
+    model.write_text('{"domain": {"name": "sentences", "cut": "bpe", "vocabulary": 300}}', encoding="utf-8")
+    asked = SentencePrepareParams(cut="words", workers=1)
+    summary = prepare_corpus(raw, tmp_path / "out", asked, start=tmp_path / "model")
+    assert summary["cut"] == summary["settings"]["cut"] == "bpe"
+    assert summary["settings"]["vocabulary"] == 300
+    model.write_text("[]", encoding="utf-8")
+    with pytest.raises(InputError, match="must be the folder of a model"):
+        prepare_corpus(raw, tmp_path / "out", asked, start=tmp_path / "model")

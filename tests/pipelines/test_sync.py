@@ -1,3 +1,6 @@
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from pipelines import sync, tracking
@@ -30,3 +33,15 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"evaluate\.json must be JSON"):
         sync.main()
+
+
+def test_the_report_is_told_where_the_tracking_server_is_not_there(tmp_path):
+    (tmp_path / "bin").mkdir()
+    for program, code in (("dvc", 0), ("python", 1)):
+        (tmp_path / "bin" / program).write_text(f"#!/bin/sh\nexit {code}\n")
+        (tmp_path / "bin" / program).chmod(0o755)
+    (tmp_path / ".ready").touch()
+    command = ["make", "repro", f"VENV={tmp_path}"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "The report: " in done.stdout

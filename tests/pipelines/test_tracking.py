@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -241,14 +242,34 @@ def test_a_server_that_is_not_there_costs_one_warning(root, monkeypatch, capfd, 
     assert by_stage(root)["train"].data.metrics["train/loss"] == pytest.approx(10 / 20)
 
 
-def test_a_stage_is_failed_or_finished_by_how_its_block_ends(monkeypatch):
+@pytest.mark.parametrize("every", [0, 3600])
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt, ZeroDivisionError])
+def test_a_stage_is_failed_or_finished_by_how_its_block_ends(root, monkeypatch, every, error):
     sent = []
+    monkeypatch.chdir(root)
     monkeypatch.setattr(tracking, "mirror", lambda *_, **told: sent.append(told["status"]))
-    with tracking.tracked("molecules", "train"):
-        pass
-    with pytest.raises(KeyboardInterrupt), tracking.tracked("molecules", "train"):
-        raise KeyboardInterrupt
-    assert sent == ["FINISHED", "FAILED"]
+    with suppress(KeyboardInterrupt, ZeroDivisionError), tracking.Live("molecules", "train", every=every) as live:
+        live()
+        if error:
+            raise error
+    failed = ["FAILED"] if error else ["FINISHED"]
+    assert sent == (["RUNNING", *failed] if every == 0 else failed * (error is ZeroDivisionError))
+
+
+def test_a_training_that_breaks_is_failed_in_the_run_of_the_params_it_began_with(root):
+    (root / "reports/molecules/train.json").unlink()
+
+    def train():
+        with tracking.Live("molecules", "train", root=root, every=0) as live:
+            live()
+            (root / "params.yaml").write_text(PARAMS.replace("15.0", "20.0"))
+            live()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        train()
+    assert sorted(run.info.status for run in runs(root)) == ["FAILED", "FAILED"], "parent and stage, no second parent"
+    assert by_stage(root)["train"].data.params["train.rate"] == "15.0"
 
 
 def test_live_sends_only_when_it_is_time(root, monkeypatch):

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaeseq.files import csv_line, replacing
+from vaeseq.files import csv_line, replacing, unmarked, write_whole
 
-CELLS = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["\r", "a\rb", "\r\n", "\n", '"'])
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+STARTS = st.sampled_from(["\r", "a\rb", "\r\n", "\n", '"', "'=", "''+1", "-1", "@"])
+CELLS = st.text(st.characters(exclude_categories=["Cs"])) | STARTS
 
 
 @given(st.lists(st.lists(CELLS, min_size=2, max_size=2), min_size=1))
@@ -18,7 +20,24 @@ def test_a_line_of_csv_gives_its_cells_back_whatever_line_ends_they_hold(
     with path.open("w", encoding="utf-8", newline="") as file:
         file.writelines(map(csv_line, rows))
     with path.open(encoding="utf-8", newline="") as file:
-        assert list(csv.reader(file)) == rows
+        cells = list(csv.reader(file))
+    assert [[unmarked(cell) for cell in row] for row in cells] == rows
+    assert not [cell for row in cells for cell in row if cell.startswith(FORMULA) and not number(cell)]
+
+
+def number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def test_a_number_keeps_its_sign_and_a_formula_of_a_text_is_marked() -> None:
+    cells = [-0.5, "-0.5", "=1+1", "'=1+1", "it's", "- a", "@b", -3, "'"]
+    line = csv_line(cells)
+    assert line == "-0.5,-0.5,'=1+1,''=1+1,it's,'- a,'@b,-3,'\n"
+    assert [unmarked(cell) for cell in line.strip("\n").split(",")] == [*map(str, cells)]
 
 
 def test_a_file_is_replaced_when_the_block_ends(tmp_path: Path) -> None:
@@ -44,6 +63,19 @@ def test_a_block_that_raises_leaves_the_file_as_it_was(tmp_path: Path) -> None:
         full()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_text_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_whole(tmp_path / "done.json", "näh")
+    assert (tmp_path / "done.json").read_bytes() == "näh".encode()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(tmp_path / "other.json", "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["done.json"]
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])

@@ -78,6 +78,12 @@ def test_case_and_punctuation_do_not_part_sentences():
     assert {split_of(s) for s in ("Go on!", "go on", "GO ON?", "“Go on.”")} == {split_of("Go on.")}
 
 
+def test_a_mark_that_stands_alone_may_part_sentences_and_letters_outside_ascii_do_not():
+    assert split_of("houses - they sleep.") == "train"
+    assert split_of("houses, they sleep.") == "test"
+    assert all(split_of(f"na\u00efve {i}") == split_of(f"nave {i}") for i in range(40))
+
+
 def test_about_one_in_twenty_is_test_and_one_in_twenty_valid():
     counts = Counter(split_of(f"sentence number {i}") for i in range(4_000))
     assert 150 < counts["test"] < 250
