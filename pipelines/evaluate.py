@@ -98,10 +98,11 @@ def _likelihood(
 ) -> Row:
     """Bounds, nats per sequence and per unit of text, and the collapse diagnostics; ``_fitted``: of a fitted prior."""
     weighted = choose(rows, params.iwae_rows, seed=params.seed)
+    samples = 1 if space.vae.discrete else params.iwae_samples  # of a discrete code all are one
     texts, figures = [records[i] for i in np.searchsorted(rows, weighted)], {}
     for suffix, vae in _by_prior(space.vae).items():
         summary = summarise(vae, corpus, rows, seed=params.seed).figures()
-        bound = iwae_by_row(vae, corpus, weighted, samples=params.iwae_samples, seed=params.seed)
+        bound = iwae_by_row(vae, corpus, weighted, samples=samples, seed=params.seed)
         summary |= {"iwae": float(bound.mean()), **evaluation.likelihood_per_unit(-float(bound.sum()), texts)}
         said = _OF_NO_PRIOR if suffix and vae.signal == 1 else _OF_NO_CODE if suffix else ()
         figures |= {f"{name}{suffix}": value for name, value in summary.items() if name not in said}
@@ -110,7 +111,7 @@ def _likelihood(
         "mutual_information_cap": math.log(len(rows)),
         "active_units_of": space.latent,
         "rows": len(rows),
-        "iwae_samples": params.iwae_samples,
+        "iwae_samples": samples,
         "iwae_rows": len(weighted),
     }
 
