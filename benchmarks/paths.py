@@ -3,9 +3,10 @@
 Run as ``python -m benchmarks.paths MODEL``, a checkpoint folder of a model of Tatoeba's sentences. The pairs are
 500 of its held-out sentences of at most 20 words whose ends differ by at least 8 word edits; each path has 11 points.
 
-The rows: *refined*, between codes that decode to the sentences, the most even 11 of up to 60 points decoded by beam
-search (``vaetext.paths.homotopy``); *plain*, the same way without choosing; *straight line*, greedy texts between the
-means of the posteriors, as Bowman et al. (2015, https://arxiv.org/abs/1511.06349) walk.
+The rows: *steady*, between codes that decode to the sentences, a chain of small steps by sentences that are likely on
+the way (``vaetext.paths.steady_homotopy``); *plain*, on the same way what each of 11 codes decodes to by beam search;
+*straight line*, greedy texts between the means of the posteriors, as Bowman et al. (2015,
+https://arxiv.org/abs/1511.06349) walk.
 
 Perplexity is by a 5-gram model of the training sentences, over words and ends, of the sentences between the ends.
 """
@@ -26,11 +27,11 @@ from pipelines.download import sha256_of
 from vaeseq.paths import path
 from vaetext.metrics import ORDER
 from vaetext.ngram import NgramModel
-from vaetext.paths import homotopy, word_edits
+from vaetext.paths import homotopy, steady_homotopy, word_edits
 from vaetext.sentence import word_count
 from vaetext.space import SentenceSpace
 
-PAIRS, SEED, STEPS, DECODED = 500, 0, 11, 60
+PAIRS, SEED, STEPS = 500, 0, 11
 MOST_WORDS, LEAST_EDITS = 20, 8
 Pair = tuple[str, str]
 
@@ -50,13 +51,9 @@ def pairs(held_out: Sequence[str], count: int = PAIRS) -> Iterator[Pair]:
 
 def ways(space: SentenceSpace) -> dict[str, Callable[[Pair], list[str]]]:
     """What makes the path of each row."""
-
-    def walked(pair: Pair, *, most: int) -> list[str]:
-        return [point.text for point in homotopy(space, *pair, steps=STEPS, most=most, steady=most > 0)]
-
     return {
-        "refined": partial(walked, most=DECODED),
-        "plain": partial(walked, most=0),
+        "steady": lambda pair: [point.text for point in steady_homotopy(space, *pair, steps=STEPS)],
+        "plain": lambda pair: [point.text for point in homotopy(space, *pair, steps=STEPS)],
         "straight_line": lambda pair: space.decode(path(*space.encode(pair).mean, STEPS, "lerp")),
     }
 
@@ -104,14 +101,14 @@ def main(folder: Path) -> None:
         command="python -m benchmarks.paths MODEL",
         data={"name": "tatoeba", "rows": len(some)},
         seed=SEED,
-        budget={"pairs": len(some), "steps": STEPS, "decoded": DECODED},
+        budget={"pairs": len(some), "steps": STEPS},
     )
 
     def judged(way: Callable[[Pair], list[str]]) -> dict[str, Any]:
         return figures_of([way(pair) for pair in some], some, language, real) | told
 
     for name, way in ways(space).items():
-        parts.take(name, f"{name} {len(some)} {STEPS} {DECODED} {model}", partial(judged, way))
+        parts.take(name, f"{name} {len(some)} {STEPS} {model}", partial(judged, way))
     parts.take("perplexity_of_text", f"{len(some)}", lambda: real)
 
 

@@ -156,6 +156,6 @@ _CURVE = (
 )
 MATRICES = {
     "attributes_everyday": Matrix("attributes_everyday", "label", _SHIFTED),
-    "paths_tatoeba": Matrix("paths_tatoeba", "paths", _SENTENCE_PATHS, ("refined", "plain", "straight_line")),
+    "paths_tatoeba": Matrix("paths_tatoeba", "paths", _SENTENCE_PATHS, ("steady", "plain", "straight_line")),
     "reconstruction_ptb": Matrix("reconstruction_ptb", "rate asked for", _CURVE),
 }

@@ -184,14 +184,42 @@ class LatentSpace:
         texts: list[str] = []
         with autocast(self.device, "auto"):
             for codes in z.to(self.device).split(max(1, SYMBOLS // self.max_length if beams == 1 else BATCH // beams)):
-                likelihood = self.vae.decoder(codes)
                 if beams > 1:
-                    guide = self.vae.language(len(codes)) if self.vae.language else None
-                    drawn = likelihood.beams(self.max_length, width=beams, guide=guide, weight=GUIDE)[0][:, 0]
+                    drawn = self._beams(codes, beams, GUIDE)[:, 0]
                 else:
+                    likelihood = self.vae.decoder(codes)
                     drawn = likelihood.draw(self.max_length, temperature=temperature, top_p=top_p, generator=generator)
                 texts += [self.tokenizer.decode(ids) for ids in drawn.tolist()]
         return texts
+
+    @torch.no_grad()
+    def likely(self, z: Tensor, beams: int) -> list[list[str]]:
+        """The texts that a beam search ends with at each code ``(codes, latent)``, the likeliest first.
+
+        By ``log p(x | z) + log p(x)`` where the model has a language model: with the weight of ``decode`` the texts of
+        one code would all be alike, and unlike what the code says (LOG.md).
+        """
+        found: list[list[str]] = []
+        with autocast(self.device, "auto"):
+            for codes in z.float().to(self.device).split(max(1, BATCH // beams)):
+                drawn = self._beams(codes, beams, 1.0).tolist()
+                found += [[self.tokenizer.decode(ids) for ids in rows] for rows in drawn]
+        return found
+
+    def _beams(self, codes: Tensor, width: int, weight: float) -> Tensor:
+        guide = self.vae.language(len(codes)) if self.vae.language else None
+        return self.vae.decoder(codes).beams(self.max_length, width=width, guide=guide, weight=weight)[0]
+
+    @torch.no_grad()
+    def log_prob(self, texts: Sequence[str]) -> Tensor:
+        """``log p(x)`` of each text under the language model beside the decoder, nats; zeros where there is none."""
+        found, sequences = torch.zeros(len(texts)), self.tokenizer.encode_batch(texts)
+        by_length = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
+        for start in range(0, len(by_length) if self.vae.language else 0, BATCH):
+            rows = by_length[start : start + BATCH]
+            tokens = batch_of([sequences[i] for i in rows]).tokens.to(self.device)
+            found[rows] = self.vae.language(len(rows)).log_prob(tokens).float().cpu()
+        return found
 
     @torch.no_grad()
     def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:

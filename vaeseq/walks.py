@@ -10,7 +10,6 @@ from functools import partial
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Independent
@@ -190,32 +189,6 @@ def once(walked: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
     if len(kept) > 1 and kept[-1][1] == walked[-1][1]:
         kept[-1] = walked[-1]
     return kept
-
-
-def steadiest(
-    walked: Sequence[tuple[float, str]], count: int, distance: Callable[[str, str], float]
-) -> list[tuple[float, str]]:
-    """Of a walk so many points, its ends included, that step evenly: those of the least ``sum distance ** 2``.
-
-    No text comes twice where the walk has as many different ones; else all of them are kept, and repeats fill up.
-    """
-    kept = once(walked)
-    if len(kept) <= count:
-        others = [point for point in walked if point not in kept]
-        return sorted(kept + others[: count - len(kept)])
-    texts = [text for _, text in kept]
-    steps = np.array(
-        [[distance(a, b) ** 2.0 if i < j else math.inf for j, b in enumerate(texts)] for i, a in enumerate(texts)]
-    )
-    costs, before = np.where(np.arange(len(kept)) == 0, 0.0, math.inf), []
-    for _ in range(count - 1):
-        ways = costs[:, None] + steps
-        before.append(ways.argmin(axis=0))
-        costs = ways.min(axis=0)
-    chosen = [len(kept) - 1]
-    for back in reversed(before):
-        chosen.append(int(back[chosen[-1]]))
-    return [kept[i] for i in reversed(chosen)]
 
 
 def neighbourhoods(space: TextSpace, texts: Sequence[str], *, samples: int = 3, seed: int = 0) -> list[Neighbourhood]:

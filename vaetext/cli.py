@@ -55,7 +55,10 @@ def _add_path(command: ArgumentParser) -> None:
     )
     options.add_path(command, beams=32)
     command.add_argument(
-        "--steady", action="store_true", help="of the points that --fill gives keep --steps that step evenly"
+        "--plain",
+        action="store_true",
+        help="one sentence for each code on the way, in place of small steps by sentences that are likely near it; "
+        "--fill is of such a path",
     )
 
 
@@ -159,15 +162,17 @@ def _path(arguments: Namespace) -> int:
 
 
 def _walked(space: "SentenceSpace", arguments: Namespace, number: int, pair: Line) -> list[Row]:
-    from vaetext.paths import homotopy
+    from vaetext.paths import homotopy, steady_homotopy
 
     ends = pair.text.split("\t")
     try:
         if pair.error or len(ends) != 2:
             raise InputError(pair.error or f"a path needs two sentences with a tab between, got {pair.text[:80]!r}")
-        how = {"steps": arguments.steps, "kind": arguments.kind, "beams": arguments.beams, "most": arguments.fill}
-        how["steady"] = arguments.steady
-        points = homotopy(space, *ends, **how)
+        how = {"steps": arguments.steps, "kind": arguments.kind, "beams": arguments.beams}
+        if arguments.plain or arguments.fill:
+            points = homotopy(space, *ends, **how, most=arguments.fill)
+        else:
+            points = steady_homotopy(space, *ends, **how)
     except InputError as error:
         return [{"path": number, "error": str(error)}]
     commands.say_missed_ends(number, space.texts(ends), [point.text for point in points])

@@ -10,9 +10,14 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import Any, NamedTuple
 
+import numpy as np
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cdist
+
 from vaeseq.errors import InputError
 from vaeseq.paths import PathKind
-from vaeseq.walks import Walk, dense, ends_of, once, prior_ends, steadiest, walk
+from vaeseq.steady import steady
+from vaeseq.walks import Walk, dense, ends_of, once, prior_ends, walk
 from vaetext.evaluation import of_grammar
 from vaetext.everyday import LABELS, parse
 from vaetext.space import SentenceSpace
@@ -75,7 +80,6 @@ def homotopy(
     kind: PathKind = "slerp",
     beams: int = BEAMS,
     most: int = 0,
-    steady: bool = False,
 ) -> list[PathPoint]:
     """The way between two sentences: from and to the codes that decode to them, by sentences that are likely there.
 
@@ -88,19 +92,52 @@ def homotopy(
         beams: Width of the beam search between the ends, see ``LatentSpace.decode``; 1 is greedy.
         most: Where it is above ``steps``, points are put in between neighbours that are more than one word edit apart,
             up to so many, and no sentence comes twice (``vaeseq.walks.dense``).
-        steady: Of these, ``steps`` points are kept, those that step the most evenly (``vaeseq.walks.steadiest``).
 
     Raises:
-        InputError: A sentence cannot be read, or there are fewer than two steps, or nothing to choose steady ones from.
+        InputError: A sentence cannot be read, or there are fewer than two steps.
     """
-    if steady and most <= steps:
-        raise InputError(f"steady steps must be chosen of more points than {steps}, got {most}")
     (ends,) = ends_of(space, [(start, end)])
     points = walk(space, ends, steps=steps, kind=kind, beams=beams)
     if most > steps:
-        points = dense(space, ends, points, word_edits, apart=APART, most=most, kind=kind, beams=beams)
-        points = steadiest(points, steps, word_edits) if steady else once(points)
+        points = once(dense(space, ends, points, word_edits, apart=APART, most=most, kind=kind, beams=beams))
     return [PathPoint(*point) for point in points]
+
+
+def steady_homotopy(
+    space: SentenceSpace, start: str, end: str, *, steps: int = 9, kind: PathKind = "slerp", beams: int = BEAMS
+) -> list[PathPoint]:
+    """The way between two sentences in small steps, by sentences that are likely on it; see ``vaeseq.steady``.
+
+    Args:
+        space: A trained model.
+        start: The sentence at t = 0.
+        end: The sentence at t = 1.
+        steps: Points on the path, both ends included.
+        kind: Of the way that is begun with, ``slerp`` (arc) or ``lerp`` (straight line).
+        beams: Sentences that each place may give.
+
+    Raises:
+        InputError: A sentence cannot be read, or there are fewer than two steps.
+    """
+    (ends,) = ends_of(space, [(start, end)])
+    try:
+        points = steady(
+            space, ends, all_word_edits, lambda texts: unlikely(space, texts), steps=steps, kind=kind, beams=beams
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return [PathPoint(*point) for point in points]
+
+
+def unlikely(space: SentenceSpace, texts: Sequence[str]) -> np.ndarray:
+    """Nats a word and end of each text under the model's language model; infinite where it is no sentence.
+
+    On a steady way a nat weighs as much as a step of one word: less lets words through that are none, more makes all
+    ways long (LOG.md).
+    """
+    of = [len(text.split()) + 1 for text in texts]
+    read = [space.reads(text) for text in texts]
+    return np.where(read, -space.space.log_prob(texts).numpy() / of, np.inf)
 
 
 def measures(sentences: Sequence[str], start: str, end: str) -> PathMeasures:
@@ -120,13 +157,14 @@ def word_edits(a: str, b: str) -> int:
     References:
         Levenshtein (1966), Binary codes capable of correcting deletions, insertions, and reversals
     """
-    before, after = a.split(), b.split()
-    costs = list(range(len(after) + 1))
-    for i, word in enumerate(before, start=1):
-        diagonal, costs[0] = costs[0], i
-        for j, other in enumerate(after, start=1):
-            diagonal, costs[j] = costs[j], min(costs[j] + 1, costs[j - 1] + 1, diagonal + (word != other))
-    return costs[-1]
+    return Levenshtein.distance(a.split(), b.split())
+
+
+def all_word_edits(texts: Sequence[str]) -> np.ndarray:
+    """``word_edits`` between any two of so many sentences, ``(texts, texts)``."""
+    words: dict[str, str] = {}  # each as one character, for the sake of speed
+    short = ["".join(words.setdefault(word, chr(len(words))) for word in text.split()) for text in texts]
+    return cdist(short, short, scorer=Levenshtein.distance, dtype=np.int32)
 
 
 def labelled(sentences: Sequence[str]) -> list[Labelled]:

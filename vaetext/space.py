@@ -54,6 +54,13 @@ class SentenceSpace:
         except Rejected as rejected:
             raise InputError(f"sentence must be readable text, got {sentence[:80]!r}: {rejected.reason}") from rejected
 
+    def reads(self, sentence: str) -> bool:
+        """Whether it is a sentence in the model's own writing."""
+        try:
+            return self._text(sentence) == sentence
+        except InputError:
+            return False
+
     def encode(self, sentences: Sequence[str]) -> Independent:
         """q(z | x) of each sentence; batch shape ``(sentences,)``, event shape ``(latent,)``."""
         return self.space.encode(self.texts(sentences))
@@ -71,6 +78,10 @@ class SentenceSpace:
     ) -> list[str]:
         """The sentence of each code ``(codes, latent)``."""
         return self.space.decode(z, temperature=temperature, top_p=top_p, seed=seed, beams=beams)
+
+    def likely(self, z: Tensor, beams: int) -> list[list[str]]:
+        """The sentences that a beam search ends with at each code, see ``LatentSpace.likely``."""
+        return self.space.likely(z, beams)
 
     def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:
         """Codes from the prior, ``(count, latent)``."""

@@ -1,5 +1,4 @@
 import math
-from itertools import combinations, pairwise
 
 import pytest
 import torch
@@ -7,7 +6,7 @@ from torch.distributions import Independent, Normal
 
 from vaeseq.errors import InputError
 from vaeseq.inversion import Inverted
-from vaeseq.walks import dense, ends_of, neighbourhoods, once, prior_ends, steadiest, walk
+from vaeseq.walks import dense, ends_of, neighbourhoods, once, prior_ends, walk
 
 
 class Plain:
@@ -145,26 +144,6 @@ def test_no_text_comes_twice(texts, kept):
     begun = [(float(t), text.strip()) for t, text in enumerate(texts)]
     ends = torch.zeros(2), torch.ones(2)
     assert once(dense(Plain(), ends, begun, _apart, apart=0, most=5)) == kept
-
-
-def test_the_steadiest_points_are_the_most_even_of_the_walk():
-    walked = [(i / 9, str(n)) for i, n in enumerate([0, 1, 2, 5, 6, 7, 9, 9, 12, 13])]
-    assert [text for _, text in steadiest(walked, 4, _apart)] == ["0", "5", "9", "13"]
-    assert [text for _, text in steadiest(walked, 2, _apart)] == ["0", "13"]
-    every = steadiest(walked, 9, _apart)
-    assert every == once(walked)
-    best = min(
-        (its for its in combinations(once(walked), 5) if its[0][1] == "0" and its[-1][1] == "13"),
-        key=lambda its: sum(_apart(a[1], b[1]) ** 2 for a, b in pairwise(its)),
-    )
-    assert steadiest(walked, 5, _apart) == list(best)
-
-
-def test_repeats_fill_up_a_walk_of_few_texts():
-    walked = [(0.0, "0"), (0.25, "0"), (0.5, "4"), (0.75, "4"), (1.0, "8")]
-    found = steadiest(walked, 5, _apart)
-    assert [text for _, text in found] == ["0", "0", "4", "4", "8"]
-    assert [text for _, text in steadiest(walked, 4, _apart)] == ["0", "0", "4", "8"]
 
 
 def test_ends_from_the_prior_are_its_draws():

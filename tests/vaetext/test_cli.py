@@ -8,7 +8,7 @@ import pytest
 from vaeseq.attributes import direction, nearest, shifted
 from vaeseq.walks import neighbourhoods
 from vaetext.cli import main
-from vaetext.paths import homotopy
+from vaetext.paths import homotopy, steady_homotopy
 
 ENDS = "Take off the black tie.", "I did not sell the house, did I?"
 
@@ -52,9 +52,14 @@ def test_bad_rows_are_kept_and_the_others_go_on(vaetext):
 
 @pytest.mark.parametrize("kind", ["slerp", "lerp"])
 def test_path_is_the_function(vaetext, space, kind):
-    code, rows, _ = vaetext("path", *ENDS, "--steps", 5, "--kind", kind)
-    assert code == 0
-    assert [(row["t"], row["text"]) for row in rows] == homotopy(space, *ENDS, steps=5, kind=kind)
+    def walked(*arguments):
+        code, rows, _ = vaetext("path", *ENDS, "--steps", 5, "--kind", kind, *arguments)
+        assert code == 0
+        return [(row["t"], row["text"]) for row in rows]
+
+    assert walked() == steady_homotopy(space, *ENDS, steps=5, kind=kind)
+    assert walked("--plain") == homotopy(space, *ENDS, steps=5, kind=kind)
+    assert walked("--fill", 8) == homotopy(space, *ENDS, steps=5, kind=kind, most=8)
 
 
 def test_pairs_come_from_standard_input(vaetext):

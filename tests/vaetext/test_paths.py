@@ -1,3 +1,6 @@
+from itertools import pairwise
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,10 +8,28 @@ from hypothesis import strategies as st
 from vaeseq.errors import InputError
 from vaeseq.walks import Walk
 from vaetext.everyday import sentences
-from vaetext.paths import homotopy, identity, judged, labelled, measures, steady_steps, word_edits
+from vaetext.paths import (
+    all_word_edits,
+    homotopy,
+    identity,
+    judged,
+    labelled,
+    measures,
+    steady_homotopy,
+    steady_steps,
+    unlikely,
+    word_edits,
+)
+from vaetext.shipped import MODEL
+from vaetext.space import SentenceSpace
 
-FIRST, LAST = (row["text"] for row in sentences(2, seed=0))
 WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=6).map(" ".join)
+FIRST, LAST = (row["text"] for row in sentences(2, seed=0))
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return SentenceSpace.load(MODEL.folder, "cpu")
 
 
 @given(a=WORDS, b=WORDS, c=WORDS)
@@ -52,14 +73,31 @@ def test_a_homotopy_walks_between_posterior_means(space, kind, beams):
         homotopy(space, FIRST, LAST, steps=1, kind=kind)
 
 
-def test_a_steady_homotopy_keeps_the_most_even_of_many_points(space):
-    many = homotopy(space, FIRST, LAST, steps=4, most=20, beams=1)
-    found = homotopy(space, FIRST, LAST, steps=4, most=20, beams=1, steady=True)
-    assert len(found) == 4
-    assert {point.text for point in found} <= {point.text for point in many}
-    assert [found[0].text, found[-1].text] == [many[0].text, many[-1].text]
-    with pytest.raises(InputError, match="chosen of more points than 4, got 4"):
-        homotopy(space, FIRST, LAST, steps=4, most=4, steady=True)
+@pytest.mark.parametrize("kind", ["slerp", "lerp"])
+def test_a_steady_homotopy_goes_in_smaller_steps_by_sentences(shipped, kind):
+    plain = homotopy(shipped, FIRST, LAST, steps=6, beams=4, kind=kind)
+    found = steady_homotopy(shipped, FIRST, LAST, steps=6, beams=4, kind=kind)
+    assert [found[0], found[-1]] == [plain[0], plain[-1]]
+    texts, t = [point.text for point in found], [point.t for point in found]
+    assert len(set(texts)) == len(texts) == 6
+    assert t == sorted(t)
+    assert all(identity(shipped, text) == text for text in texts)
+    squares = [sum(word_edits(a, b) ** 2 for a, b in pairwise(its)) for its in (texts, [p.text for p in plain])]
+    assert squares[0] < squares[1]
+    with pytest.raises(InputError, match="steps must be at least 2"):
+        steady_homotopy(shipped, FIRST, LAST, steps=1)
+
+
+def test_what_is_no_sentence_is_forbidden_and_a_broken_one_is_less_likely(shipped):
+    broken = " ".join(FIRST.split()[::-1])
+    found = unlikely(shipped, [FIRST, broken, "two  spaces", LAST])
+    assert found[0] < found[1] < found[2] == np.inf
+    assert found[0] == pytest.approx(-float(shipped.space.log_prob([FIRST])) / (len(FIRST.split()) + 1))
+
+
+@given(texts=st.lists(WORDS, min_size=1, max_size=5))
+def test_a_table_of_word_edits_holds_those_of_each_two(texts):
+    assert all_word_edits(texts).tolist() == [[word_edits(a, b) for b in texts] for a in texts]
 
 
 def test_identity_is_the_normal_form(space):

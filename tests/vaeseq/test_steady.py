@@ -1,0 +1,112 @@
+from itertools import combinations, pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Independent, Normal
+
+from vaeseq.steady import ROUNDS, chain, steady
+
+
+def _cost(chosen, distances, costs):
+    return sum(distances[a, b] ** 2 for a, b in pairwise(chosen)) + sum(costs[i] for i in chosen[1:-1])
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 8])
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_a_chain_is_the_cheapest_of_all(count, weight):
+    draw = np.random.default_rng(count)
+    places = draw.normal(size=(8, 2))
+    distances = np.linalg.norm(places[:, None] - places[None], axis=2)
+    costs = weight * draw.random(8)
+    every = [(0, *between, 7) for between in combinations(range(1, 7), count - 2)]
+    best = min(every, key=lambda chosen: _cost(chosen, distances, costs))
+    assert chain(distances, costs, count) == list(best)
+
+
+def test_a_chain_of_more_than_there_are_stays_as_little_as_it_can():
+    distances = np.abs(np.subtract.outer(np.arange(4), np.arange(4)))
+    found = chain(distances, np.zeros(4), 6)
+    assert sorted(set(found)) == [0, 1, 2, 3]
+    assert found == sorted(found)
+    assert (found[0], found[-1], len(found)) == (0, 3, 6)
+
+
+class Line:
+    """Codes on a line whose texts are whole numbers; beam search also knows of those some way off."""
+
+    latent = 2
+
+    def __init__(self, holes=(), reach=0):
+        self.holes, self.reach, self.asked = holes, reach, []
+
+    def encode(self, texts):
+        mean = torch.tensor([[float(text), 1.0] for text in texts])
+        return Independent(Normal(mean, torch.full_like(mean, 1e-3)), 1)
+
+    def decode(self, z, *, temperature=0.0, seed=0, beams=1):
+        return [str(round(x)) for x, _ in z.tolist()]
+
+    def likely(self, z, beams):
+        self.asked.append(len(z))
+        near = [[round(x) + step for step in range(-self.reach, self.reach + 1)] for x, _ in z.tolist()]
+        return [[str(n) for n in its if n not in self.holes] for its in near]
+
+
+def _apart(texts):
+    numbers = [int(text) for text in texts]
+    return np.abs(np.subtract.outer(numbers, numbers))
+
+
+def _free(texts):
+    return np.zeros(len(texts))
+
+
+def _walk(space, end=40.0, costs=_free, steps=5):
+    ends = torch.tensor([0.0, 1.0]), torch.tensor([end, 1.0])
+    return steady(space, ends, _apart, costs, steps=steps, kind="lerp", beams=4)
+
+
+def test_steps_are_even_and_places_are_those_of_the_way():
+    found = _walk(Line())
+    assert [text for _, text in found] == ["0", "10", "20", "30", "40"]
+    assert [t for t, _ in found] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
+
+
+def test_texts_are_sought_between_neighbours_that_are_apart():
+    space = Line(holes=range(6, 34))
+    _walk(space)
+    assert 1 < len(space.asked) <= ROUNDS + 1
+    assert all(asked % 2 == 0 for asked in space.asked[1:])
+    near = Line()
+    _walk(near, end=4.0)
+    assert near.asked == [21]  # all neighbours are one apart
+
+
+def test_what_costs_is_gone_around_and_what_is_forbidden_is_never_met():
+    dear = {"10": 50.0, "20": np.inf}
+    found = _walk(Line(reach=1), costs=lambda texts: np.array([dear.get(text, 0.0) for text in texts]))
+    texts = [text for _, text in found]
+    assert texts[0] == "0"
+    assert texts[-1] == "40"
+    assert not {"10", "20"} & set(texts)
+
+
+def test_no_text_comes_twice_where_there_are_enough():
+    texts = [text for _, text in _walk(Line(), end=6.0, steps=7)]
+    assert texts == [str(n) for n in range(7)]
+    texts = [text for _, text in _walk(Line(), end=3.0, steps=7)]
+    assert sorted(set(texts)) == ["0", "1", "2", "3"]
+
+
+def test_a_walk_from_a_text_to_itself_stays():
+    assert _walk(Line(), end=0.2, steps=3) == [(0.0, "0"), (0.5, "0"), (1.0, "0")]
+
+
+def test_two_points_are_the_ends():
+    assert _walk(Line(), steps=2) == [(0.0, "0"), (1.0, "40")]
+
+
+def test_a_walk_of_one_point_is_refused():
+    with pytest.raises(ValueError, match="steps must be at least 2"):
+        _walk(Line(), steps=1)
