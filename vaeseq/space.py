@@ -22,6 +22,7 @@ from vaeseq.seeds import mixed_seed
 from vaeseq.tokenizer import Tokenizer
 
 BATCH = 256  # texts encoded at once, and beams
+BEAMS = 1_024  # where all beams are wanted, at once
 LOGITS = 2**24  # of texts whose codes are sought, at once at most
 SYMBOLS = 2**20  # decoded at once at most: of each code as many as a text may have
 MAX_LENGTH = 100_000
@@ -201,7 +202,7 @@ class LatentSpace:
         """
         found: list[list[str]] = []
         with autocast(self.device, "auto"):
-            for codes in z.float().to(self.device).split(max(1, BATCH // beams)):
+            for codes in z.float().to(self.device).split(max(1, BEAMS // beams)):
                 drawn = self._beams(codes, beams, 1.0).tolist()
                 found += [[self.tokenizer.decode(ids) for ids in rows] for rows in drawn]
         return found
