@@ -26,7 +26,7 @@ MODELS = {
     "rate_low": (FAMILIES["rate_low"], (1.0,)),
     "autoencoder": (FAMILIES["autoencoder"], (1.0,)),
     "rate_high": (at_rate(MOST), (1.0,)),
-    "blurred": (at_rate(MOST, code_noise=BLURRED, language=DECODER), (1.0, 0.7, SIGNAL, 0.3)),
+    "blurred": (at_rate(MOST, code_noise=BLURRED, language=DECODER), (1.0, 0.7, SIGNAL, 0.3, 0.2)),
 }
 
 
