@@ -115,7 +115,7 @@ def add_beams(parser: ArgumentParser, beams: int) -> None:
         "--beams",
         type=whole(1, 64),
         default=beams,
-        help="width of the beam search, on a path between its ends; 1 is greedy; default: %(default)s",
+        help="width of the beam search, on a path between its ends; 1 keeps one way; default: %(default)s",
     )
 
 

@@ -60,7 +60,7 @@ class LatentSpace:
     ) -> None:
         self.vae, self.tokenizer, self.metadata = vae.to(device).eval(), tokenizer, metadata
         self.latent, self.device = latent, device
-        self._head = copy.deepcopy(self.vae.encoder.head).cpu()
+        self._head = copy.deepcopy(self.vae.encoder.head).cpu().requires_grad_(False)
         self.max_length = metadata.get("max_length", 256)
         if not isinstance(self.max_length, int) or not 1 <= self.max_length <= MAX_LENGTH:
             raise InputError(f"max_length of a model must be 1 to {MAX_LENGTH:,}, got {self.max_length!r}")
@@ -170,21 +170,15 @@ class LatentSpace:
         Raises:
             InputError: The codes are not of this space, or not finite; or another argument is out of range.
         """
-        if z.ndim != 2 or z.shape[1] != self.latent:
-            raise InputError(f"codes must be (count, {self.latent}) for this model, got {tuple(z.shape)}")
-        z = z.float()
-        if not bool(z.isfinite().all()):
-            raise InputError(f"codes must be finite; {int((~z.isfinite()).any(dim=1).sum())} of {len(z)} are not")
+        z = self._checked(z, beams, temperature)
         if not 0 <= temperature < math.inf:
             raise InputError(f"temperature must be 0 or more, got {temperature!r}")
-        if not 1 <= beams <= MOST_BEAMS or (beams > 1 and temperature > 0):
-            raise InputError(f"beams must be 1 to {MOST_BEAMS}, and 1 where the temperature is not 0; got {beams!r}")
         if not 0 < top_p <= 1:
             raise InputError(f"top_p must be above 0 and at most 1, got {top_p!r}")
         generator = torch.Generator(self.device).manual_seed(seed)
         texts: list[str] = []
         with autocast(self.device, "auto"):
-            for codes in z.to(self.device).split(max(1, SYMBOLS // self.max_length if beams == 1 else BATCH // beams)):
+            for codes in z.split(max(1, SYMBOLS // self.max_length if beams == 1 else BATCH // beams)):
                 if beams > 1:
                     drawn = self._beams(codes, beams, GUIDE)[:, 0]
                 else:
@@ -199,24 +193,45 @@ class LatentSpace:
 
         By ``log p(x | z) + log p(x)`` where the model has a language model: with the weight of ``decode`` the texts of
         one code would all be alike, and unlike what the code says (LOG.md).
+
+        Raises:
+            InputError: As of ``decode``.
         """
         found: list[list[str]] = []
+        z = self._checked(z, beams)
         with autocast(self.device, "auto"):
-            for codes in z.float().to(self.device).split(max(1, BEAMS // beams)):
+            for codes in z.split(max(1, BEAMS // beams)):
                 drawn = self._beams(codes, beams, 1.0).tolist()
                 found += [[self.tokenizer.decode(ids) for ids in rows] for rows in drawn]
         return found
+
+    def _checked(self, z: Tensor, beams: int, temperature: float = 0.0) -> Tensor:
+        """Codes on the device of the model."""
+        if z.ndim != 2 or z.shape[1] != self.latent:
+            raise InputError(f"codes must be (count, {self.latent}) for this model, got {tuple(z.shape)}")
+        z = z.float()
+        if not bool(z.isfinite().all()):
+            raise InputError(f"codes must be finite; {int((~z.isfinite()).any(dim=1).sum())} of {len(z)} are not")
+        if not 1 <= beams <= MOST_BEAMS or (beams > 1 and temperature > 0):
+            raise InputError(f"beams must be 1 to {MOST_BEAMS}, and 1 where the temperature is not 0; got {beams!r}")
+        return z.to(self.device)
 
     def _beams(self, codes: Tensor, width: int, weight: float) -> Tensor:
         guide = self.vae.language(len(codes)) if self.vae.language else None
         return self.vae.decoder(codes).beams(self.max_length, width=width, guide=guide, weight=weight)[0]
 
     @torch.no_grad()
-    def log_prob(self, texts: Sequence[str]) -> Tensor:
-        """``log p(x)`` of each text under the language model beside the decoder, nats; zeros where there is none."""
+    def language_log_prob(self, texts: Sequence[str]) -> Tensor:
+        """``log p(x)`` of each text under the language model beside the decoder, nats, ``(texts,)``.
+
+        Raises:
+            InputError: There is none.
+        """
+        if not self.vae.language:
+            raise InputError("model must have a language model beside its decoder, this one has none")
         found, sequences = torch.zeros(len(texts)), self.tokenizer.encode_batch(texts)
         by_length = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
-        for start in range(0, len(by_length) if self.vae.language else 0, BATCH):
+        for start in range(0, len(by_length), BATCH):
             rows = by_length[start : start + BATCH]
             tokens = batch_of([sequences[i] for i in rows]).tokens.to(self.device)
             found[rows] = self.vae.language(len(rows)).log_prob(tokens).float().cpu()

@@ -18,10 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaeseq.errors import InputError
 from vaeseq.paths import PathKind, places
-from vaeseq.walks import TextSpace, way
+from vaeseq.walks import TextSpace, placed
 
-PLACES, BETWEEN, ROUNDS, APART = 21, 2, 3, 1
+# Where more places, codes between neighbours or rounds gave little (LOG.md); and how many gaps are filled in a round,
+# so that a walk of many steps does not take forever.
+PLACES, BETWEEN, ROUNDS, WIDEST = 21, 2, 3, 10
 
 
 class Met(NamedTuple):
@@ -38,19 +41,21 @@ class ManySpace(TextSpace, Protocol):
         """The texts that a beam search ends with at each code, the likeliest first."""
 
 
-def steady(
+def steady_walk(
     space: ManySpace,
     ends: tuple[Tensor, Tensor],
     distances: Callable[[Sequence[str]], np.ndarray],
     costs: Callable[[Sequence[str]], np.ndarray],
     *,
     steps: int,
+    apart: float,
     kind: PathKind = "slerp",
     beams: int = 32,
 ) -> list[tuple[float, str]]:
     """The place t in [0, 1] and the text of each of ``steps`` points, both ends included.
 
-    No text comes twice where there are enough; the places are those where the texts were met.
+    No text comes twice where there are enough. A place is that where a text was met first, or near which it was sought,
+    and may be that of its neighbour too.
 
     Args:
         space: What encodes and decodes.
@@ -58,28 +63,34 @@ def steady(
         distances: Between any two of so many texts, ``(texts, texts)``.
         costs: Of a walk to go by each of the texts, in squares of a distance, ``(texts,)``; infinite forbids it.
         steps: Points, both ends included.
+        apart: The farthest that neighbours may be before texts between them are sought.
         kind: As of ``vaeseq.walks.walk``.
         beams: Texts that are kept at each place.
 
     Raises:
-        ValueError: There are fewer than two steps, or no arc joins the ends.
+        InputError: There are fewer than two steps, or no arc joins the ends.
     """
-    evenly, t = places(steps), places(PLACES)
-    codes = way(space, ends, kind)(t)
+    if steps < 2:
+        raise InputError(f"steps must be at least 2 (both ends), got {steps!r}")
+    t, codes = placed(space, ends, PLACES, kind)
     first, last = space.decode(codes[[0, -1]])
-    if first == last:
-        return [(place, first) for place in evenly.tolist()]
+    if first == last or steps == 2:
+        return [(place, first if place < 1 else last) for place in places(steps).tolist()]
+    knots: list[str] = []
     met: dict[str, Met] = {first: Met(0.0, 0.0), last: Met(1.0, 0.0)}
     for left in reversed(range(ROUNDS + 1)):
         _meet(met, t, space.likely(codes, beams), costs)
-        texts, apart = _in_order(met, first, last, distances)
-        chosen = chain(apart, np.array([met[text].cost for text in texts]), steps)
-        knots, strides = [texts[i] for i in chosen], [apart[a, b] for a, b in pairwise(chosen)]
-        if not left or max(strides) <= APART:
+        texts, table = _in_order(met, first, last, distances)
+        chosen = chain(table, np.array([met[text].cost for text in texts]), steps)
+        before, knots = knots, [texts[i] for i in chosen]
+        strides = np.array([table[a, b] for a, b in pairwise(chosen)])
+        if not left or knots == before or strides.max() <= apart:
             break
-        # A chain by a text is no shorter than the way to it and on: what is farther off than this chain cannot help.
-        met = {text: met[text] for i, text in enumerate(texts) if apart[0, i] + apart[i, -1] <= sum(strides)}
-        gaps = torch.tensor([i for i, stride in enumerate(strides) if stride > APART])
+        # A walk by a text is no shorter than the way to it and on: what is farther off than this walk is long makes
+        # none shorter.
+        met = {text: met[text] for i, text in enumerate(texts) if table[0, i] + table[i, -1] <= strides.sum()}
+        widest = np.argsort(-strides, kind="stable")[:WIDEST]
+        gaps = torch.from_numpy(np.sort(widest[strides[widest] > apart]))
         own = torch.tensor([met[text].t for text in knots])
         codes, t = _between(_codes(space, knots, ends), gaps), _between(own.unsqueeze(1), gaps).squeeze(1)
     return [(met[text].t, text) for text in knots]
@@ -104,10 +115,10 @@ def _in_order(
 ) -> tuple[list[str], np.ndarray]:
     """All texts by their places, at one place those first that are more like the first text, and their distances."""
     texts = [first, *(text for text in met if text not in (first, last)), last]
-    apart = distances(texts).astype(float)
-    inner = sorted(range(1, len(texts) - 1), key=lambda i: (met[texts[i]].t, apart[0, i] - apart[i, -1]))
+    table = distances(texts).astype(float)
+    inner = sorted(range(1, len(texts) - 1), key=lambda i: (met[texts[i]].t, table[0, i] - table[i, -1]))
     order = [0, *inner, len(texts) - 1]
-    return [texts[i] for i in order], apart[np.ix_(order, order)]
+    return [texts[i] for i in order], table[np.ix_(order, order)]
 
 
 def _codes(space: ManySpace, knots: Sequence[str], ends: tuple[Tensor, Tensor]) -> Tensor:
@@ -126,16 +137,17 @@ def _between(knots: Tensor, gaps: Tensor) -> Tensor:
 def chain(distances: np.ndarray, costs: np.ndarray, count: int) -> list[int]:
     """Of things in order ``count``, the first and the last among them, of the least ``sum distance ** 2 + cost``.
 
-    None comes twice where there are as many; else the fewest possible do.
+    None comes twice; where there are fewer, all of them do, as evenly as can be.
 
     Args:
         distances: Between any two, ``(things, things)``.
         costs: Of each, ``(things,)``.
         count: 2 or more, as there are things.
     """
+    if count > len(costs):
+        return np.linspace(0, len(costs) - 1, count).round().astype(int).tolist()
     steps = distances**2.0 + costs
-    np.fill_diagonal(steps, count * steps.max() + 1)  # to stay is worse than anything else
-    steps[np.tril_indices(len(steps), -1)] = np.inf
+    steps[np.tril_indices(len(steps))] = np.inf
     total, before = np.where(np.arange(len(steps)) == 0, 0.0, np.inf), []
     for _ in range(count - 1):
         ways = total[:, None] + steps

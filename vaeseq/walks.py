@@ -114,14 +114,23 @@ def walk(
     Raises:
         InputError: There are fewer than two steps, or no arc joins the ends.
     """
-    try:
-        t = places(steps)
-        codes = way(space, ends, kind)(t)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    t, codes = placed(space, ends, steps, kind)
     first, last = space.decode(codes[[0, -1]], beams=1 if from_texts else beams)
     texts = [first, *space.decode(codes[1:-1], beams=beams), last]
     return list(zip(t.tolist(), texts, strict=True))
+
+
+def placed(space: TextSpace, ends: tuple[Tensor, Tensor], steps: int, kind: PathKind) -> tuple[Tensor, Tensor]:
+    """Evenly spaced places in [0, 1] of a way, ``(steps,)``, and the codes there, ``(steps, latent)``.
+
+    Raises:
+        InputError: There are fewer than two steps, or no arc joins the ends.
+    """
+    try:
+        t = places(steps)
+        return t, way(space, ends, kind)(t)
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def way(space: TextSpace, ends: tuple[Tensor, Tensor], kind: PathKind) -> Callable[[Tensor], Tensor]:

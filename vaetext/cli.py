@@ -58,7 +58,7 @@ def _add_path(command: ArgumentParser) -> None:
         "--plain",
         action="store_true",
         help="one sentence for each code on the way, in place of small steps by sentences that are likely near it; "
-        "--fill is of such a path",
+        "--fill says so too",
     )
 
 

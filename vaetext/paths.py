@@ -6,6 +6,7 @@ References:
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from statistics import fmean, median
 from typing import Any, NamedTuple
@@ -14,9 +15,8 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 
-from vaeseq.errors import InputError
 from vaeseq.paths import PathKind
-from vaeseq.steady import steady
+from vaeseq.steady import steady_walk
 from vaeseq.walks import Walk, dense, ends_of, once, prior_ends, walk
 from vaetext.evaluation import of_grammar
 from vaetext.everyday import LABELS, parse
@@ -88,7 +88,7 @@ def homotopy(
         start: The sentence at t = 0.
         end: The sentence at t = 1.
         steps: Points on the path, both ends included.
-        kind: ``slerp`` (arc) or ``lerp`` (straight line).
+        kind: As of ``vaeseq.walks.walk``.
         beams: Width of the beam search between the ends, see ``LatentSpace.decode``; 1 is greedy.
         most: Where it is above ``steps``, points are put in between neighbours that are more than one word edit apart,
             up to so many, and no sentence comes twice (``vaeseq.walks.dense``).
@@ -113,19 +113,15 @@ def steady_homotopy(
         start: The sentence at t = 0.
         end: The sentence at t = 1.
         steps: Points on the path, both ends included.
-        kind: Of the way that is begun with, ``slerp`` (arc) or ``lerp`` (straight line).
+        kind: Of the way that is begun with, as of ``vaeseq.walks.walk``.
         beams: Sentences that each place may give.
 
     Raises:
         InputError: A sentence cannot be read, or there are fewer than two steps.
     """
     (ends,) = ends_of(space, [(start, end)])
-    try:
-        points = steady(
-            space, ends, all_word_edits, lambda texts: unlikely(space, texts), steps=steps, kind=kind, beams=beams
-        )
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    costs, how = partial(unlikely, space), {"kind": kind, "beams": beams}
+    points = steady_walk(space, ends, all_word_edits, costs, steps=steps, apart=APART, **how)
     return [PathPoint(*point) for point in points]
 
 
@@ -133,11 +129,13 @@ def unlikely(space: SentenceSpace, texts: Sequence[str]) -> np.ndarray:
     """Nats a word and end of each text under the model's language model; infinite where it is no sentence.
 
     On a steady way a nat weighs as much as a step of one word: less lets words through that are none, more makes all
-    ways long (LOG.md).
+    ways long (LOG.md). Without a language model all sentences are as likely, 0.
     """
-    of = [len(text.split()) + 1 for text in texts]
-    read = [space.reads(text) for text in texts]
-    return np.where(read, -space.space.log_prob(texts).numpy() / of, np.inf)
+    normal = [space.is_normal(text) for text in texts]
+    if not space.space.vae.language:
+        return np.where(normal, 0.0, np.inf)
+    words = [len(text.split()) + 1 for text in texts]
+    return np.where(normal, -space.space.language_log_prob(texts).numpy() / words, np.inf)
 
 
 def measures(sentences: Sequence[str], start: str, end: str) -> PathMeasures:

@@ -54,8 +54,8 @@ class SentenceSpace:
         except Rejected as rejected:
             raise InputError(f"sentence must be readable text, got {sentence[:80]!r}: {rejected.reason}") from rejected
 
-    def reads(self, sentence: str) -> bool:
-        """Whether it is a sentence in the model's own writing."""
+    def is_normal(self, sentence: str) -> bool:
+        """Whether it is a sentence as the model would write it."""
         try:
             return self._text(sentence) == sentence
         except InputError:

@@ -23,9 +23,11 @@ TEXTS = ["CNO", "", "OOOOOOOOOOO", "C", "NPQ", "PPCC"]
 LATENT = 3
 
 
-def _space(max_length: int | None = 12, language: DecoderConfig | None = None) -> LatentSpace:
+def _space(
+    max_length: int | None = 12, language: DecoderConfig | None = None, posterior: str = "gaussian"
+) -> LatentSpace:
     torch.manual_seed(0)
-    encoder, decoder = EncoderConfig("bilstm", 5), DecoderConfig("lstm", 6)
+    encoder, decoder = EncoderConfig("bilstm", 5, posterior=posterior), DecoderConfig("lstm", 6)
     config = VAEConfig(TOKENIZER.size, LATENT, 4, encoder, decoder, language=language)
     vae = SequenceVAE.build(config)
     with torch.no_grad():
@@ -206,6 +208,41 @@ def test_several_beams_take_the_likeliest_text_that_they_find(language: DecoderC
 def test_beams_out_of_range_are_refused(beams: int, temperature: float) -> None:
     with pytest.raises(InputError, match="beams must be 1 to 64"):
         SPACE.decode(_codes(2), beams=beams, temperature=temperature)
+
+
+@pytest.mark.parametrize("language", [None, DecoderConfig("lstm", 6)])
+@torch.no_grad()
+def test_likely_texts_are_all_that_the_beams_end_with(language: DecoderConfig | None) -> None:
+    space, z = _space(language=language), _codes(400)  # more than are decoded at once
+    guide = space.vae.language(len(z)) if language else None
+    with autocast(torch.device("cpu"), "auto"):
+        found, _ = space.vae.decoder(z).beams(12, width=3, guide=guide, weight=1.0)
+    assert space.likely(z, beams=3) == [[TOKENIZER.decode(ids) for ids in its] for its in found.tolist()]
+    for codes, beams, message in (
+        (z, 0, "beams must"),
+        (z, 65, "beams must"),
+        (z[:, :2], 3, "codes"),
+        (z / 0, 3, "finite"),
+    ):
+        with pytest.raises(InputError, match=message):
+            space.likely(codes, beams)
+
+
+@torch.no_grad()
+def test_a_language_model_says_how_likely_each_text_is() -> None:
+    space, many = _space(language=DecoderConfig("lstm", 6)), 60 * TEXTS  # more than a batch, of many lengths
+    alone = [space.vae.language(1).log_prob(batch_of([TOKENIZER.encode(text)]).tokens)[0] for text in TEXTS]
+    assert_close(space.language_log_prob(many), torch.stack(60 * alone))
+    with pytest.raises(InputError, match="must have a language model"):
+        SPACE.language_log_prob(TEXTS)
+
+
+def test_codes_of_a_flow_posterior_are_pinned_too() -> None:
+    space = _space(posterior="flow")
+    written = [text for text in space.decode(_codes(12)) if text]
+    codes, exact = space.pinned(written)
+    assert not codes.requires_grad
+    assert [a == b for a, b in zip(space.decode(codes), written, strict=True)] == exact.tolist()
 
 
 def test_a_language_model_writes_texts_without_codes() -> None:

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal
 
-from vaeseq.steady import ROUNDS, chain, steady
+from vaeseq.errors import InputError
+from vaeseq.steady import WIDEST, chain, steady_walk
 
 
 def _cost(chosen, distances, costs):
@@ -24,12 +25,10 @@ def test_a_chain_is_the_cheapest_of_all(count, weight):
     assert chain(distances, costs, count) == list(best)
 
 
-def test_a_chain_of_more_than_there_are_stays_as_little_as_it_can():
-    distances = np.abs(np.subtract.outer(np.arange(4), np.arange(4)))
-    found = chain(distances, np.zeros(4), 6)
-    assert sorted(set(found)) == [0, 1, 2, 3]
-    assert found == sorted(found)
-    assert (found[0], found[-1], len(found)) == (0, 3, 6)
+def test_a_chain_of_more_than_there_are_repeats_evenly():
+    distances = np.abs(np.subtract.outer(np.arange(3), np.arange(3)))
+    assert chain(distances, np.zeros(3), 6) == [0, 0, 1, 1, 2, 2]
+    assert chain(distances[:2, :2], np.array([0.0, np.inf]), 4) == [0, 0, 1, 1]
 
 
 class Line:
@@ -64,7 +63,7 @@ def _free(texts):
 
 def _walk(space, end=40.0, costs=_free, steps=5):
     ends = torch.tensor([0.0, 1.0]), torch.tensor([end, 1.0])
-    return steady(space, ends, _apart, costs, steps=steps, kind="lerp", beams=4)
+    return steady_walk(space, ends, _apart, costs, steps=steps, apart=1, kind="lerp", beams=4)
 
 
 def test_steps_are_even_and_places_are_those_of_the_way():
@@ -73,14 +72,40 @@ def test_steps_are_even_and_places_are_those_of_the_way():
     assert [t for t, _ in found] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
 
 
+class Between(Line):
+    """What it says of a place on the way that it is asked about first lies far off; between two texts, halfway."""
+
+    def likely(self, z, beams):
+        first = not self.asked
+        found = super().likely(z, beams)
+        return [["7"] if first else its for its in found]
+
+
 def test_texts_are_sought_between_neighbours_that_are_apart():
-    space = Line(holes=range(6, 34))
-    _walk(space)
-    assert 1 < len(space.asked) <= ROUNDS + 1
+    space = Between()
+    found = _walk(space)
+    assert space.asked[0] == 21
+    assert 1 < len(space.asked) <= 4
     assert all(asked % 2 == 0 for asked in space.asked[1:])
+    numbers = [int(text) for _, text in found]
+    assert max(b - a for a, b in pairwise(numbers)) < 33
+    t = [t for t, _ in found]
+    assert t == sorted(t)
+
+
+def test_nothing_is_sought_where_all_are_near_or_nothing_changed():
     near = Line()
     _walk(near, end=4.0)
-    assert near.asked == [21]  # all neighbours are one apart
+    assert near.asked == [21]
+    again = Line()
+    _walk(again, steps=5)
+    assert len(again.asked) == 2  # what lies between was known: the same walk, and no third time
+
+
+def test_no_more_than_the_widest_gaps_are_filled():
+    space = Line()
+    _walk(space, end=400.0, steps=19)
+    assert space.asked[1] == 2 * WIDEST
 
 
 def test_what_costs_is_gone_around_and_what_is_forbidden_is_never_met():
@@ -96,18 +121,19 @@ def test_what_costs_is_gone_around_and_what_is_forbidden_is_never_met():
 def test_no_text_comes_twice_where_there_are_enough():
     texts = [text for _, text in _walk(Line(), end=6.0, steps=7)]
     assert texts == [str(n) for n in range(7)]
-    texts = [text for _, text in _walk(Line(), end=3.0, steps=7)]
-    assert sorted(set(texts)) == ["0", "1", "2", "3"]
+    assert [text for _, text in _walk(Line(), end=3.0, steps=8)] == list("00112233")
 
 
 def test_a_walk_from_a_text_to_itself_stays():
     assert _walk(Line(), end=0.2, steps=3) == [(0.0, "0"), (0.5, "0"), (1.0, "0")]
 
 
-def test_two_points_are_the_ends():
-    assert _walk(Line(), steps=2) == [(0.0, "0"), (1.0, "40")]
+def test_two_points_are_the_ends_and_nothing_is_sought():
+    space = Line()
+    assert _walk(space, steps=2) == [(0.0, "0"), (1.0, "40")]
+    assert not space.asked
 
 
 def test_a_walk_of_one_point_is_refused():
-    with pytest.raises(ValueError, match="steps must be at least 2"):
+    with pytest.raises(InputError, match="steps must be at least 2"):
         _walk(Line(), steps=1)

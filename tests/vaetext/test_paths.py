@@ -92,7 +92,7 @@ def test_what_is_no_sentence_is_forbidden_and_a_broken_one_is_less_likely(shippe
     broken = " ".join(FIRST.split()[::-1])
     found = unlikely(shipped, [FIRST, broken, "two  spaces", LAST])
     assert found[0] < found[1] < found[2] == np.inf
-    assert found[0] == pytest.approx(-float(shipped.space.log_prob([FIRST])) / (len(FIRST.split()) + 1))
+    assert found[0] == pytest.approx(-float(shipped.space.language_log_prob([FIRST])) / (len(FIRST.split()) + 1))
 
 
 @given(texts=st.lists(WORDS, min_size=1, max_size=5))
