@@ -115,6 +115,7 @@ def test_a_missed_rate_is_worse_than_any_bound_that_missing_it_can_buy() -> None
     # A nat that the code does not carry saves a nat of the bound at most.
     assert badness(_summary(-50, 30), 30.0) < badness(_summary(-30, 10), 30.0)
     assert badness(_summary(-10, 10.4), 10.0) < badness(_summary(-11, 10.0), 10.0), "a twentieth is free"
-    assert badness(_summary(-10, 13), 10.0) == badness(_summary(-10, 7), 10.0)
+    assert badness(_summary(-13, 13), 10.0) == badness(_summary(-10, 7), 10.0), "what is lacking counts as carried"
+    assert badness(_summary(-99.9, 98.4), 100.0) < badness(_summary(-97.8, 95.9), 100.0)
     # A run that has not quite come down to the rate, and its early state that passed it on the way up.
     assert badness(_summary(-51.9, 32.1), 30.0) < badness(_summary(-61.5, 31.4), 30.0)
