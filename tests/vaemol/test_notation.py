@@ -85,6 +85,13 @@ def test_what_selfies_cannot_write_is_unrepresentable(smiles):
         to_text(smiles, "selfies")
 
 
+def test_a_molecule_that_selfies_gives_back_as_another_one_is_unrepresentable(monkeypatch):
+    monkeypatch.setattr(selfies, "decoder", lambda text: "CCN")
+    assert to_text("NCC", "selfies") == selfies.encoder("NCC")
+    with pytest.raises(Rejected, match="unrepresentable"):
+        to_text("CCO", "selfies")
+
+
 @NOTATIONS
 @given(text=st.one_of(ANY_TEXT, BRACKETS))
 def test_any_text_is_a_molecule_or_nothing(notation, text):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaeseq.files import csv_line, replacing, unmarked, write_whole
+from vaeseq.files import csv_line, key_of, replacing, unmarked, write_whole
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 STARTS = st.sampled_from(["\r", "a\rb", "\r\n", "\n", '"', "'=", "''+1", "-1", "@"])
@@ -94,3 +94,14 @@ def test_a_disk_that_fails_later_leaves_it_too(step: str, tmp_path: Path, monkey
         partial.write_text("new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_key_is_of_the_settings_and_of_what_is_in_the_files(tmp_path: Path) -> None:
+    file, copy = tmp_path / "data", tmp_path / "copy"
+    file.write_bytes(b"one")
+    copy.write_bytes(b"one")
+    key = key_of("settings", file)
+    assert key == key_of("settings", copy)
+    assert key not in (key_of("others", file), key_of("settings"))
+    file.write_bytes(b"two")
+    assert key != key_of("settings", file)
