@@ -8,16 +8,18 @@ the rows as they were.
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from vaeseq.corpus import Batch
 from vaeseq.tokenizer import PAD
 
 
 def spliced(batch: Batch, *, share: float, generator: torch.Generator | None) -> Batch:
-    """The batch, each row with the chance ``share`` of ending as another one does, from some symbol on.
+    """The batch, each row with the chance ``share`` of being the beginning of itself and then the end of another.
 
-    At most all symbols of the shorter of the two are kept before the other goes on, and at least none. What is known of
-    such a row's properties is not true of it any more: they are unknown.
+    Long beginnings and long ends are drawn more often (a share of the row is the root of an even draw), so that such a
+    row is a third longer than others on average: long texts are rare, and what a model gives back least (LOG.md). It
+    has a symbol at least. What is known of such a row's properties is not true of it any more: they are unknown.
 
     Args:
         batch: Whole, before processes share it.
@@ -29,17 +31,27 @@ def spliced(batch: Batch, *, share: float, generator: torch.Generator | None) ->
         https://arxiv.org/abs/2011.09039
     """
     tokens, device = batch.tokens, batch.tokens.device
-    rows, length = tokens.shape
+    rows = len(tokens)
     other = torch.randperm(rows, generator=generator, device=device)
-    chance, place = torch.rand(rows, 2, generator=generator, device=device).split(1, dim=1)
-    ends = (tokens != PAD).sum(dim=1, keepdim=True) - 1
-    cut = 1 + (place * torch.minimum(ends, ends[other])).long()
-    changed = chance < share
-    own = (torch.arange(length, device=device) < cut) | ~changed
+    chance, begins, ends = torch.rand(rows, 3, generator=generator, device=device).split(1, dim=1)
+    changed, lengths = chance < share, (tokens != PAD).sum(dim=1, keepdim=True)
+    inner = lengths - 1  # <bos> begins every row, <eos> ends it
+    stop = torch.where(changed, 1 + (begins.sqrt() * inner).long(), lengths)
+    start = 1 + ((1 - ends.sqrt()) * inner[other]).long()
+    start = torch.where(stop == 1, 1, start)
+    total = torch.where(changed, stop + lengths[other] - start, lengths)
+    place = torch.arange(int(total.max()), device=device)  # the one number that a GPU is waited for
+    inside, own = place < total, place < stop
+    source = torch.where(own, place, place - stop + start).clamp(max=tokens.shape[1] - 1)
+
+    def joined(values: Tensor, beyond: bool | int) -> Tensor:
+        found = torch.where(own, values.gather(1, source), values[other].gather(1, source))
+        return torch.where(inside, found, beyond)
+
     return replace(
         batch,
-        tokens=torch.where(own, tokens, tokens[other]),
-        observed=torch.where(own, batch.observed, batch.observed[other]),
+        tokens=joined(tokens, PAD),
+        observed=joined(batch.observed, True),
         targets=None if batch.targets is None else batch.targets.masked_fill(changed, torch.nan),
         plain=tokens,
     )
