@@ -55,7 +55,7 @@ def steady_walk(
     """The place t in [0, 1] and the text of each of ``steps`` points, both ends included.
 
     No text comes twice where there are enough. A place is that where a text was met first, or near which it was sought,
-    and may be that of its neighbour too.
+    to three decimals, and may be that of its neighbour too.
 
     Args:
         space: What encodes and decodes.
@@ -93,7 +93,7 @@ def steady_walk(
         gaps = torch.from_numpy(np.sort(widest[strides[widest] > apart]))
         own = torch.tensor([met[text].t for text in knots])
         codes, t = _between(_codes(space, knots, ends), gaps), _between(own.unsqueeze(1), gaps).squeeze(1)
-    return [(met[text].t, text) for text in knots]
+    return [(round(met[text].t, 3), text) for text in knots]
 
 
 def _meet(
