@@ -108,16 +108,8 @@ def steady_homotopy(
 ) -> list[PathPoint]:
     """The way between two sentences in small steps, by sentences that are likely on it; see ``vaeseq.steady``.
 
-    Args:
-        space: A trained model.
-        start: The sentence at t = 0.
-        end: The sentence at t = 1.
-        steps: Points on the path, both ends included.
-        kind: Of the way that is begun with, as of ``vaeseq.walks.walk``.
-        beams: Sentences that each place may give.
-
-    Raises:
-        InputError: A sentence cannot be read, or there are fewer than two steps.
+    Arguments and errors are those of ``homotopy``; ``kind`` is of the way that is begun with, and ``beams`` says how
+    many sentences each place of it may give.
     """
     (ends,) = ends_of(space, [(start, end)])
     costs, how = partial(unlikely, space), {"kind": kind, "beams": beams}
