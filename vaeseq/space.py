@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,14 +82,18 @@ class LatentSpace:
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> Distribution:
         """q(z | x) of each text, on the CPU; batch shape ``(texts,)``, event shape ``(latent,)``."""
+        summaries = torch.empty(len(texts), self.vae.encoder.width)
+        for rows, tokens in self._batches(texts):
+            summaries[rows] = self.vae.encoder.summary(tokens).cpu()
+        return self._head(summaries)
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Tensor]]:
+        """Texts of like lengths, as their places and their tokens on the device of the model."""
         sequences = self.tokenizer.encode_batch(texts)
         by_length = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
-        summaries = [torch.empty(0, self.vae.encoder.width)]
         for start in range(0, len(by_length), BATCH):
-            batch = batch_of([sequences[i] for i in by_length[start : start + BATCH]])
-            summaries.append(self.vae.encoder.summary(batch.tokens.to(self.device)).cpu())
-        place = torch.as_tensor(by_length).argsort()
-        return self._head(torch.cat(summaries)[place])
+            rows = by_length[start : start + BATCH]
+            yield rows, batch_of([sequences[i] for i in rows]).tokens.to(self.device)
 
     def pinned(self, texts: Sequence[str]) -> Inverted:
         """Codes whose greedy text is the text given, near its posterior mean, as far as there are any; on the CPU.
@@ -229,11 +233,8 @@ class LatentSpace:
         """
         if not self.vae.language:
             raise InputError("model must have a language model beside its decoder, this one has none")
-        found, sequences = torch.zeros(len(texts)), self.tokenizer.encode_batch(texts)
-        by_length = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
-        for start in range(0, len(by_length), BATCH):
-            rows = by_length[start : start + BATCH]
-            tokens = batch_of([sequences[i] for i in rows]).tokens.to(self.device)
+        found = torch.empty(len(texts))
+        for rows, tokens in self._batches(texts):
             found[rows] = self.vae.language(len(rows)).log_prob(tokens).float().cpu()
         return found
 

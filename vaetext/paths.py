@@ -112,8 +112,8 @@ def steady_homotopy(
     many sentences each place of it may give.
     """
     (ends,) = ends_of(space, [(start, end)])
-    costs, how = partial(unlikely, space), {"kind": kind, "beams": beams}
-    points = steady_walk(space, ends, all_word_edits, costs, steps=steps, apart=APART, **how)
+    how = {"steps": steps, "apart": APART, "kind": kind, "beams": beams}
+    points = steady_walk(space, ends, all_word_edits, partial(unlikely, space), **how)
     return [PathPoint(*point) for point in points]
 
 

@@ -36,8 +36,8 @@ class Line:
 
     latent = 2
 
-    def __init__(self, holes=(), reach=0):
-        self.holes, self.reach, self.asked = holes, reach, []
+    def __init__(self, reach=0):
+        self.reach, self.asked = reach, []
 
     def encode(self, texts):
         mean = torch.tensor([[float(text), 1.0] for text in texts])
@@ -48,8 +48,7 @@ class Line:
 
     def likely(self, z, beams):
         self.asked.append(len(z))
-        near = [[round(x) + step for step in range(-self.reach, self.reach + 1)] for x, _ in z.tolist()]
-        return [[str(n) for n in its if n not in self.holes] for its in near]
+        return [[str(round(x) + step) for step in range(-self.reach, self.reach + 1)] for x, _ in z.tolist()]
 
 
 def _apart(texts):
@@ -100,6 +99,27 @@ def test_nothing_is_sought_where_all_are_near_or_nothing_changed():
     again = Line()
     _walk(again, steps=5)
     assert len(again.asked) == 2  # what lies between was known: the same walk, and no third time
+
+
+class Astray(Line):
+    """At first it knows of a text far from both ends."""
+
+    def likely(self, z, beams):
+        far = [] if self.asked else ["1000"]
+        return [far + its for its in super().likely(z, beams)]
+
+
+def test_what_is_farther_off_than_the_walk_is_long_is_forgotten():
+    seen = []
+
+    def told(texts):
+        seen.append(texts)
+        return _apart(texts)
+
+    ends = torch.tensor([0.0, 1.0]), torch.tensor([40.0, 1.0])
+    steady_walk(Astray(), ends, told, _free, steps=5, apart=1, kind="lerp")
+    assert "1000" in seen[0]
+    assert "1000" not in seen[1]
 
 
 def test_no_more_than_the_widest_gaps_are_filled():
