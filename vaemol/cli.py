@@ -15,7 +15,7 @@ from vaemol import arguments as takes
 from vaemol.shipped import MODEL
 from vaemol.tables import as_sdf, best_drawn, emit, front_kept, pairs_drawn, path_drawn
 from vaeseq import commands, console, options
-from vaeseq.console import Line, Row
+from vaeseq.console import Line, Reading, Row
 from vaeseq.errors import InputError
 
 if TYPE_CHECKING:
@@ -103,19 +103,21 @@ def _compared(space: "MoleculeSpace", text: str, answer: str) -> Row:
 def _interpolate(arguments: Namespace) -> int:
     """Walk from one molecule to another."""
     space = _space(arguments)
-    pairs = console.given([" ".join(arguments.smiles)] if arguments.smiles not in ([], ["-"]) else [], "two molecules")
-    rows = (_path(space, arguments, number, pair) for number, pair in enumerate(pairs, start=1))
+    pairs = enumerate(_sets(space, arguments, "two molecules"), start=1)
+    rows = (_path(space, arguments, number, pair, ends) for number, (pair, ends) in pairs)
     return emit(_noted(space, rows), PATH, arguments, partial(path_drawn, columns=arguments.steps))
 
 
-def _path(space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line) -> list[Row]:
-    from vaemol.interpolation import identity, interpolate
+def _path(
+    space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line, ends: list[str] | InputError
+) -> list[Row]:
+    from vaemol.interpolation import interpolate
 
-    ends = pair.text.split()
     try:
-        if pair.error or len(ends) != 2:
-            raise InputError(pair.error or f"a path needs two molecules, got {pair.text[:80]!r}")
-        ends = [identity(space, end) for end in ends]
+        if isinstance(ends, InputError):
+            raise ends
+        if len(ends) != 2:
+            raise InputError(f"a path needs two molecules, got {pair.text[:80]!r}")
         how = {"steps": arguments.steps, "kind": arguments.kind, "beams": arguments.beams, "most": arguments.fill}
         points = interpolate(space, *ends, **how)
     except InputError as error:
@@ -136,9 +138,9 @@ def _propose(arguments: Namespace) -> int:
     known = known_in(arguments.known) if arguments.known else None
     asked = Asked(arguments.count, tuple(arguments.similarity), arguments.points, arguments.draws, arguments.kind)
     propose = partial(_proposed, space, all_of(arguments.require), asked, rank, known, arguments.seed)
-    sets = console.given([" ".join(arguments.smiles)] if arguments.smiles not in ([], ["-"]) else [], "molecules")
     columns = [name for name in PROPOSAL if (rank or name != "value") and (known is not None or name != "known")]
-    rows = (propose(number, its) for number, its in enumerate(sets, start=1))
+    sets = enumerate(_sets(space, arguments, "molecules"), start=1)
+    rows = (propose(number, given) for number, (_, given) in sets)
     return emit(_noted(space, rows), columns, arguments)
 
 
@@ -150,15 +152,13 @@ def _proposed(
     known: Container[str] | None,
     seed: int,
     number: int,
-    line: Line,
+    given: list[str] | InputError,
 ) -> list[Row]:
-    from vaemol.interpolation import identity
     from vaemol.proposals import proposed, shown
 
     try:
-        if line.error:
-            raise InputError(line.error)
-        given = [identity(space, text) for text in line.text.split()]
+        if isinstance(given, InputError):
+            raise given
         found = proposed(space, given, holds, asked, seed=seed)
         rows = shown(found, given, rank)
     except InputError as error:
@@ -255,6 +255,16 @@ def _judge_paths(arguments: Namespace) -> int:
     figures = figures_of(paths, pairs, kept_patterns(arguments.reference))._asdict()
     rows = [{"figure": name, "value": value} for name, value in figures.items()]
     return console.emit([rows], ["figure", "value"], arguments)
+
+
+def _sets(space: "MoleculeSpace", arguments: Namespace, what: str) -> Iterator[Reading]:
+    """The molecules of the arguments together, or of each line, as the space writes them, or why it cannot."""
+    from vaemol.notation import to_smiles
+
+    lines = console.given([" ".join(arguments.smiles)] if arguments.smiles not in ([], ["-"]) else [], what)
+    for line, texts in space.readings(lines, several=True):
+        read = texts if isinstance(texts, InputError) else [to_smiles(text, space.notation) for text in texts]
+        yield line, read
 
 
 def _noted(space: "MoleculeSpace", rows: Iterable[list[Row]]) -> Iterator[list[Row]]:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Literal, get_args
 
@@ -19,6 +20,7 @@ from vaemol.structure import Structural
 from vaeseq.ascent import Ascent
 from vaeseq.errors import InputError, Rejected
 from vaeseq.fronts import Weighed
+from vaeseq.parallel import ordered_map
 from vaeseq.retraining import Retrained
 from vaeseq.rounds import Call, Propose, SearchConfig, searched
 from vaeseq.search import Bayesian, PriorTexts
@@ -85,7 +87,8 @@ class PoolTexts:
     """
 
     def __init__(self, smiles: Iterable[str], seed: int, admits: Constraint | None = None, *, lead: str = "") -> None:
-        given = [to_smiles(text, "smiles") for text in smiles]
+        found = ordered_map(partial(to_smiles, notation="smiles"), smiles, preload=(to_smiles.__module__,))
+        given = ["" if isinstance(text, Rejected) else text for _, text in found]
         if not (read := list(dict.fromkeys(filter(None, given)))):
             raise InputError("molecules to start with must be readable SMILES, none of them is")
         if not (texts := kept(read, admits)):

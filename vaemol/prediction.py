@@ -57,7 +57,7 @@ def predicted_by(space: MoleculeSpace, name: str) -> Oracle:
         texts, found = {}, np.full(len(smiles), math.nan)
         for i, entry in enumerate(smiles):
             try:
-                texts[i], _ = space.read(entry)
+                (texts[i],) = space.texts([entry])
             except InputError:
                 continue
         if texts:

@@ -1,8 +1,10 @@
 """A trained model whose texts are molecules: SMILES in, canonical SMILES out."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 from torch.distributions import Independent
@@ -12,9 +14,14 @@ from vaemol.notation import to_smiles
 from vaemol.record import molecule_text
 from vaeseq.errors import InputError, Rejected
 from vaeseq.inversion import Inverted
-from vaeseq.parallel import each
+from vaeseq.parallel import each, ordered_map
 from vaeseq.space import LatentSpace
 from vaeseq.tokenizer import UNK
+
+if TYPE_CHECKING:
+    from vaeseq.console import Line, Reading
+
+LINES_AT_ONCE = 64  # sent to a process together
 
 
 class MoleculeSpace:
@@ -23,8 +30,8 @@ class MoleculeSpace:
     Attributes:
         space: The latent space of texts in the model's notation.
         notation: ``selfies`` or ``smiles``.
-        reread: How many molecules that were given to ``texts`` the model reads as others, standardised, and one of them
-            with what it is read as.
+        reread: How many molecules that were given to ``texts`` or ``readings`` the model reads as others, standardised,
+            and one of them with what it is read as.
     """
 
     def __init__(self, space: LatentSpace) -> None:
@@ -54,28 +61,40 @@ class MoleculeSpace:
         """Each molecule as the model reads it, prepared as the training set was.
 
         Raises:
-            InputError: As ``read``.
-        """
-        found = [self.read(entry) for entry in smiles]
-        for entry, (text, changed) in zip(smiles, found, strict=True):
-            if changed:
-                count, *example = self.reread
-                self.reread = (count + 1, *(example if count else (entry, to_smiles(text, self.notation))))
-        return [text for text, _ in found]
-
-    def read(self, smiles: str) -> tuple[str, list[str]]:
-        """A molecule as the model reads it, and what standardising changed.
-
-        Raises:
-            InputError: It is no molecule, is larger than those of the training set, or holds an atom or bond that the
+            InputError: One is no molecule, is larger than those of the training set, or holds an atom or bond that the
                 model does not know.
         """
-        (found,) = each(self._made, [smiles])
+        return [self._read(entry, found) for entry, found in zip(smiles, each(self._made, smiles), strict=True)]
+
+    def readings(self, lines: "Iterable[Line]", *, several: bool = False) -> "Iterator[Reading]":
+        """Each line with what ``texts`` gives of its molecule, or why there is nothing, in order, read ahead.
+
+        The lines may come from strangers: they are read in processes, and one that hangs or crashes there costs itself.
+
+        Args:
+            lines: A molecule each.
+            several: Each word of a line is one.
+        """
+        lines, again = itertools.tee(lines)
+        entries = (entry for line in again for entry in _entries(line, several))
+        found = ordered_map(self._made, entries, preload=(molecule_text.__module__,), chunk=LINES_AT_ONCE)
+        for line in lines:
+            its = list(itertools.islice(found, len(_entries(line, several))))
+            try:
+                yield line, InputError(line.error) if line.error else [self._read(*each) for each in its]
+            except InputError as error:
+                yield line, error
+
+    def _read(self, smiles: str, found: tuple[str, list[str]] | Rejected) -> str:
         if isinstance(found, Rejected):
             raise InputError(f"molecule must be readable SMILES, got {smiles[:80]!r}: {found.reason}") from found
-        if UNK in self.space.tokenizer.encode(found[0]):
+        text, changed = found
+        if UNK in self.space.tokenizer.encode(text):
             raise InputError(f"molecule {smiles[:80]!r} holds a symbol that this model was not trained on")
-        return found
+        if changed:
+            count, *example = self.reread
+            self.reread = (count + 1, *(example if count else (smiles, to_smiles(text, self.notation))))
+        return text
 
     def encode(self, smiles: Sequence[str]) -> Independent:
         """q(z | x) of each molecule; batch shape ``(molecules,)``, event shape ``(latent,)``."""
@@ -108,3 +127,9 @@ class MoleculeSpace:
     def reconstruct(self, smiles: Sequence[str]) -> list[str]:
         """Posterior mean, one greedy pass."""
         return self.decode(self.encode(smiles).mean)
+
+
+def _entries(line: "Line", several: bool) -> list[str]:
+    if line.error:
+        return []
+    return line.text.split() if several else [line.text]

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from vaeseq.console import CHUNK, Line, Row, chunks
+from vaeseq.console import CHUNK, Line, Reading, Row, chunks
 from vaeseq.errors import InputError
 from vaeseq.files import key_of
 
@@ -27,8 +27,8 @@ class DomainSpace(Protocol):
 
     space: "LatentSpace"
 
-    def texts(self, entries: Sequence[str]) -> list[str]:
-        """Each entry as the model reads it; InputError for one that it cannot read."""
+    def readings(self, lines: Iterable[Line]) -> Iterator[Reading]:
+        """Each line with the one text that the model reads there, or why it cannot, in order."""
 
     def decode(self, z: object, *, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0) -> list[str]:
         """The entry of each code; empty where there is none."""
@@ -109,17 +109,10 @@ def _compared(text: str, answer: str, compare: Callable[[str, str], Row]) -> Row
 
 def read(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[tuple[list[Row], list[str]]]:
     """Chunk by chunk a row for each line, and what the model reads of the rows without an error."""
-    for chunk in chunks(lines):
-        rows, texts = [], []
-        for line in chunk:
-            error = line.error
-            if not error:
-                try:
-                    texts += space.texts([line.text])
-                except InputError as problem:
-                    error = str(problem)
-            rows.append({column: line.text, "error": error})
-        yield rows, texts
+    for chunk in chunks(space.readings(lines)):
+        errors = [str(found) if isinstance(found, InputError) else "" for _, found in chunk]
+        rows = [{column: line.text, "error": error} for (line, _), error in zip(chunk, errors, strict=True)]
+        yield rows, [text for _, found in chunk if not isinstance(found, InputError) for text in found]
 
 
 def decoded(

@@ -35,6 +35,9 @@ class Line(NamedTuple):
         return "" if self.error else (self.text.split() or [""])[0]
 
 
+Reading = tuple[Line, list[str] | InputError]  # a line with the texts that a model reads there, or why it cannot
+
+
 def given(arguments: Sequence[str], what: str) -> Iterator[Line]:
     """The arguments, or without any, or for ``-``, the lines of standard input, which are read as they are needed.
 

@@ -1,7 +1,8 @@
 """A trained model whose texts are sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 from torch.distributions import Independent
@@ -10,6 +11,9 @@ from vaeseq.errors import InputError, Rejected
 from vaeseq.inversion import Inverted
 from vaeseq.space import LatentSpace
 from vaetext.sentence import sentence_record
+
+if TYPE_CHECKING:
+    from vaeseq.console import Line, Reading
 
 
 class SentenceSpace:
@@ -45,6 +49,14 @@ class SentenceSpace:
             InputError: A sentence is empty or too long.
         """
         return [self._text(sentence) for sentence in sentences]
+
+    def readings(self, lines: "Iterable[Line]") -> "Iterator[Reading]":
+        """Each line with what ``texts`` gives of its sentence, or why there is nothing, in order."""
+        for line in lines:
+            try:
+                yield line, InputError(line.error) if line.error else self.texts([line.text])
+            except InputError as error:
+                yield line, error
 
     def _text(self, sentence: str) -> str:
         try:

@@ -7,6 +7,8 @@ import torch
 from vaemol.interpolation import identity
 from vaemol.molecule import canonical, parse
 from vaemol.space import MoleculeSpace
+from vaeseq import commands
+from vaeseq.console import Line
 from vaeseq.errors import InputError
 from vaeseq.space import LatentSpace
 
@@ -54,6 +56,22 @@ def test_a_molecule_that_breaks_a_library_is_named(space, monkeypatch):
         space.texts(["CCO"])
 
 
+def test_a_line_that_kills_or_cannot_be_read_costs_itself_alone(space, monkeypatch):
+    monkeypatch.setattr(space, "_made", eval)  # worker processes cannot import a test module
+    good, kill = "('[C]',[])", "__import__('os')._exit(3)"
+    lines = [Line(text) for text in (good, f"{good} {good}", kill, "", f"{good} {kill}", good)]
+    lines.insert(3, Line("\ufffd", "line must be UTF-8 text, byte 0 is not"))
+    read = list(space.readings(lines, several=True))
+    assert [line for line, _ in read] == lines
+    assert [found if isinstance(found, list) else str(found)[-7:] for _, found in read] == [
+        ["[C]"], ["[C]"] * 2, "crashed", " is not", [], "crashed", ["[C]"]
+    ]  # fmt: skip
+    (row, lost), texts = next(commands.read(space, lines[0:4:2], "smiles"))
+    assert row["error"] == ""
+    assert lost["error"].endswith("crashed")
+    assert texts == ["[C]"]
+
+
 def test_molecules_are_read_as_the_model_was_taught(space):
     taught = space.space.of(space.space.vae)
     taught.metadata = space.space.metadata | {"standardise": True, "max_characters": 40, "max_heavy_atoms": 13}
@@ -62,8 +80,8 @@ def test_molecules_are_read_as_the_model_was_taught(space):
     assert own.texts([salt, "C[NH3+]", "OCC"]) == own.texts([acid, "CN", "CCO"])
     assert own.reread == (2, salt, acid)
     assert identity(own, salt) == acid
-    own.read(salt)
-    assert own.reread[0] == 3
+    assert list(own.readings(map(Line, [salt, acid]))) == [(Line(text), own.texts([acid])) for text in (salt, acid)]
+    assert own.reread[0] == 4
     for large, reason in (("C" * 14, "too_many_atoms"), ("C" * 41, "too_long")):
         with pytest.raises(InputError, match=reason):
             own.texts([large])
