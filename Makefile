@@ -3,6 +3,7 @@
 # make lock    requirements.lock: the releases of constraints.txt with the sha256 of every file of theirs, torch excepted
 # make audit   is anything known against the releases of constraints.txt, torch too? It asks the package index
 # make study   the latent dimensions side by side: LATENTS at RATE nats (null: the plain bound; empty: as in params.yaml)
+#              and what else is not as in params.yaml: SET="molecules.train.steps=3000 sentences.train.steps=9000"
 # TORCH: what pip installs as torch, a requirement, a wheel or options and a requirement; "installed" takes the one there is
 PYTHON ?= python3
 VENV ?= .venv
@@ -28,7 +29,8 @@ repro: $(READY)
 study: $(READY)
 	for domain in molecules sentences; do \
 	    dvc exp run --queue evaluate@$$domain -S "$$domain.model.latent=$(LATENTS)" -S "$$domain.model.start=null" \
-	        $(if $(RATE),-S "$$domain.train.rate=$(RATE)" -S "++$$domain.train.rate_start=null") || exit 1; \
+	        $(if $(RATE),-S "$$domain.train.rate=$(RATE)" -S "++$$domain.train.rate_start=null") \
+	        $(SET:%=-S %) || exit 1; \
 	done
 	dvc exp run --run-all
 	python -m pipelines.study
