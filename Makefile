@@ -24,7 +24,7 @@ repro: $(READY)
 	-python -m pipelines.sync
 	@echo
 	@echo "The report: $(abspath reports/index.html)"
-	@echo "All runs:   $(VENV)/bin/mlflow ui"
+	@echo "All runs:   MLFLOW_DISABLE_TELEMETRY=true $(VENV)/bin/mlflow ui"
 
 study: $(READY)
 	for domain in molecules sentences; do \

@@ -7,6 +7,8 @@ processes of its own. A batch is a function of the seed and its number; one that
 done again, as long as the commit is the same.
 """
 
+from pipelines.stage import DOMAINS
+
 import csv
 import json
 import math
@@ -27,7 +29,6 @@ from benchmarks.programs import COLUMN, command, ended
 from benchmarks.record import circumstances, write
 from pipelines.resume import locked, work_folder
 from pipelines.sources import Domain
-from pipelines.stage import DOMAINS
 from vaeseq.commands import code_columns
 from vaeseq.console import LONGEST_LINE
 from vaeseq.files import replacing

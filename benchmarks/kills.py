@@ -6,6 +6,8 @@ domain is prepared as in ``tests/tiny.yaml`` and trained once undisturbed. Then 
 saving as often as it records; each run that comes to its end is compared byte by byte, and then forgotten.
 """
 
+from pipelines.stage import DOMAINS
+
 import hashlib
 import os
 import shutil
@@ -22,7 +24,6 @@ import psutil
 from ruamel.yaml import YAML
 
 from benchmarks.record import write
-from pipelines.stage import DOMAINS
 from pipelines.unbroken import SAVE_SECONDS
 
 KILLS, SEED, STEPS, PATIENCE = 200, 0, 300, 20.0

@@ -6,6 +6,8 @@ stage on as many molecules as MOSES has to train on, or with fewer lines as on t
 hand, else built-in ones over and over. Each figure is written as soon as it is measured.
 """
 
+from pipelines.stage import DOMAINS
+
 import itertools
 import re
 import subprocess
@@ -23,7 +25,6 @@ from benchmarks.preparing import size, with_molecules
 from benchmarks.programs import command
 from pipelines import report
 from pipelines.sources import Domain
-from pipelines.stage import DOMAINS
 from vaemol.builtin import builtin_molecules
 from vaeseq.errors import InputError
 

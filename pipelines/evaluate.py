@@ -1,5 +1,7 @@
 """Stage: what the model of one domain is worth, on training and held-out rows and on draws of its prior."""
 
+from pipelines.stage import run
+
 import importlib
 import json
 import math
@@ -14,7 +16,6 @@ import torch
 
 from pipelines.columns import targets_of
 from pipelines.params import EvaluateParams, domain_params
-from pipelines.stage import run
 from vaeseq.calibration import quality
 from vaeseq.corpus import SPLITS, Corpus, choose
 from vaeseq.diagnostics import iwae_by_row, summarise

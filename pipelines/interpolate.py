@@ -1,5 +1,7 @@
 """Stage: walks through the latent space of one domain, between held-out rows, named texts and draws of the prior."""
 
+from pipelines.stage import run
+
 import importlib
 import json
 import math
@@ -15,7 +17,6 @@ import pyarrow.parquet as pq
 from torch import Tensor
 
 from pipelines.params import InterpolateParams, domain_params
-from pipelines.stage import run
 from vaeseq.errors import InputError
 from vaeseq.files import csv_line, write_whole
 from vaeseq.walks import TextSpace, Walk, ends_of, neighbourhoods, walk

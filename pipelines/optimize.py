@@ -1,5 +1,7 @@
 """Stage: better molecules with few oracle calls, against draws of the prior; a killed run goes on where it was."""
 
+from pipelines.stage import run
+
 import csv
 import json
 import math
@@ -23,7 +25,6 @@ from pipelines.findings import (
 from pipelines.params import OptimizeParams, domain_params
 from pipelines.progress import progress
 from pipelines.resume import code_of, locked, work_folder
-from pipelines.stage import run
 from vaemol.constraints import all_of
 from vaemol.optimization import optimize
 from vaemol.prediction import KIND, objective_in, together

@@ -194,8 +194,8 @@ def _counts(source: Raw, table: RowTable) -> dict[str, int]:
     if not all(counts.values()):
         raise InputError(
             f"every split must hold a row, got {counts} from {source.name!r}, rejected {dict(table.rejected)}: take "
-            "more rows, larger fractions, or a random split where they share a scaffold; the rejected rows and their "
-            "reasons are in rejects.csv"
+            "more rows, wider limits, larger fractions, or a random split where molecules share a scaffold; the "
+            "rejected rows and their reasons are in rejects.csv"
         )
     return counts
 

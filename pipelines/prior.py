@@ -1,12 +1,13 @@
 """Stage: fit a prior to the codes of the trained model of one domain, and write the model as it is used."""
 
+from pipelines.stage import run
+
 import json
 from dataclasses import fields, replace
 from pathlib import Path
 
 from pipelines.params import PriorParams, domain_params
 from pipelines.progress import progress
-from pipelines.stage import run
 from vaeseq import checkpoint
 from vaeseq.checkpoint import Checkpoint
 from vaeseq.config import PriorConfig

@@ -33,6 +33,7 @@ _FORMATS: dict[Domain, dict[str, Format]] = {
 _TABLES: dict[str, Format] = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
 _DELIMITERS = ",;\t|"
 _TEXT_LIMIT = 100_000  # characters; far beyond the limits of any domain, and a chunk of such rows still fits memory
+_ENDS = tuple(".?!…。？！؟।")  # noqa: RUF001 - of sentences, in any script
 _OPEN_LINES = 64  # a quoted cell may run over so many lines; beyond, its quote is a slip of the pen
 _SDF_NAME = re.compile(r"^>.*<([^<>]+)>")
 
@@ -210,10 +211,11 @@ def _parquet(stream: IO[bytes], path: Path, table: Table, domain: Domain) -> Ite
 
 def _choose(names: Sequence[str], table: Table, domain: Domain, path: Path) -> _Chosen:
     """Which columns hold what; the others keep their names, made distinct."""
-    distinct: list[str] = []
+    seen: dict[str, None] = {}
     for i, name in enumerate(names):
         name = _clean(name.strip()) or f"column_{i + 1}"
-        distinct.append(f"{name}_{i + 1}" if name in distinct else name)
+        seen[f"{name}_{i + 1}" if name in seen else name] = None
+    distinct = list(seen)
     text = _place(distinct, table.column, _TEXT_NAMES[domain], path)
     if text is None and len(distinct) == 1 and not _is_data(distinct[0], domain):
         text = 0
@@ -230,7 +232,7 @@ def _choose(names: Sequence[str], table: Table, domain: Domain, path: Path) -> _
 def _is_data(name: str, domain: Domain) -> bool:
     """Whether what stands where the header should be is a row already."""
     if domain == "sentences":
-        return name.endswith((".", "?", "!"))
+        return name.endswith(_ENDS)
     from vaemol.molecule import parse  # loads rdkit, which no other row needs
 
     return parse(name) is not None

@@ -5,6 +5,8 @@ is checked out and the versions of the packages that are installed, both of whic
 same bytes.
 """
 
+from pipelines.stage import DOMAINS, run
+
 import base64
 import hashlib
 import platform
@@ -19,7 +21,6 @@ from pipelines import chapters, maps, searches, tracking, walks
 from pipelines.glossary import number
 from pipelines.outputs import flat
 from pipelines.params import MoleculeParams, SentenceParams, load_params
-from pipelines.stage import DOMAINS, run
 from pipelines.tables import figures, short
 from pipelines.tiles import Easel
 

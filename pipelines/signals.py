@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 ASKING = signal.SIGINT, signal.SIGTERM
@@ -40,7 +40,8 @@ def asked_to_stop() -> Iterator[Asked]:
 
     def first(number: int, _: FrameType | None) -> None:
         asked.by = number
-        os.write(sys.stderr.fileno(), b"stopping after this step; the same signal again ends at once\n")
+        with suppress(OSError):  # the same key may have stopped whoever read it
+            os.write(sys.stderr.fileno(), b"stopping after this step; the same signal again ends at once\n")
         for each in ASKING:
             signal.signal(each, signal.SIG_DFL)
 

@@ -1,17 +1,18 @@
-"""What every stage script does around its ``main``."""
+"""What every stage script does around its ``main``; imported before all else, which takes its time to load."""
 
 import os
 import sys
 from collections.abc import Callable
 
-# Before mlflow or dvc is imported anywhere: nothing is reported to anybody.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("DO_NOT_TRACK", "true")
-
 from pipelines.signals import end_with_parent
 from vaeseq.errors import InputError, shortage
 
-DVC = "DVC_STAGE"  # environment variable that DVC sets for what it runs
+for _name in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):  # nothing is reported to anybody
+    os.environ.setdefault(_name, "true")
+os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")  # and nothing here is kept as a pickle
+if "DVC_STAGE" in os.environ:  # DVC sets it for what it runs
+    end_with_parent()
+
 DOMAINS = ("molecules", "sentences")
 LACKING = {
     "memory": "memory must hold what this stage does; free some, or ask for less in params.yaml",
@@ -22,17 +23,15 @@ LACKING = {
 def run(main: Callable[..., None]) -> None:
     """Call ``main`` with the domain on the command line, if it takes one.
 
-    An ``InputError``, and a machine without memory or a disk without room, become one line.
+    An ``InputError``, a loss that is not finite, and a machine without memory or a disk without room, become one line.
     """
-    if DVC in os.environ:
-        end_with_parent()
     arguments = sys.argv[1:]
     wanted = main.__code__.co_argcount
     if len(arguments) != wanted or not set(arguments) <= set(DOMAINS):
         raise SystemExit(f"usage: python -m {main.__globals__['__spec__'].name}{' {molecules|sentences}' * wanted}")
     try:
         main(*arguments)
-    except InputError as error:
+    except (InputError, FloatingPointError) as error:  # the latter of a loss that is not finite
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     except Exception as error:  # every library has a type of its own for it; what is none is raised again

@@ -5,6 +5,8 @@ out, and writes ``reports/study/study.csv`` and one picture a domain beside it. 
 nothing but the dimension; what lines differ in names them, and seeds of one line become its mean and a band.
 """
 
+from pipelines.stage import DOMAINS, run
+
 import csv
 import json
 import subprocess
@@ -21,7 +23,6 @@ from ruamel.yaml import YAML
 
 from pipelines.glossary import FIGURES, number
 from pipelines.outputs import flat
-from pipelines.stage import DOMAINS, run
 from vaeseq.errors import InputError
 
 OUT = Path("reports", "study")

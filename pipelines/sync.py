@@ -4,6 +4,7 @@ Stages that DVC took from its cache are included. What MLflow has already is not
 """
 
 from pipelines.stage import run
+
 from pipelines.tracking import send_all
 
 

@@ -32,8 +32,6 @@ Status = Literal["RUNNING", "FINISHED", "FAILED"]
 
 # MLflow's own 120 s and 7 attempts would hold a stage for many minutes.
 SETTINGS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",

@@ -1,5 +1,7 @@
 """Stage: train the sequence VAE of one domain; a killed run goes on where it was."""
 
+from pipelines.stage import run
+
 import csv
 import hashlib
 import json
@@ -15,7 +17,6 @@ from pipelines.columns import groups_of, targets_of
 from pipelines.params import ModelParams, MoleculeParams, SentenceParams, TrainParams, domain_params
 from pipelines.progress import progress
 from pipelines.resume import code_of, locked, work_folder
-from pipelines.stage import run
 from pipelines.start import start_of
 from pipelines.team import joined, spread
 from pipelines.tracking import Live
@@ -37,7 +38,7 @@ from vaeseq.state import TrainConfig, TrainState
 from vaeseq.tokenizer import Tokenizer
 from vaeseq.training import fit, held_out_rows
 
-STATE = "state.safetensors"
+STATE, FINISHED = "state.safetensors", "finished.safetensors"
 Config = TypeVar("Config", ObjectiveConfig, TrainConfig)
 
 
@@ -48,14 +49,15 @@ def main(domain: str) -> None:
     with joined() as leads:
         corpus, begun, state = opened(domain, params, prepared)
         work = _work(domain, params, prepared)
+        saved = work / (FINISHED if (work / FINISHED).exists() else STATE)
         if not leads:
-            resume(state, work / STATE)
+            resume(state, saved)
             for _ in fit(state, corpus):
                 pass
             return
         with locked(work), live:
             report = Path("reports", domain)
-            _train(state, corpus, work / STATE, report / "train" / "history.csv", live)
+            _train(state, corpus, saved, report / "train" / "history.csv", live)
             state.vae.load_state_dict(state.best)
             if state.vae.properties:
                 calibrate(state.vae, corpus)
@@ -65,7 +67,7 @@ def main(domain: str) -> None:
                 Path("checkpoints", domain), begun, card=_card(domain, params, begun.config, summary, prepared, metrics)
             )
             write_whole(report / "train.json", json.dumps(metrics, indent=2) + "\n")
-            (work / STATE).unlink()  # done: where DVC runs the stage again, it shall train again
+            _keep_finished(saved, domain)
 
 
 def opened(
@@ -152,6 +154,17 @@ def _work(domain: str, params: MoleculeParams | SentenceParams, prepared: Path) 
     if start := start_of(domain, params.model.start):
         data += sorted(path for path in start.iterdir() if path.is_file())
     return work_folder(f"train-{domain}", sections, *data, *code_of("vaeseq"))
+
+
+def _keep_finished(saved: Path, domain: str) -> None:
+    """Keep the last state of the domain's last training: DVC may be killed before it has noted that the stage is done.
+
+    It then removes what the stage wrote, and runs it again.
+    """
+    kept = saved.replace(saved.with_name(FINISHED))
+    for other in kept.parent.parent.glob(f"train-{domain}-*/{FINISHED}"):
+        if other != kept:
+            other.unlink(missing_ok=True)
 
 
 def _train(state: TrainState, corpus: Corpus, saved: Path, history: Path, mirror: Callable[[], None]) -> None:

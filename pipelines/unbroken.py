@@ -47,6 +47,9 @@ def unbroken(state: TrainState, corpus: Corpus, saved: Path) -> Iterator[list[Re
     read_in = state.micro_batches
     with asked_to_stop() if alone else nullcontext(Asked()) as asked:
         for records in _going_back(state, corpus, saved, asked) if alone else fit(state, corpus):
+            if asked() or time.monotonic() - written > every:  # before anything is told: nobody may be there to read it
+                state.save(saved)
+                written = time.monotonic()
             yield records
             if state.micro_batches > read_in:
                 read_in = state.micro_batches
@@ -54,9 +57,6 @@ def unbroken(state: TrainState, corpus: Corpus, saved: Path) -> Iterator[list[Re
                     f"memory does not hold a batch: each is now read in {read_in} micro-batches, to the same gradient",
                     file=sys.stderr,
                 )
-            if asked() or time.monotonic() - written > every:
-                state.save(saved)
-                written = time.monotonic()
     if asked() and state.step < state.train.steps:
         print(f"stopped after step {state.step:,}; the same command goes on from there", file=sys.stderr)
         raise SystemExit(128 + asked.by)

@@ -1,6 +1,9 @@
-"""Dependencies are pinned, and locked by the hashes of their files."""
+"""Dependencies are pinned, locked by the hashes of their files, and tell nobody anything."""
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -37,3 +40,15 @@ def test_every_dependency_is_pinned_to_a_release_that_is_allowed(extra: str) -> 
     for need in map(Requirement, asked):
         if need.name != PROJECT["name"]:
             assert need.specifier.contains(PINS[canonicalize_name(need.name)]), need
+
+
+def test_nothing_is_reported_and_no_pickle_is_read() -> None:
+    script = (
+        "import os, pipelines.stage; from mlflow.environment_variables import MLFLOW_ALLOW_PICKLE_DESERIALIZATION as it"
+    )
+    script += "; print(it.get(), os.environ['MLFLOW_DISABLE_TELEMETRY'], os.environ['DO_NOT_TRACK'])"
+    unset = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DO_NOT"))}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=unset, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False true true\n"

@@ -80,7 +80,7 @@ def add_optimize(command: ArgumentParser) -> None:
     )
     command.add_argument(
         "--weight",
-        type=float,
+        type=options.finite,
         action="append",
         default=[],
         metavar="NUMBER",
@@ -92,8 +92,8 @@ def add_optimize(command: ArgumentParser) -> None:
     _add_require(command)
     _add_max_heavy_atoms(command)
     methods = (
-        "bayesian",
         "structural",
+        "bayesian",
         "structural_without_space",
         "retraining",
         "ascent",

@@ -16,7 +16,7 @@ from vaemol.shipped import MODEL
 from vaemol.tables import as_sdf, best_drawn, emit, front_kept, pairs_drawn, path_drawn
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Reading, Row
-from vaeseq.errors import InputError
+from vaeseq.errors import InputError, Rejected
 
 if TYPE_CHECKING:
     from vaemol.constraints import Constraint
@@ -116,6 +116,7 @@ def _path(
     try:
         if isinstance(ends, InputError):
             raise ends
+        commands.check_fill(arguments)
         if len(ends) != 2:
             raise InputError(f"a path needs two molecules, got {pair.text[:80]!r}")
         how = {"steps": arguments.steps, "kind": arguments.kind, "beams": arguments.beams, "most": arguments.fill}
@@ -171,9 +172,11 @@ def _proposed(
 def _optimize(arguments: Namespace) -> int:
     """Search for molecules of high values in few oracle calls; each is written once it is answered."""
     from vaemol.constraints import all_of
+    from vaemol.notation import to_smiles
     from vaemol.optimization import optimize
     from vaemol.prediction import KIND, objective_in, together
     from vaemol.space import MoleculeSpace
+    from vaeseq.parallel import ordered_map
     from vaeseq.rounds import SearchConfig
 
     names, weights = arguments.objective or ["qed"], arguments.weight
@@ -189,7 +192,10 @@ def _optimize(arguments: Namespace) -> int:
     if arguments.similarity and not arguments.lead:
         raise InputError("similarity must be to a lead; --similarity needs --lead")
     lines = console.given_file(arguments.start, "molecules") if arguments.start else []
-    start = [line.word for line in lines if line.error or line.text.strip()]
+    words = (line.word for line in lines if line.error or line.text.strip())
+    # Read in processes first: what hangs or crashes there is none.
+    read = ordered_map(partial(to_smiles, notation="smiles"), words, preload=(to_smiles.__module__,))
+    start = ["" if isinstance(found, Rejected) else text for text, found in read]
     require = list(arguments.require)
     if arguments.lead:
         start.append(arguments.lead)
@@ -216,7 +222,7 @@ def _optimize(arguments: Namespace) -> int:
     if arguments.front:
         rows = front_kept(rows, parts, arguments.front)
     columns = [*CALL[:2], *parts, CALL[-1]] if several else CALL
-    return emit(rows, columns, arguments, partial(best_drawn, parts=parts), kept=arguments.budget)
+    return emit(rows, columns, arguments, partial(best_drawn, parts=parts), kept=arguments.budget, live=True)
 
 
 def _score(arguments: Namespace) -> int:
@@ -262,9 +268,10 @@ def _sets(space: "MoleculeSpace", arguments: Namespace, what: str) -> Iterator[R
     from vaemol.notation import to_smiles
 
     lines = console.given([" ".join(arguments.smiles)] if arguments.smiles not in ([], ["-"]) else [], what)
-    for line, texts in space.readings(lines, several=True):
-        read = texts if isinstance(texts, InputError) else [to_smiles(text, space.notation) for text in texts]
-        yield line, read
+    for line in lines:  # one by one: whoever writes them may wait for what comes of the first
+        for _, texts in space.readings([line], several=True):
+            read = texts if isinstance(texts, InputError) else [to_smiles(text, space.notation) for text in texts]
+            yield line, read
 
 
 def _noted(space: "MoleculeSpace", rows: Iterable[list[Row]]) -> Iterator[list[Row]]:

@@ -10,7 +10,7 @@ from vaemol.filters import share_passing
 from vaemol.interpolation import measures, of_known
 from vaemol.notation import to_smiles
 from vaeseq.console import Line
-from vaeseq.errors import InputError
+from vaeseq.errors import InputError, shown
 
 JUMP = 0.3  # Tanimoto similarity of neighbours below which a step is a jump
 
@@ -68,15 +68,19 @@ def paths_in(lines: Iterable[Line], count: int) -> list[list[str]]:
         InputError: It has not the columns ``smiles`` and ``path`` or ``set``, or another number there.
     """
     table = csv.DictReader(line.text for line in lines)
-    names = set(table.fieldnames or ())
-    number = "path" if "path" in names else "set"
-    if not {number, "smiles"} <= names:
-        raise InputError(f"paths must be a csv table with the columns path and smiles, got {sorted(names)}")
     paths: list[list[str]] = [[] for _ in range(count)]
-    for row in table:
-        if not (row[number] or "").isdecimal() or not 1 <= int(row[number]) <= count:
-            raise InputError(f"{number} must be 1 to {count}, the pairs given, got {row[number]!r}")
-        paths[int(row[number]) - 1].append(row["smiles"] or "")
+    known = {str(i): path for i, path in enumerate(paths, start=1)}
+    try:
+        names = set(table.fieldnames or ())
+        number = "path" if "path" in names else "set"
+        if not {number, "smiles"} <= names:
+            raise InputError(f"paths must be a csv table with the columns path and smiles, got {shown(sorted(names))}")
+        for row in table:
+            if (its := row[number] or "") not in known:
+                raise InputError(f"{number} must be 1 to {count}, the pairs given, got {its[:80]!r}")
+            known[its].append(row["smiles"] or "")
+    except csv.Error as error:
+        raise InputError(f"paths must be a csv table, what follows line {table.line_num} is none: {error}") from error
     return [path or [""] for path in paths]
 
 

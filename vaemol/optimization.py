@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import islice
 from typing import Literal, get_args
 
@@ -20,7 +19,6 @@ from vaemol.structure import Structural
 from vaeseq.ascent import Ascent
 from vaeseq.errors import InputError, Rejected
 from vaeseq.fronts import Weighed
-from vaeseq.parallel import ordered_map
 from vaeseq.retraining import Retrained
 from vaeseq.rounds import Call, Propose, SearchConfig, searched
 from vaeseq.search import Bayesian, PriorTexts
@@ -83,16 +81,19 @@ class _Rereadable:
 class PoolTexts:
     """Proposes molecules of a pool, the lead first, the others in random order; canonical, each once.
 
-    Says how many of them are of no use.
+    The lead need not hold what the others must. Says how many of them are of no use.
     """
 
     def __init__(self, smiles: Iterable[str], seed: int, admits: Constraint | None = None, *, lead: str = "") -> None:
-        found = ordered_map(partial(to_smiles, notation="smiles"), smiles, preload=(to_smiles.__module__,))
-        given = ["" if isinstance(text, Rejected) else text for _, text in found]
+        given = [to_smiles(text, "smiles") for text in smiles]
         if not (read := list(dict.fromkeys(filter(None, given)))):
             raise InputError("molecules to start with must be readable SMILES, none of them is")
-        if not (texts := kept(read, admits)):
+        first = to_smiles(lead, "smiles")
+        held = kept(read, admits)
+        if not (texts := [text for text in read if text == first or text in set(held)]):
             raise InputError("molecules to start with must hold what is required, none of them does")
+        if first and first not in held:
+            print("the lead does not hold what is required: the search only starts with it", file=sys.stderr)
         unread, barred = given.count(""), len(read) - len(texts)
         if unread or barred:
             print(
@@ -100,7 +101,6 @@ class PoolTexts:
                 "what is required",
                 file=sys.stderr,
             )
-        first = to_smiles(lead, "smiles")
         order = np.random.default_rng(seed).permutation(len(texts))
         self._texts = sorted((texts[i] for i in order), key=lambda text: text != first)
 
@@ -148,7 +148,7 @@ def optimize(
         calls: What an earlier run with the same arguments has paid for.
         start: Molecules to start with, by chance, all of them where they are fewer than the first round; without any,
             greedy decodings of draws from the prior.
-        lead: The one of these that comes first.
+        lead: The one of these that comes first, whether it is admitted or not.
         climbing: A property that the model predicts, for ``ascent``.
         admits: What a molecule must hold to be asked for; nothing is paid for the others.
         several: The oracle answers for several objectives at once: a Pareto front is sought (``vaeseq.fronts``).

@@ -21,7 +21,7 @@ def scored(
     A line that is no molecule, or that hangs or crashes its process, keeps its text and has the reason in ``error``.
 
     Args:
-        lines: SMILES, read as they are needed.
+        lines: SMILES, and behind a space whatever there is; read as they are needed.
         names: Of ``vaemol.properties.PROPERTIES``, or objectives as ``vaemol.oracles.objective`` takes them.
         max_heavy_atoms: Of ``penalised_log_p``.
         workers: Processes of this machine, see ``vaeseq.parallel.ordered_map``.
@@ -44,7 +44,7 @@ def scored(
 
 
 def _score(line: Line, names: Sequence[str], oracles: Mapping[str, Oracle]) -> Row:
-    mol = None if line.error else parse(line.text)
+    mol = parse(line.word)
     if mol is None:
         raise Rejected(line.error or "unparsable")
     smiles, mol = settled(mol)

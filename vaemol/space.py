@@ -72,7 +72,7 @@ class MoleculeSpace:
         The lines may come from strangers: they are read in processes, and one that hangs or crashes there costs itself.
 
         Args:
-            lines: A molecule each.
+            lines: A molecule each, and behind a space whatever there is.
             several: Each word of a line is one.
         """
         lines, again = itertools.tee(lines)
@@ -132,4 +132,4 @@ class MoleculeSpace:
 def _entries(line: "Line", several: bool) -> list[str]:
     if line.error:
         return []
-    return line.text.split() if several else [line.text]
+    return line.text.split() if several else [line.word]

@@ -17,13 +17,19 @@ Draw = Callable[[list[Row]], tuple[str, list[str], list[str], int]]  # what is g
 
 
 def emit(
-    rows: Iterable[list[Row]], columns: Sequence[str], arguments: Namespace, draw: Draw | None = None, kept: int = DRAWN
+    rows: Iterable[list[Row]],
+    columns: Sequence[str],
+    arguments: Namespace,
+    draw: Draw | None = None,
+    kept: int = DRAWN,
+    *,
+    live: bool = False,
 ) -> int:
-    """Write rows, draw the first ``kept`` of them where a picture is asked for, and give the exit code."""
+    """Write rows as ``vaeseq.console.emit`` does, draw the first ``kept`` of them where a picture is asked for."""
     drawn: list[Row] = []
     if arguments.image:
         rows = _remembered(rows, drawn, kept)
-    code = console.emit(rows, columns, arguments, {"sdf": as_sdf})
+    code = console.emit(rows, columns, arguments, {"sdf": as_sdf}, live=live)
     if arguments.image:
         _write_image(arguments.image, (draw or _each_drawn)(drawn))
     return code

@@ -5,13 +5,14 @@ The values of several objectives stand in one cell with spaces between them.
 """
 
 import csv
+import fcntl
 import io
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from vaeseq.errors import InputError
 from vaeseq.files import marked, replacing, unmarked
@@ -39,17 +40,21 @@ def resumed(path: Path, run: Run, start: Start) -> Iterator[list[Call]]:
         start: Starts the search with `calls` made so far, as ``functools.partial(search, space, oracle, config)``.
 
     Raises:
-        InputError: The file is not one of these, or is broken before its end.
+        InputError: The file is not one of these, is broken before its end, or another search writes there.
     """
-    runs = recover(path)
-    calls = runs.get(run, [])
-    if calls:
-        yield calls
-    done = len(calls)
-    for batch in start(calls=calls):
-        _append(path, run, done, batch)
-        done += len(batch)
-        yield batch
+    calls = recover(path).get(run, [])
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"another search keeps its calls in {str(path)!r}; wait for it, or name another") from None
+        if calls:
+            yield calls
+        done = len(calls)
+        for batch in start(calls=calls):
+            _append(file, run, done, batch)
+            done += len(batch)
+            yield batch
 
 
 def recover(path: Path) -> dict[Run, list[Call]]:
@@ -97,15 +102,14 @@ def _read(path: Path, number: int, row: list[str]) -> tuple[Run, Call, int]:
         raise InputError(f"calls {str(path)!r}, record {number}, is broken: {error}; name another file") from error
 
 
-def _append(path: Path, run: Run, done: int, calls: Sequence[Call]) -> None:
+def _append(file: BinaryIO, run: Run, done: int, calls: Sequence[Call]) -> None:
     rows = [
         (*run, done + i, marked(call.text), " ".join(map(repr, call.parts or (call.value,))), f"{call.seconds:.3f}")
         for i, call in enumerate(calls, start=1)
     ]
-    with path.open("ab") as file:
-        file.write(_as_csv(rows))
-        file.flush()
-        os.fsync(file.fileno())
+    file.write(_as_csv(rows))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _as_csv(rows: Sequence[Sequence[object]]) -> bytes:

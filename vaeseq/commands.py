@@ -220,8 +220,22 @@ def searched(
             for number, (call, best) in enumerate(zip(batch, bests, strict=True), start=first + 1)
         ]
         print(f"{len(made)} of {arguments.budget} calls{'' if parts else f', best {bests[-1]:.4g}'}", file=sys.stderr)
+    if not made:
+        raise InputError(
+            f"{column} to ask for must be found, got none: nothing that the space gives holds what it must"
+        )
     if len(made) < arguments.budget:
         print(f"the space has no more new {column} to give: {len(made)} calls made", file=sys.stderr)
+
+
+def check_fill(arguments: Namespace) -> None:
+    """Points that are to be put in must be more than those that are there.
+
+    Raises:
+        InputError: They are not.
+    """
+    if 0 < arguments.fill <= arguments.steps:
+        raise InputError(f"fill must be above steps, {arguments.steps}, or 0 for none, got {arguments.fill}")
 
 
 def say_missed_ends(number: int, asked: Sequence[str], found: Sequence[str]) -> None:

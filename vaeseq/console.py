@@ -93,7 +93,12 @@ def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
 
 
 def emit(
-    rows: Iterable[list[Row]], columns: Sequence[str], arguments: Namespace, formats: Mapping[str, Render] | None = None
+    rows: Iterable[list[Row]],
+    columns: Sequence[str],
+    arguments: Namespace,
+    formats: Mapping[str, Render] | None = None,
+    *,
+    live: bool = False,
 ) -> int:
     """Write rows as they come to ``arguments.output`` or standard output, and give the exit code.
 
@@ -102,6 +107,7 @@ def emit(
         columns: Of the table, in order.
         arguments: With ``output`` and ``format``, see ``vaeseq.options.add_output``.
         formats: Further formats beside ``csv`` and ``json``.
+        live: Rows are paid for: a file keeps those that came when the rest does not.
 
     Raises:
         InputError: The output cannot be written.
@@ -112,7 +118,7 @@ def emit(
     counts = {"rows": 0, "failed": 0}
     rows = iter(rows)
     first = next(rows, [])  # before anything is written: what is wrong with all of the input shows here
-    with _sink(arguments.output) as stream:
+    with _sink(arguments.output, live) as stream:
         for piece in render(_counted(itertools.chain([first], rows), counts), columns):
             stream.write(piece)
             stream.flush()
@@ -129,13 +135,13 @@ def _counted(rows: Iterable[list[Row]], counts: dict[str, int]) -> Iterator[list
 
 
 @contextmanager
-def _sink(output: str | None) -> Iterator[TextIO]:
-    """Standard output, or a file that appears only once it is whole; a pipe or a device is written to as it is."""
+def _sink(output: str | None, live: bool) -> Iterator[TextIO]:
+    """Standard output, or a file that appears only once it is whole; unless it is live, a pipe or a device."""
     if output is None:
         yield sys.stdout
         return
     path = Path(output).resolve()
-    special = path.exists() and not path.is_file()
+    special = live or (path.exists() and not path.is_file())
     with (
         nullcontext(path) if special else replacing(path) as place,
         place.open("w", encoding="utf-8", errors="replace", newline="") as stream,

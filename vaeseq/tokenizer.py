@@ -37,6 +37,8 @@ class Tokenizer:
     """
 
     def __init__(self, backend: tokenizers.Tokenizer) -> None:
+        if backend.padding or backend.truncation or backend.normalizer or backend.post_processor:
+            raise InputError("tokenizer must cut texts and do nothing else to them; this file is not one of ours")
         vocabulary = backend.get_vocab()
         if [vocabulary.get(symbol) for symbol in RESERVED] != list(range(len(RESERVED))):
             raise InputError(f"tokenizer must hold {RESERVED} at ids 0 to 4; this file is not one of ours")
@@ -126,10 +128,20 @@ class Tokenizer:
         return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """``encode`` of each text, in parallel."""
+        """``encode`` of each text, in parallel.
+
+        Raises:
+            InputError: The pattern of a foreign file takes too long.
+        """
         # A lone surrogate is no text: it becomes "?" here, as in any lossy UTF-8 writer.
         clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-        return [[BOS, *_of_text(cut.ids), EOS] for cut in self._backend.encode_batch(clean, add_special_tokens=False)]
+        try:
+            found = self._backend.encode_batch(clean, add_special_tokens=False)
+        except BaseException as error:
+            if type(error).__name__ == "PanicException":  # of Rust, and no Exception
+                raise InputError(f"tokenizer must cut every text, this one gave up: {error}") from error
+            raise
+        return [[BOS, *_of_text(cut.ids), EOS] for cut in found]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text up to the first ``<eos>``; unknown symbols read ``<unk>``."""

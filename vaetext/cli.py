@@ -169,6 +169,7 @@ def _walked(space: "SentenceSpace", arguments: Namespace, number: int, pair: Lin
         if pair.error or len(ends) != 2:
             raise InputError(pair.error or f"a path needs two sentences with a tab between, got {pair.text[:80]!r}")
         how = {"steps": arguments.steps, "kind": arguments.kind, "beams": arguments.beams}
+        commands.check_fill(arguments)
         if arguments.plain or arguments.fill:
             points = homotopy(space, *ends, **how, most=arguments.fill)
         else:
@@ -239,13 +240,14 @@ def _shift(arguments: Namespace) -> int:
 
 
 def _sentences_in(space: "SentenceSpace", path: str) -> list[str]:
-    """All sentences of a file, as the space reads them; one that it cannot read is bad input."""
-    lines = list(console.given_file(path, "sentences"))
-    if wrong := [number for number, line in enumerate(lines, start=1) if line.error]:
-        raise InputError(
-            f"sentences must be readable lines, got {lines[wrong[0] - 1].error} in line {wrong[0]} of {path}"
-        )
-    return space.texts([line.text for line in lines])
+    """All sentences of a file, as the space reads them; blank lines are none, one that it cannot read is bad input."""
+    found: list[str] = []
+    for number, (line, texts) in enumerate(space.readings(console.given_file(path, "sentences")), start=1):
+        if not isinstance(texts, InputError):
+            found += texts
+        elif line.error or line.text.strip():
+            raise InputError(f"line {number} of {path} cannot be used: {texts}") from texts
+    return found
 
 
 def _of_each(

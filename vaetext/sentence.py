@@ -53,9 +53,14 @@ def split_of(sentence: str) -> Literal["train", "valid", "test"]:
 
     Sentences that differ in case only, or in marks that touch a word, share a split. A mark that stands alone leaves
     its two spaces, so ``a - b`` and ``a, b`` may be parted; letters outside ASCII are left out, and sentences that
-    differ in these alone share a split. Published figures are of this rule.
+    differ in these alone share a split. Published figures are of this rule. Where most letters are of another script,
+    all letters, marks and digits of Unicode count.
     """
-    key = _NOT_IN_KEY.sub("", sentence.lower()).strip() or sentence
+    lowered = sentence.lower()
+    key = _NOT_IN_KEY.sub("", lowered).strip()
+    if sum(map(str.isalpha, lowered)) > 2 * sum(map(str.isalpha, key)):
+        key = "".join(each for each in lowered if each == " " or unicodedata.category(each)[0] in "LMN").strip()
+    key = key or sentence
     match int(hashlib.sha1(key.encode()).hexdigest(), 16) % 20:
         case 0:
             return "test"

@@ -1,5 +1,7 @@
 """Files as the stages write them, with made-up figures."""
 
+from pipelines.stage import DOMAINS
+
 import csv
 import json
 import math
@@ -8,7 +10,6 @@ import random
 import pytest
 
 from pipelines import tracking
-from pipelines.stage import DOMAINS
 
 SMILES = (
     "CC(=O)Oc1ccccc1C(=O)O",

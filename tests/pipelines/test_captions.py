@@ -1,12 +1,13 @@
 """What the report says of a model that went on from another, and of one that did not."""
 
+from pipelines.stage import DOMAINS
+
 import re
 from pathlib import Path
 
 import pytest
 
 from pipelines import report
-from pipelines.stage import DOMAINS
 
 FRESH = ("never seen before the end", "so right is it about chemistry that is new to it")
 GONE_ON = ("nothing here learns from these", "though the model that was gone on from may have read the like")

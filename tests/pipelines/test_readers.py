@@ -68,7 +68,12 @@ def test_a_lone_column_may_have_any_name(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "domain"),
-    [("CCO\nCCN\n", "molecules"), ("Well.\nOh.\n", "sentences"), ("a,b\nCCO,CCN\n", "molecules")],
+    [
+        ("CCO\nCCN\n", "molecules"),
+        ("Well.\nOh.\n", "sentences"),
+        ("我喜欢喝茶。\n今天下雨。\n", "sentences"),
+        ("a,b\nCCO,CCN\n", "molecules"),
+    ],
 )
 def test_a_file_whose_column_cannot_be_known_lists_what_is_there(tmp_path, content, domain):
     with pytest.raises(InputError, match=r"data\.column.*first line must be the header") as error:

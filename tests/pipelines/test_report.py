@@ -1,3 +1,5 @@
+from pipelines.stage import DOMAINS
+
 import base64
 import hashlib
 import json
@@ -7,7 +9,6 @@ from html.parser import HTMLParser
 import pytest
 
 from pipelines import chapters, report
-from pipelines.stage import DOMAINS
 from vaeseq.errors import InputError
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"

@@ -1,5 +1,7 @@
 """Machines without memory or without room on their disk."""
 
+from pipelines.stage import run
+
 import os
 import shutil
 import subprocess
@@ -10,7 +12,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipelines.stage import run
 from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig

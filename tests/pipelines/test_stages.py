@@ -81,7 +81,7 @@ def test_train_and_evaluate_write_what_the_report_reads(here: Path, signal: floa
     history = _rows(here / "reports/sentences/train/history.csv")
     assert metrics["steps"] == 200
     assert [int(row["step"]) for row in history if row["split"] == "valid"] == list(range(20, 201, 20))
-    assert not list((here / "work").rglob("state.safetensors")), "a run that is done leaves nothing to resume"
+    assert not list((here / "work").rglob("state.safetensors")), "a run that is done is not one to resume"
     prior.main("sentences")
     costs = json.loads((here / "reports/sentences/prior.json").read_text(encoding="utf-8"))
     assert costs["fitted"] < costs.get("prior_of_training", math.inf)
@@ -208,10 +208,15 @@ def _saved_step(work: Path) -> int:
 
 
 def test_a_killed_stage_goes_on_to_the_same_weights(
-    here: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    here: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture
 ) -> None:
     train.main("sentences")
     whole = _weights(here)
+    shutil.rmtree(here / "checkpoints")
+    capfd.readouterr()
+    train.main("sentences")  # as where DVC was killed before it had noted that the stage is done
+    assert _weights(here) == whole
+    assert "resumed at step 200" in capfd.readouterr().err
     shutil.rmtree(here / "checkpoints")
     environment = os.environ | {
         "LATENTPATH_WORK": str(tmp_path / "work"),

@@ -82,6 +82,23 @@ def test_a_signal_saves_the_next_step_and_the_run_goes_on_to_the_same_weights(
     assert _weights(again) == _weights(whole)
 
 
+def test_a_stop_is_saved_where_nobody_reads_what_is_said(
+    corpus: Corpus, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    def stop() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def gone() -> None:  # as a pipe whose reader the same key has stopped
+        raise BrokenPipeError
+
+    acts = iter((stop, gone))
+    with pytest.raises(BrokenPipeError):
+        _trained(corpus, tmp_path / "cut", lambda: next(acts)())
+    again = _trained(corpus, tmp_path / "cut")
+    assert f"resumed at step {LOOK + 1}" in capfd.readouterr().err
+    assert again.step == STEPS
+
+
 def test_another_thread_trains_too(corpus: Corpus, tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as threads:
         state = threads.submit(_trained, corpus, tmp_path / "thread").result()

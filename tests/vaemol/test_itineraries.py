@@ -52,7 +52,14 @@ def test_paths_are_read_by_their_number():
 
 @pytest.mark.parametrize(
     ("table", "message"),
-    [("smiles\nC\n", "columns path and smiles"), ("path,smiles\n3,C\n", "1 to 2"), ("path,smiles\nx,C\n", "1 to 2")],
+    [
+        ("smiles\nC\n", "columns path and smiles"),
+        ("path,smiles\n3,C\n", "1 to 2"),
+        ("path,smiles\nx,C\n", "1 to 2"),
+        (f"path,smiles\n{'1' * 5_000},C\n", "1 to 2"),
+        (f"path,smiles\n1,{'C' * 200_000}\n", "follows line 1 is none"),
+        ("path\rsmiles\n1,C\n", "csv table"),
+    ],
 )
 def test_what_is_no_table_of_paths_is_said(table, message):
     with pytest.raises(InputError, match=message):

@@ -62,6 +62,21 @@ def test_a_single_lead_is_enough(space, method):
     assert len(set(found)) == len(found) > 8
 
 
+def test_a_lead_need_not_hold_what_the_others_must(space, capsys):
+    lead, admits = "CC(=O)Oc1ccccc1C(=O)O", all_of(["alerts:brenk"])
+    assert not admits([lead])[0]
+    calls = [
+        call
+        for batch in optimize(space, oracles.qed, SMALL, method="genetic", start=[lead], lead=lead, admits=admits)
+        for call in batch
+    ]
+    found = [call.text for call in calls]
+    assert found[0] == lead
+    assert len(found) > 1
+    assert admits(found[1:]).all()
+    assert "the search only starts with it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("pool", "says"), [(["nonsense"], "readable SMILES, none"), (["CCO"], "what is required, none")]
 )

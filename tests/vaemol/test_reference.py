@@ -1,4 +1,5 @@
 import json
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -103,6 +104,11 @@ def test_what_is_not_a_reference_is_refused(tmp_path, folder):
         (tmp_path / "test.npz").write_bytes(content)
         with pytest.raises(InputError, match="make it again"):
             load_portrait(tmp_path / "test.npz")
+    whole = (folder / "training.npz").read_bytes()
+    for place in range(0, len(whole), max(1, len(whole) // 60)):
+        (tmp_path / "training.npz").write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        with suppress(InputError):  # a bit in what nobody looks at is not seen
+            load_training(tmp_path / "training.npz")
     arrays = dict(np.load(folder / "training.npz"))
     for change in ({"hashes": np.array([None])}, {"mean": arrays["mean"][:6]}, {"covariance": arrays["mean"]}):
         np.savez(tmp_path / "training.npz", **(arrays | change))  # the first is a pickle

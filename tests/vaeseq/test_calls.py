@@ -94,6 +94,16 @@ def test_a_scratched_file_is_read_or_refused_and_then_left_alone(tmp_path_factor
         assert sum(map(len, found.values())) <= len(calls) + 1
 
 
+def test_two_searches_never_keep_their_calls_in_one_file(tmp_path):
+    path, call = tmp_path / "calls.csv", Call("CCO", 1.0, 0.0)
+    first = resumed(path, RUN, lambda calls: iter([[call], [call]]))
+    next(first)
+    with pytest.raises(InputError, match="another search keeps its calls"):
+        next(resumed(path, RUN, lambda calls: iter([[call]])))
+    first.close()
+    assert len(written(path, RUN, [call])) == 2
+
+
 def test_best_so_far_and_best_calls():
     calls = [Call(name, value, 0.0) for name, value in zip("abcde", (math.nan, 1.0, math.nan, 0.5, 2.0), strict=True)]
     assert repr(best_so_far(calls)) == "[nan, 1.0, 1.0, 1.0, 2.0]"

@@ -122,6 +122,9 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path):
     with pytest.raises(InputError, match="broken"):
         emitted(broken(), ["a"], output=str(tmp_path / "other.csv"))
     assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(InputError, match="broken"):
+        console.emit(broken(), ["a"], Namespace(output=str(tmp_path / "paid.csv"), format=None), live=True)
+    assert (tmp_path / "paid.csv").read_text() == "a\n1\n"
 
 
 def test_a_link_stays_and_a_pipe_is_written_into(tmp_path):

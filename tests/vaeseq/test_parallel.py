@@ -2,7 +2,10 @@
 
 import functools
 import operator
+import subprocess
+import sys
 
+import psutil
 import pytest
 
 from vaeseq import parallel
@@ -25,6 +28,22 @@ def test_an_item_that_hangs_or_kills_its_worker_costs_itself_alone():
     lost = {i: result.reason for i, result in enumerate(results) if isinstance(result, Rejected)}
     assert lost == {3: "timeout", 4: "crashed", 15: "crashed"}
     assert [result for i, result in enumerate(results) if i not in lost] == [i for i in range(20) if i not in lost]
+
+
+def test_a_worker_at_work_does_not_outlive_for_long_what_started_it():
+    script = """
+import os, sys
+from vaeseq.parallel import ordered_map
+if __name__ == "__main__":
+    hang = "print(__import__('os').getpid(), flush=True) or __import__('time').sleep(600)"
+    list(ordered_map(eval, [hang], workers=1, seconds=1.5))
+"""
+    above = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    with above.stdout:
+        worker = psutil.Process(int(above.stdout.readline()))
+    above.kill()
+    above.wait()
+    assert psutil.wait_procs([worker], timeout=20)[0]
 
 
 def test_a_rejected_item_is_a_result():

@@ -192,6 +192,23 @@ def test_missing_and_foreign_files_are_input_errors(tmp_path: Path) -> None:
     _refused(path)
 
 
+def test_a_tokenizer_that_does_more_than_cut_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    Tokenizer.of_symbols("ab", "a|b").save(path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    length = {"strategy": {"Fixed": 2_000_000}, "direction": "Right", "pad_to_multiple_of": None}
+    padding = length | {"pad_id": 0, "pad_type_id": 0, "pad_token": "<pad>"}
+    for change in ({"padding": padding}, {"normalizer": {"type": "Lowercase"}}):
+        path.write_text(json.dumps(content | change), encoding="utf-8")
+        with pytest.raises(InputError, match="nothing else"):
+            Tokenizer.load(path)
+
+
+def test_a_pattern_that_never_ends_is_an_input_error() -> None:
+    with pytest.raises(InputError, match="gave up"):
+        Tokenizer.of_symbols("ab", "(?:a|a)*c").encode("a" * 24 + "b")
+
+
 @EVERY
 def test_a_tokenizer_without_our_reserved_symbols_is_refused(tokenizer: Tokenizer, tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
