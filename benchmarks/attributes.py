@@ -2,21 +2,22 @@
 
 Run as ``python -m benchmarks.attributes`` after ``make repro`` with ``everyday``, whose grammar says the labels of what
 comes out. A direction goes from the mean code of training sentences of one label to that of another
-(``vaeseq.attributes``); test sentences of the first label are shifted along it. The control shuffles the labels before
-the direction is taken, and is as long.
+(``vaeseq.attributes``); test sentences of the first label are shifted along it, or changed into the nearest sentence on
+the way whose code is on the other side. The control shuffles the labels first; its direction is as long.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from torch import Tensor
 
 from benchmarks.record import write
-from vaeseq.attributes import direction, shifted
+from vaeseq.attributes import changed, shifted, trait
 from vaetext.everyday import LABELS, parse
+from vaetext.paths import word_edits
 from vaetext.space import SentenceSpace
 
 SEED, LEARNT, TRIED, STRENGTHS, BEAMS = 0, 1_000, 100, (0.5, 1.0, 2.0), 8
@@ -33,22 +34,20 @@ CHANGES = (
 Row = dict[str, Any]
 
 
-def tried(space: SentenceSpace, rows: Sequence[Row], label: str, wanted: str, along: Tensor, strength: float) -> Row:
-    """Shares of sentences: those that the grammar reads, those that have the label then, and those with all others."""
-    found = [
-        parse(text) for text in shifted(space, [row["text"] for row in rows], along, strength=strength, beams=BEAMS)
-    ]
-    changed = [bool(its) and its[label] == wanted for its in found]
+def shares(rows: Sequence[Row], label: str, wanted: str, texts: Sequence[str]) -> Row:
+    """Of what became of sentences: those that the grammar reads, that have the label then, and that have all others."""
+    found = [parse(text) for text in texts]
+    turned = [bool(its) and its[label] == wanted for its in found]
     kept = [
         bool(its) and all(its[n] == row[n] for n in LABELS if n != label) for its, row in zip(found, rows, strict=True)
     ]
-    shares = {
+    counted = {
         "parses": found,
-        "changed": changed,
+        "changed": turned,
         "rest_kept": kept,
-        "both": [a and b for a, b in zip(changed, kept, strict=True)],
+        "both": [a and b for a, b in zip(turned, kept, strict=True)],
     }
-    return {name: sum(map(bool, its)) / len(rows) for name, its in shares.items()}
+    return {name: sum(map(bool, its)) / len(rows) for name, its in counted.items()}
 
 
 def main() -> None:
@@ -65,12 +64,16 @@ def main() -> None:
         ]
         test = [row for row in rows if row["split"] == "test" and row[label] == was][:TRIED]
         mixed = random.permutation(np.array([*kinds[0], *kinds[1]])).tolist()
-        along, control = direction(space, *kinds), direction(space, mixed[: len(kinds[0])], mixed[len(kinds[0]) :])
-        control = control * (along.norm() / control.norm())
+        attribute, control = trait(space, *kinds), trait(space, mixed[: len(kinds[0])], mixed[len(kinds[0]) :])
+        longer = control.along * (attribute.along.norm() / control.along.norm())
+        texts, judged = [row["text"] for row in test], partial(shares, test, label, wanted)
+        shift = partial(shifted, space, texts, beams=BEAMS)
         figures[f"{label}_{was}_to_{wanted}"] = {
             "rows": len(test),
-            **{f"strength_{s:g}": tried(space, test, label, wanted, along, s) for s in STRENGTHS},
-            "control": tried(space, test, label, wanted, control, 1.0),
+            "nearest": judged(changed(space, texts, attribute, word_edits)),
+            "nearest_control": judged(changed(space, texts, control._replace(along=longer), word_edits)),
+            **{f"strength_{s:g}": judged(shift(attribute.along, strength=s)) for s in STRENGTHS},
+            "control": judged(shift(longer)),
         }
     write(
         "attributes_everyday",

@@ -142,8 +142,13 @@ _SENTENCE_PATHS = (
     ("{}.unseen_words", "words unseen in training", "fraction, lower"),
 )
 _SHIFTED = tuple(
-    (f"{{}}.{how}.{figure}", f"{text}, {what}", "fraction, " + ("lower" if how == "control" else "higher"))
-    for how, text in (("strength_1", "shift of 1"), ("strength_2", "shift of 2"), ("control", "control"))
+    (f"{{}}.{how}.{figure}", f"{text}, {what}", "fraction, " + ("lower" if how.endswith("control") else "higher"))
+    for how, text in (
+        ("nearest", "nearest"),
+        ("nearest_control", "its control"),
+        ("strength_1", "shift of 1"),
+        ("control", "its control"),
+    )
     for figure, what in (("changed", "label changes"), ("both", "and the others stay"))
 )
 _CURVE = (

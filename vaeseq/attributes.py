@@ -4,16 +4,22 @@ References:
     Mikolov, Yih and Zweig (2013), Linguistic Regularities in Continuous Space Word Representations (analogies),
     https://aclanthology.org/N13-1090
     White (2016), Sampling Generative Networks (attribute vectors), https://arxiv.org/abs/1609.04468
+    Fisher (1936), The use of multiple measurements in taxonomic problems (the linear discriminant),
+    https://doi.org/10.1111/j.1469-1809.1936.tb02137.x
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from vaeseq.errors import InputError
+from vaeseq.steady import ManySpace
 from vaeseq.walks import TextSpace
+
+# Of a direction: places where texts are looked for. And how much of N(0, I) is in the spread of codes about their mean.
+SHARES, SHRUNK = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0), 0.1
 
 
 class Neighbour(NamedTuple):
@@ -23,8 +29,35 @@ class Neighbour(NamedTuple):
     similarity: float
 
 
+class Trait(NamedTuple):
+    """What parts texts that have an attribute from those that lack it.
+
+    Attributes:
+        along: From the mean code of these to that of those, ``(latent,)``.
+        normal: Of the plane between them, ``(latent,)``.
+        offset: ``normal @ code`` on the plane; it is larger where the attribute is.
+    """
+
+    along: Tensor
+    normal: Tensor
+    offset: float
+
+    def score(self, codes: Tensor) -> Tensor:
+        """How far on the side of the attribute each code ``(codes, latent)`` is; below 0 it is on the other."""
+        return codes @ self.normal - self.offset
+
+
 def direction(space: TextSpace, lacking: Sequence[str], having: Sequence[str]) -> Tensor:
     """From texts that lack an attribute to texts that have it: the difference of their mean codes, ``(latent,)``.
+
+    Raises:
+        InputError: As ``trait``.
+    """
+    return trait(space, lacking, having).along
+
+
+def trait(space: TextSpace, lacking: Sequence[str], having: Sequence[str]) -> Trait:
+    """What parts texts that lack an attribute from texts that have it: Fisher's linear discriminant of their codes.
 
     Raises:
         InputError: There are no texts of either kind, or their codes do not differ.
@@ -33,10 +66,59 @@ def direction(space: TextSpace, lacking: Sequence[str], having: Sequence[str]) -
         raise InputError(
             f"a direction needs texts of both kinds, got {len(lacking)} that lack it, {len(having)} that have it"
         )
-    found = space.encode(having).mean.mean(dim=0) - space.encode(lacking).mean.mean(dim=0)
-    if not bool(found.any()):
+    kinds = [space.encode(texts).mean for texts in (lacking, having)]
+    means = [codes.mean(dim=0) for codes in kinds]
+    along = means[1] - means[0]
+    if not bool(along.any()):
         raise InputError("a direction needs two kinds of texts that differ, got codes of one mean")
-    return found
+    apart = torch.cat([codes - mean for codes, mean in zip(kinds, means, strict=True)])
+    spread = torch.lerp(apart.T @ apart / len(apart), torch.eye(len(along)), SHRUNK)
+    normal = torch.linalg.solve(spread, along)
+    return Trait(along, normal, float(normal @ (means[0] + means[1])) / 2)
+
+
+def changed(
+    space: ManySpace, texts: Sequence[str], attribute: Trait, distance: Callable[[str, str], float], *, beams: int = 16
+) -> list[str]:
+    """Of each text the nearest other that has an attribute, of those that a beam search ends with on the way to it.
+
+    A shift (``shifted``) long enough to change an attribute changes most of a text too. Here the texts along it are
+    read again, and of those whose code is on the attribute's side the one is taken that is least of a change; where
+    there is none, the one whose code is nearest to that side.
+
+    Args:
+        space: A trained model.
+        texts: To be changed.
+        attribute: What they shall have.
+        distance: Between two texts.
+        beams: Texts that are looked at at each place along the direction.
+    """
+    if not texts:
+        return []
+    codes = space.pinned(texts).codes
+    found: list[dict[str, None]] = [{} for _ in texts]
+    for share in SHARES:
+        for its, likely in zip(found, space.likely(_turned(codes, share * attribute.along), beams), strict=True):
+            its.update(dict.fromkeys(filter(None, likely)))
+    return [_least_changed(space, text, list(its), attribute, distance) for text, its in zip(texts, found, strict=True)]
+
+
+def _least_changed(
+    space: ManySpace, text: str, found: Sequence[str], attribute: Trait, distance: Callable[[str, str], float]
+) -> str:
+    others = [other for other in found if other != text]
+    if not others:
+        return text
+    scores = attribute.score(space.encode(others).mean).tolist()
+    having = [(distance(text, other), -score, other) for other, score in zip(others, scores, strict=True) if score > 0]
+    return min(having)[2] if having else others[scores.index(max(scores))]
+
+
+def _turned(codes: Tensor, by: Tensor) -> Tensor:
+    """Codes moved and then as long as they were: under N(0, I) that says how likely a code is."""
+    moved = codes + by
+    longer = moved.norm(dim=1, keepdim=True) / codes.norm(dim=1, keepdim=True)
+    return moved / longer.clamp(min=1e-6)
 
 
 def shifted(
@@ -44,7 +126,7 @@ def shifted(
 ) -> list[str]:
     """Each text with more of an attribute: decoded ``strength`` times a direction ``(latent,)`` from its own code.
 
-    The shift keeps the length of a code, as an arc does: under N(0, I) that says how likely a code is.
+    The shift keeps the length of a code, as an arc does.
 
     Args:
         space: A trained model.
@@ -55,10 +137,7 @@ def shifted(
     """
     if not texts:
         return []
-    codes = space.pinned(texts).codes
-    moved = codes + strength * along
-    longer = moved.norm(dim=1, keepdim=True) / codes.norm(dim=1, keepdim=True)
-    return space.decode(moved / longer.clamp(min=1e-6), beams=beams)
+    return space.decode(_turned(space.pinned(texts).codes, strength * along), beams=beams)
 
 
 def analogy(space: TextSpace, start: str, end: str, other: str, *, strength: float = 1.0, beams: int = 1) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Row
 from vaeseq.errors import InputError
+from vaetext import arguments as takes
 from vaetext.shipped import MODEL
 
 if TYPE_CHECKING:
@@ -27,90 +28,20 @@ def main(argv: Sequence[str] | None = None, further: Mapping[options.Verb, optio
 def _parser(further: Mapping[options.Verb, options.AddOptions]) -> ArgumentParser:
     verbs = {
         _sample: options.add_count,
-        _encode: _add_sentences,
-        _predict: _add_sentences,
+        _encode: takes.add_sentences,
+        _predict: takes.add_sentences,
         _decode: options.add_codes,
-        _reconstruct: _add_sentences,
-        _path: _add_path,
-        _posterior: _add_posterior,
-        _neighbours: _add_neighbours,
-        _analogy: _add_analogy,
-        _shift: _add_shift,
-        _impute: _add_impute,
-        _optimize: _add_optimize,
+        _reconstruct: takes.add_sentences,
+        _path: takes.add_path,
+        _posterior: takes.add_posterior,
+        _neighbours: takes.add_neighbours,
+        _analogy: takes.add_analogy,
+        _shift: takes.add_shift,
+        _impute: takes.add_impute,
+        _optimize: takes.add_optimize,
     }
     about = "Walk in a latent space of sentences."
     return options.parser_of("vaetext", about, verbs | further, with_model=verbs, formats={})
-
-
-def _add_sentences(command: ArgumentParser) -> None:
-    command.add_argument("text", nargs="*", help="sentences; without any, or for -, one per line on standard input")
-
-
-def _add_path(command: ArgumentParser) -> None:
-    command.add_argument(
-        "text",
-        nargs="*",
-        help="two sentences; without any, or for -, two per line with a tab between on standard input",
-    )
-    options.add_path(command, beams=32)
-    command.add_argument(
-        "--plain",
-        action="store_true",
-        help="one sentence for each code on the way, in place of small steps by sentences that are likely near it; "
-        "--fill says so too",
-    )
-
-
-def _add_posterior(command: ArgumentParser) -> None:
-    _add_sentences(command)
-    command.add_argument("--count", type=options.whole(1), default=3, help="draws of each; default: %(default)s")
-    options.add_seed(command)
-
-
-def _add_neighbours(command: ArgumentParser) -> None:
-    _add_sentences(command)
-    command.add_argument("--among", required=True, metavar="FILE", help="sentences to choose from, one per line")
-    command.add_argument("--count", type=options.whole(1), default=5, help="of each; default: %(default)s")
-
-
-def _add_analogy(command: ArgumentParser) -> None:
-    command.add_argument("text", nargs=3, help="START END OTHER: what is to OTHER as END is to START")
-    _add_shifting(command)
-
-
-def _add_shift(command: ArgumentParser) -> None:
-    _add_sentences(command)
-    for name, what in (("lacking", "without"), ("having", "with")):
-        command.add_argument(f"--{name}", required=True, metavar="FILE", help=f"sentences {what} it, one per line")
-    _add_shifting(command)
-
-
-def _add_shifting(command: ArgumentParser) -> None:
-    command.add_argument(
-        "--strength",
-        type=options.finite,
-        action="append",
-        help="how far, 1 is as far as the two kinds are apart; repeatable; default: 1",
-    )
-    options.add_beams(command, 1)
-
-
-def _add_impute(command: ArgumentParser) -> None:
-    _add_sentences(command)
-    command.add_argument("--count", type=options.whole(1), default=5, help="ways of each; default: %(default)s")
-    command.add_argument(
-        "--samples", type=options.whole(1), default=32, help="codes that a sentence may have; default: %(default)s"
-    )
-    command.add_argument(
-        "--particles", type=options.whole(1), default=32, help="ways followed for each code; default: %(default)s"
-    )
-    options.add_seed(command)
-
-
-def _add_optimize(command: ArgumentParser) -> None:
-    command.add_argument("--objective", required=True, help="words:WORD,WORD... (to hold them) or length:NUMBER")
-    options.add_search(command, ("bayesian", "random_prior"))
 
 
 def _sample(arguments: Namespace) -> int:
@@ -225,15 +156,18 @@ def _analogy(arguments: Namespace) -> int:
 
 def _shift(arguments: Namespace) -> int:
     """Give each sentence what those of one file have and those of another lack, such as a tense or a negation."""
-    from vaeseq.attributes import direction, shifted
+    from vaeseq.attributes import changed, shifted, trait
+    from vaetext.paths import word_edits
 
     space = _space(arguments)
-    along = direction(space, *(_sentences_in(space, path) for path in (arguments.lacking, arguments.having)))
+    attribute = trait(space, *(_sentences_in(space, path) for path in (arguments.lacking, arguments.having)))
 
     def rows(texts: list[str]) -> list[list[Row]]:
-        found = {
-            s: shifted(space, texts, along, strength=s, beams=arguments.beams) for s in arguments.strength or [1.0]
-        }
+        if not arguments.strength:
+            nearest = changed(space, texts, attribute, word_edits, beams=arguments.beams)
+            return [[{"strength": "", "shifted": text}] for text in nearest]
+        how = {"beams": arguments.beams}
+        found = {s: shifted(space, texts, attribute.along, strength=s, **how) for s in arguments.strength}
         return [[{"strength": s, "shifted": its[i]} for s, its in found.items()] for i in range(len(texts))]
 
     return console.emit(_of_each(space, arguments, rows), ["text", "strength", "shifted", "error"], arguments)

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vaeseq.attributes import Neighbour, analogy, direction, nearest, shifted
+from vaeseq.attributes import Neighbour, analogy, changed, direction, nearest, shifted, trait
 from vaeseq.errors import InputError
 
 
@@ -48,3 +48,32 @@ def test_the_nearest_point_where_a_code_points_and_are_other_texts():
     assert found[0] == Neighbour("5 0.1", pytest.approx(0.9998, abs=1e-4))
     assert found[1].similarity == pytest.approx(0, abs=1e-6)
     assert len(nearest(SPACE, ["1 0", "0 1"], among, 10)[1]) == 3
+
+
+def test_two_kinds_are_parted_by_what_varies_little_within_them():
+    lacking, having = ["0 -3", "0 3", "0.2 0"], ["1 -1", "1 5", "1.2 2"]
+    found = trait(SPACE, lacking, having)
+    assert found.along.tolist() == pytest.approx([1, 2])
+    assert (found.score(_codes(lacking)) < 0).all()
+    assert (found.score(_codes(having)) > 0).all(), "the difference of the means alone does not part them"
+    assert (_codes(lacking) @ found.along).max() > (_codes(having) @ found.along).min()
+
+
+def test_a_change_is_the_nearest_text_on_the_other_side():
+    texts = {"0": ["0", "1", "", "2"], "3": ["3", "2"]}
+    asked = []
+
+    def likely(z, beams):
+        asked.append(beams)
+        return [texts["0"], texts["3"]]
+
+    space = SimpleNamespace(encode=SPACE.encode, pinned=SPACE.pinned, likely=likely)
+    parted = trait(SPACE, ["0"], ["2"])
+    assert parted.score(_codes(["1"])).tolist() == pytest.approx([0])
+    how = {"distance": lambda a, b: abs(float(a) - float(b)), "beams": 4}
+    assert changed(space, ["0", "3"], parted, **how) == ["2", "2"], "1 is on the plane, 3 has it but is no change"
+    assert set(asked) == {4}
+    assert changed(space, ["0", "3"], parted._replace(offset=99.0), **how) == ["2", "2"], "the nearest to that side"
+    texts |= {"0": ["0"], "3": []}
+    assert changed(space, ["0", "3"], parted, **how) == ["0", "3"], "there is no other text"
+    assert changed(space, [], parted, **how) == []

@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from vaeseq.attributes import direction, nearest, shifted
+from vaeseq.attributes import changed, direction, nearest, shifted, trait
 from vaeseq.walks import neighbourhoods
 from vaetext.cli import main
-from vaetext.paths import homotopy, steady_homotopy
+from vaetext.paths import homotopy, steady_homotopy, word_edits
 
 ENDS = "Take off the black tie.", "I did not sell the house, did I?"
 
@@ -137,8 +137,15 @@ def test_shift_and_analogy_are_the_functions(vaetext, space, tmp_path):
     code, rows, _ = vaetext("shift", ENDS[1], *given)
     assert code == 0
     along = direction(space, ["Take off the tie."], ["Take off the black tie."])
-    assert [row["shifted"] for row in rows] == [shifted(space, [ENDS[1]], along, strength=s)[0] for s in (0.0, -2.0)]
-    _, again, _ = vaetext("analogy", "Take off the tie.", "Take off the black tie.", ENDS[1], "--strength", -2)
+    assert [row["shifted"] for row in rows] == [
+        shifted(space, [ENDS[1]], along, strength=s, beams=16)[0] for s in (0.0, -2.0)
+    ]
+    code, least, _ = vaetext("shift", ENDS[1], *given[:4], "--beams", 2)
+    parting = trait(space, ["Take off the tie."], ["Take off the black tie."])
+    assert [row["shifted"] for row in least] == changed(space, [ENDS[1]], parting, word_edits, beams=2)
+    assert not least[0]["strength"]
+    how = ("--strength", -2, "--beams", 16)
+    _, again, _ = vaetext("analogy", "Take off the tie.", "Take off the black tie.", ENDS[1], *how)
     assert [row["shifted"] for row in again] == [rows[1]["shifted"]]
 
 
