@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from benchmarks.record import write
 from vaeseq.attributes import changed, shifted, trait
 from vaetext.everyday import LABELS, parse
-from vaetext.paths import word_edits
+from vaetext.paths import edits_to
 from vaetext.space import SentenceSpace
 
 SEED, LEARNT, TRIED, STRENGTHS, BEAMS = 0, 1_000, 100, (0.5, 1.0, 2.0), 8
@@ -57,6 +57,7 @@ def main() -> None:
     random = np.random.default_rng(SEED)
     rows = [table[i] for i in random.permutation(len(table))]
     figures: Row = {}
+    distance = partial(edits_to, space)
     for label, was, wanted in CHANGES:
         kinds = [
             [row["text"] for row in rows if row["split"] == "train" and row[label] == value][:LEARNT]
@@ -70,8 +71,8 @@ def main() -> None:
         shift = partial(shifted, space, texts, beams=BEAMS)
         figures[f"{label}_{was}_to_{wanted}"] = {
             "rows": len(test),
-            "nearest": judged(changed(space, texts, attribute, word_edits)),
-            "nearest_control": judged(changed(space, texts, control._replace(along=longer), word_edits)),
+            "nearest": judged(changed(space, texts, attribute, distance)),
+            "nearest_control": judged(changed(space, texts, control._replace(along=longer), distance)),
             **{f"strength_{s:g}": judged(shift(attribute.along, strength=s)) for s in STRENGTHS},
             "control": judged(shift(longer)),
         }

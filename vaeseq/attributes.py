@@ -8,6 +8,7 @@ References:
     https://doi.org/10.1111/j.1469-1809.1936.tb02137.x
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -90,7 +91,7 @@ def changed(
         space: A trained model.
         texts: To be changed.
         attribute: What they shall have.
-        distance: Between two texts.
+        distance: From a text to another; infinite where the other must not be taken.
         beams: Texts that are looked at at each place along the direction.
     """
     if not texts:
@@ -106,12 +107,12 @@ def changed(
 def _least_changed(
     space: ManySpace, text: str, found: Sequence[str], attribute: Trait, distance: Callable[[str, str], float]
 ) -> str:
-    others = [other for other in found if other != text]
-    if not others:
+    far = {other: away for other in found if other != text and math.isfinite(away := distance(text, other))}
+    if not far:
         return text
-    scores = attribute.score(space.encode(others).mean).tolist()
-    having = [(distance(text, other), -score, other) for other, score in zip(others, scores, strict=True) if score > 0]
-    return min(having)[2] if having else others[scores.index(max(scores))]
+    scores = attribute.score(space.encode(list(far)).mean).tolist()
+    having = [(away, -score, other) for (other, away), score in zip(far.items(), scores, strict=True) if score > 0]
+    return min(having)[2] if having else list(far)[scores.index(max(scores))]
 
 
 def _turned(codes: Tensor, by: Tensor) -> Tensor:

@@ -157,14 +157,14 @@ def _analogy(arguments: Namespace) -> int:
 def _shift(arguments: Namespace) -> int:
     """Give each sentence what those of one file have and those of another lack, such as a tense or a negation."""
     from vaeseq.attributes import changed, shifted, trait
-    from vaetext.paths import word_edits
+    from vaetext.paths import edits_to
 
     space = _space(arguments)
     attribute = trait(space, *(_sentences_in(space, path) for path in (arguments.lacking, arguments.having)))
 
     def rows(texts: list[str]) -> list[list[Row]]:
         if not arguments.strength:
-            nearest = changed(space, texts, attribute, word_edits, beams=arguments.beams)
+            nearest = changed(space, texts, attribute, partial(edits_to, space), beams=arguments.beams)
             return [[{"strength": "", "shifted": text}] for text in nearest]
         how = {"beams": arguments.beams}
         found = {s: shifted(space, texts, attribute.along, strength=s, **how) for s in arguments.strength}

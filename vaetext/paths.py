@@ -5,6 +5,7 @@ References:
     https://arxiv.org/abs/1511.06349
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
@@ -115,6 +116,11 @@ def steady_homotopy(
     how = {"steps": steps, "apart": APART, "kind": kind, "beams": beams}
     points = steady_walk(space, ends, all_word_edits, partial(unlikely, space), **how)
     return [PathPoint(*point) for point in points]
+
+
+def edits_to(space: SentenceSpace, sentence: str, other: str) -> float:
+    """Word edits from a sentence to another; infinite where the other is none as the model would write it."""
+    return word_edits(sentence, other) if space.is_normal(other) else math.inf
 
 
 def unlikely(space: SentenceSpace, texts: Sequence[str]) -> np.ndarray:

@@ -1,3 +1,4 @@
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -77,3 +78,5 @@ def test_a_change_is_the_nearest_text_on_the_other_side():
     texts |= {"0": ["0"], "3": []}
     assert changed(space, ["0", "3"], parted, **how) == ["0", "3"], "there is no other text"
     assert changed(space, [], parted, **how) == []
+    texts |= {"0": ["2", "4"]}
+    assert changed(space, ["0", "3"], parted, lambda a, b: math.inf if b == "2" else 1.0) == ["4", "3"]

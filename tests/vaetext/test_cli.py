@@ -2,13 +2,14 @@ import csv
 import io
 import json
 import sys
+from functools import partial
 
 import pytest
 
 from vaeseq.attributes import changed, direction, nearest, shifted, trait
 from vaeseq.walks import neighbourhoods
 from vaetext.cli import main
-from vaetext.paths import homotopy, steady_homotopy, word_edits
+from vaetext.paths import edits_to, homotopy, steady_homotopy
 
 ENDS = "Take off the black tie.", "I did not sell the house, did I?"
 
@@ -142,7 +143,7 @@ def test_shift_and_analogy_are_the_functions(vaetext, space, tmp_path):
     ]
     code, least, _ = vaetext("shift", ENDS[1], *given[:4], "--beams", 2)
     parting = trait(space, ["Take off the tie."], ["Take off the black tie."])
-    assert [row["shifted"] for row in least] == changed(space, [ENDS[1]], parting, word_edits, beams=2)
+    assert [row["shifted"] for row in least] == changed(space, [ENDS[1]], parting, partial(edits_to, space), beams=2)
     assert not least[0]["strength"]
     how = ("--strength", -2, "--beams", 16)
     _, again, _ = vaetext("analogy", "Take off the tie.", "Take off the black tie.", ENDS[1], *how)
