@@ -231,12 +231,12 @@ def _pair(domain: str, row: Row, easel: Easel) -> Chapter:
     return pair | {"original": short(texts[0]), "words": different(texts[0], texts[1])}
 
 
-def different(before: str, after: str) -> list[tuple[str, bool]]:
-    """The words of ``after``, each with whether it is new since ``before``."""
+def different(before: str, after: str) -> list[tuple[str, bool | None]]:
+    """The words of ``after``, each with whether it is new since ``before``; with None, what is gone without others."""
     old, new = short(before).split(), short(after).split()
-    same = {
-        block.b + i
-        for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
-        for i in range(block.size)
-    }
-    return [(word, i not in same) for i, word in enumerate(new)]
+    found: list[tuple[str, bool | None]] = []
+    for what, i, j, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if what == "delete":
+            found.append((" ".join(old[i:j]), None))
+        found += [(word, what != "equal") for word in new[first:last]]
+    return found
