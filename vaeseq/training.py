@@ -225,14 +225,14 @@ def _look(state: TrainState, corpus: Corpus, rows: np.ndarray, epoch: float) -> 
 
 
 def badness(summary: Summary, rate: float | None) -> float:
-    """Orders states; lower is better: minus the bound, nats, and with a rate ``MISSED`` for each nat that misses it.
+    """Orders states; lower is better: minus the bound, nats, and with a rate ``MISSED`` for each nat above it.
 
     A twentieth of the rate is free. The bound alone would favour the early states whose latent carries little, for at
     the rates that a user asks for a nat that is carried gains less than a nat: one that is not carried but asked for
-    counts like one that is. A rate that had to be met at any cost would keep an early state that happens to have it
-    from a run that has not yet settled (LOG.md).
+    counts like one that is, so that of states below the rate the one is best that reconstructs best. A rate that had to
+    be met would keep an early state that happens to have it from a run whose last states need less (LOG.md).
     """
     if rate is None:
         return -summary.elbo
-    missed = max(0.0, abs(summary.kl - rate) - 0.05 * rate)
+    missed = max(0.0, summary.kl - 1.05 * rate)
     return MISSED * missed + max(0.0, rate - summary.kl) - summary.elbo
