@@ -23,6 +23,8 @@ OUT, SEED = Path("data/reference/moses"), 0
 def main() -> None:
     """Write ``data/reference/moses``."""
     OUT.mkdir(parents=True, exist_ok=True)
+    patterns = [*patterns_of(_file("mcf.csv"), "smarts"), *patterns_of(_file("wehi_pains.csv"))]
+    (OUT / "patterns.txt").write_text("\n".join(patterns) + "\n", encoding="utf-8")  # first: some need no more
     for name, file in (("test", "test.csv.gz"), ("scaffolds", "test_scaffolds.csv.gz")):
         if not (path := OUT / f"{name}.npz").exists():
             save_portrait(path, portrait(list(smiles_in(file))))
@@ -30,8 +32,6 @@ def main() -> None:
         smiles = list(smiles_in("train.csv.gz"))
         some = np.random.default_rng(SEED).permutation(len(smiles))[: 2 * guacamol.MOLECULES]  # not all are distinct
         save_training(path, Training(hashes(smiles), guacamol.sketch([smiles[i] for i in some])))
-    patterns = [*patterns_of(_file("mcf.csv"), "smarts"), *patterns_of(_file("wehi_pains.csv"))]
-    (OUT / "patterns.txt").write_text("\n".join(patterns) + "\n", encoding="utf-8")
 
 
 def _file(name: str) -> Path:
