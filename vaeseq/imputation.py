@@ -43,10 +43,12 @@ class Completions(NamedTuple):
             where fewer different completions were found than asked for.
         weight: Estimates of ``p(x_m | x_o)``, ``(batch, completions)``, 0 where there is no completion. What a row
             lacks to one belongs to completions that were found but not asked for.
+        log_observed: As ``observed_log_prob``, of the completions that fit, nats ``(batch,)``.
     """
 
     tokens: Tensor
     weight: Tensor
+    log_observed: Tensor
 
 
 @torch.no_grad()
@@ -96,13 +98,14 @@ def impute(
     ``(length, vocabulary)``, is which symbols a place may be filled with, in all rows; at least one for each.
     """
     _check_counts(completions=completions)
+    groups = list(_weighed(vae, batch, samples, particles, generator, fits))
     rows = [
         _heaviest(tokens, weight, completions)
-        for group, weights in _weighed(vae, batch, samples, particles, generator, fits)
+        for group, weights in groups
         for tokens, weight in zip(group, weights.double().softmax(dim=1), strict=True)
     ]
     tokens, weight = (torch.stack(part) for part in zip(*rows, strict=True))
-    return Completions(tokens, weight.float())
+    return Completions(tokens, weight.float(), torch.cat([weights.logsumexp(dim=1) for _, weights in groups]))
 
 
 def _heaviest(tokens: Tensor, weight: Tensor, most: int) -> tuple[Tensor, Tensor]:

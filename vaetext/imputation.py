@@ -1,7 +1,9 @@
 """Sentences with blanks, filled in several ways.
 
-A blank is a word of underscores, ``I ___ to the ___ yesterday.``, and stands for one symbol of the model that begins a
-word, and so leaves the word before it as it is: a word, where its texts are cut into words.
+A blank is a word of underscores, ``I ___ to the ___ yesterday.``, and stands for a word: one symbol of the model, where
+its texts are cut into words, else one that begins a word and those that go on with it. How many symbols there are is
+not known then; each way to have ``EXTRA`` more symbols than blanks, or fewer, is one hypothesis, and the model says how
+likely each is.
 
 References:
     Bowman et al. (2015), section 4.2 (imputing missing words), https://arxiv.org/abs/1511.06349
@@ -9,6 +11,9 @@ References:
 """
 
 import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import combinations_with_replacement
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +26,7 @@ from vaeseq.tokenizer import MASK, PAD
 from vaetext.space import SentenceSpace
 
 _BLANK = re.compile(r" ?(?<!\w)_+(?!\w)")
+EXTRA = 3
 _WORD = re.compile(r"\w+(?:['\u2019-]\w+)*")
 
 
@@ -55,34 +61,59 @@ def completed(
     Raises:
         InputError: There is no blank, or the sentence is empty or too long.
     """
-    ids = torch.tensor([_ids(space, sentence)], device=space.space.device)
-    generator = torch.Generator(ids.device).manual_seed(seed)
-    batch = Batch(ids, ids != MASK, torch.zeros(1, dtype=torch.int64, device=ids.device))
-    every = {"samples": samples, "particles": particles, "completions": count}
-    found = impute(space.space.vae, batch, **every, fits=_fits(space, sentence, ids[0]), generator=generator)
-    texts = [space.space.tokenizer.decode(row) for row in found.tokens[0].tolist() if row[0] != PAD]
-    return [Completion(*pair) for pair in zip(texts, found.weight[0].tolist(), strict=False)]
-
-
-def _ids(space: SentenceSpace, sentence: str) -> list[int]:
-    """``<bos> ... <eos>`` with ``<mask>`` for each blank; the space before a blank belongs to what fills it."""
     (text,) = space.texts([sentence])
-    parts = _BLANK.split(text)
-    if len(parts) < 2:
+    blanks = _BLANK.findall(text)
+    if not blanks:
         raise InputError(f"sentence must have a blank, a word of underscores such as ___, got {sentence[:80]!r}")
-    pieces = space.space.tokenizer.encode_batch(parts)
-    inner = [MASK if i is None else i for piece in pieces for i in (None, *piece[1:-1])]
-    return [pieces[0][0], *inner[1:], pieces[-1][-1]]
+    device, tokenizer = space.space.device, space.space.tokenizer
+    generator = torch.Generator(device).manual_seed(seed)
+    how = {"samples": samples, "particles": particles, "completions": samples * particles, "generator": generator}
+    ways = []
+    for lengths in _lengths(len(blanks), EXTRA if space.space.metadata.get("cut") == "bpe" else 0):
+        ids = torch.tensor([_ids(space, text, lengths)], device=device)
+        batch = Batch(ids, ids != MASK, torch.zeros(1, dtype=torch.int64, device=device))
+        ways.append(impute(space.space.vae, batch, **how, fits=_fits(space, blanks, lengths, ids[0])))
+    total = Counter[str]()
+    for way, share in zip(
+        ways, torch.cat([way.log_observed for way in ways]).double().softmax(0).tolist(), strict=True
+    ):
+        for row, weight in zip(way.tokens[0].tolist(), way.weight[0].tolist(), strict=True):
+            if row[0] != PAD:
+                total[tokenizer.decode(row)] += share * weight
+    return [Completion(*pair) for pair in total.most_common(count)]
 
 
-def _fits(space: SentenceSpace, sentence: str, ids: torch.Tensor) -> torch.Tensor:
-    """Which symbols may fill each place: those that begin a word, after a space if one stands before the blank."""
-    (text,) = space.texts([sentence])
+def _lengths(blanks: int, extra: int) -> Iterator[list[int]]:
+    """Symbols of each blank, in every way that is ``extra`` more than blanks in all, or fewer."""
+    for more in range(extra + 1):
+        for longer in combinations_with_replacement(range(blanks), more):
+            yield [1 + longer.count(i) for i in range(blanks)]
+
+
+def _ids(space: SentenceSpace, text: str, lengths: Sequence[int]) -> list[int]:
+    """``<bos> ... <eos>`` with so many ``<mask>`` for each blank; the space before one belongs to what fills it."""
+    first, *others = space.space.tokenizer.encode_batch(_BLANK.split(text))
+    ids = first[:-1]
+    for length, piece in zip(lengths, others, strict=True):
+        ids += [MASK] * length + piece[1:-1]
+    return [*ids, first[-1]]
+
+
+def _fits(space: SentenceSpace, blanks: Sequence[str], lengths: Sequence[int], ids: torch.Tensor) -> torch.Tensor:
+    """Which symbols may fill each place: first one that begins a word, as its blank does, then such as go on with it."""
     symbols = list(map(space.space.tokenizer.symbol, range(space.space.tokenizer.size)))
+    begun, after_space, goes_on = (
+        torch.tensor([pattern.match(symbol) is not None for symbol in symbols], device=ids.device)
+        for pattern in map(re.compile, (r"\w", r" \w", r"[\w'\u2019-]"))
+    )
     fits = torch.ones(len(ids), len(symbols), dtype=torch.bool, device=ids.device)
-    for place, blank in zip((ids == MASK).nonzero().flatten().tolist(), _BLANK.findall(text), strict=True):
-        begins = re.compile(r" \w" if blank.startswith(" ") else r"\w")
-        fitting = torch.tensor([begins.match(symbol) is not None for symbol in symbols], device=ids.device)
-        if fitting.any():
-            fits[place] = fitting
+    places = (ids == MASK).nonzero().flatten().tolist()
+    fitting = [
+        kind
+        for blank, length in zip(blanks, lengths, strict=True)
+        for kind in (after_space if blank.startswith(" ") else begun, *[goes_on] * (length - 1))
+    ]
+    for place, kind in zip(places, fitting, strict=True):
+        if kind.any():
+            fits[place] = kind
     return fits

@@ -10,7 +10,7 @@ import pytest
 from vaeseq.errors import InputError
 from vaeseq.tokenizer import MASK
 from vaetext import cli
-from vaetext.imputation import _ids, completed, with_blanks
+from vaetext.imputation import _ids, _lengths, completed, with_blanks
 from vaetext.shipped import MODEL
 from vaetext.space import SentenceSpace
 
@@ -18,12 +18,15 @@ SENTENCE = "The young ___ enjoyed ___ very much."
 
 
 def test_a_blank_is_one_symbol_and_the_space_before_it_is_part_of_what_fills_it(space):
-    ids, whole = _ids(space, SENTENCE), space.space.tokenizer.encode("The young woman enjoyed castles very much.")
+    ids, whole = (
+        _ids(space, SENTENCE, [1, 1]),
+        space.space.tokenizer.encode("The young woman enjoyed castles very much."),
+    )
     assert len(ids) == len(whole)
     assert [i for i in ids if i != MASK] == [w for i, w in zip(ids, whole, strict=True) if i != MASK]
     assert [place for place, i in enumerate(ids) if i == MASK] == [3, 5]
-    assert _ids(space, "_ _")[1:-1] == [MASK, MASK]
-    assert _ids(space, "  _  ,  did I?") == [whole[0], MASK, *space.space.tokenizer.encode(" , did I?")[1:]]
+    assert _ids(space, "_ _", [1, 2])[1:-1] == [MASK] * 3
+    assert _ids(space, "_ , did I?", [1]) == [whole[0], MASK, *space.space.tokenizer.encode(" , did I?")[1:]]
 
 
 def test_blanks_take_the_place_of_whole_words_and_leave_the_punctuation():
@@ -63,6 +66,18 @@ def test_what_fills_a_blank_leaves_the_words_beside_it_as_they_are():
         assert re.fullmatch(r"I can \w+\S* convince \w+\S* of his innocence\.", its.text)
     for its in completed(space, "___ are you going to ___?", count=1_000):
         assert re.fullmatch(r"\w+\S* are you going to \w+\S*\?", its.text)
+
+
+def test_a_blank_may_be_a_word_of_several_pieces():
+    assert list(_lengths(2, 2)) == [[1, 1], [2, 1], [1, 2], [3, 1], [2, 2], [1, 3]]
+    space = SentenceSpace.load(MODEL.folder)
+    tokenizer, text = space.space.tokenizer, "I'll see you on Wednesday."
+    pieces = len(tokenizer.encode(text)) - len(tokenizer.encode("I'll see you on."))
+    assert pieces > 1
+    found = completed(space, text.replace("Wednesday", "___"), count=10_000)
+    assert any(len(tokenizer.encode(its.text)) == len(tokenizer.encode(text)) - pieces + 2 for its in found)
+    assert sum(its.weight for its in found) == pytest.approx(1, abs=1e-5)
+    assert all(re.fullmatch(r"I'll see you on \w[\w'\u2019-]*\.", its.text) for its in found)
 
 
 def test_with_all_completions_the_weights_sum_to_one(space):
