@@ -127,6 +127,14 @@ class Matrix(NamedTuple):
     under: str = ""
 
 
+_DIMENSIONS = (
+    ("{}.elbo", "ELBO", "nats, higher"),
+    ("{}.reconstruction", "reconstruction", "nats, lower"),
+    ("{}.kl", "KL", "nats"),
+    ("{}.mutual_information", "mutual information", "nats, higher"),
+    ("{}.active_units", "active dimensions", "fraction, higher"),
+    ("{}.exact_reconstruction", "exact", "fraction, higher"),
+)
 _RATES = (
     ("kl_{}", "KL", "nats"),
     ("mutual_information_{}", "mutual information", "nats"),
@@ -211,6 +219,10 @@ MATRICES = {
         for corpus, samples in _SAMPLES.items()
     },
     "oracles": Matrix("oracles", "task", _TASK),
+    **{
+        f"dimensions_{domain}": Matrix(f"dimensions_{domain}", "dimensions", _DIMENSIONS)
+        for domain in ("molecules", "sentences")
+    },
     **{
         name: Matrix(
             name,

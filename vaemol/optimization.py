@@ -89,8 +89,8 @@ class PoolTexts:
         if not (read := list(dict.fromkeys(filter(None, given)))):
             raise InputError("molecules to start with must be readable SMILES, none of them is")
         first = to_smiles(lead, "smiles")
-        held = kept(read, admits)
-        if not (texts := [text for text in read if text == first or text in set(held)]):
+        held = {*kept(read, admits)}
+        if not (texts := [text for text in read if text in held or text == first]):
             raise InputError("molecules to start with must hold what is required, none of them does")
         if first and first not in held:
             print("the lead does not hold what is required: the search only starts with it", file=sys.stderr)

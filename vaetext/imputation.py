@@ -100,7 +100,7 @@ def _ids(space: SentenceSpace, text: str, lengths: Sequence[int]) -> list[int]:
 
 
 def _fits(space: SentenceSpace, blanks: Sequence[str], lengths: Sequence[int], ids: torch.Tensor) -> torch.Tensor:
-    """Which symbols may fill each place: first one that begins a word, as its blank does, then such as go on with it."""
+    """Which symbols may fill each place: one that begins a word, as its blank does, then such as go on with it."""
     symbols = list(map(space.space.tokenizer.symbol, range(space.space.tokenizer.size)))
     begun, after_space, goes_on = (
         torch.tensor([pattern.match(symbol) is not None for symbol in symbols], device=ids.device)

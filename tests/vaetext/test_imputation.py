@@ -2,13 +2,16 @@
 
 import csv
 import io
+import math
 import re
 
 import numpy as np
 import pytest
+import torch
 
 from vaeseq.errors import InputError
-from vaeseq.tokenizer import MASK
+from vaeseq.imputation import Completions
+from vaeseq.tokenizer import MASK, PAD
 from vaetext import cli
 from vaetext.imputation import _ids, _lengths, completed, with_blanks
 from vaetext.shipped import MODEL
@@ -78,6 +81,24 @@ def test_a_blank_may_be_a_word_of_several_pieces():
     assert any(len(tokenizer.encode(its.text)) == len(tokenizer.encode(text)) - pieces + 2 for its in found)
     assert sum(its.weight for its in found) == pytest.approx(1, abs=1e-5)
     assert all(re.fullmatch(r"I'll see you on \w[\w'\u2019-]*\.", its.text) for its in found)
+
+
+def test_ways_of_more_pieces_weigh_what_the_model_says(space, monkeypatch):
+    monkeypatch.setitem(space.space.metadata, "cut", "bpe")
+    monkeypatch.setattr("vaetext.imputation.EXTRA", 1)
+    shortest = len(_ids(space, "The ___ sleeps", [1]))
+    word, other = (space.space.tokenizer.encode(text)[1] for text in ("young", "old"))
+
+    def imputed(vae, batch, **how):
+        length = batch.tokens.shape[1]
+        tokens = torch.full((1, 2, length), word)
+        tokens[0, 1] = other if length == shortest else PAD
+        weight = torch.tensor([[0.5, 0.5] if length == shortest else [1.0, 0.0]])
+        return Completions(tokens, weight, torch.tensor([math.log(3.0) if length == shortest else 0.0]))
+
+    monkeypatch.setattr("vaetext.imputation.impute", imputed)
+    found = completed(space, "The ___ sleeps", count=3)
+    assert [its.weight for its in found] == pytest.approx([0.375, 0.375, 0.25])
 
 
 def test_with_all_completions_the_weights_sum_to_one(space):
