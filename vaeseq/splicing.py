@@ -20,6 +20,7 @@ def spliced(batch: Batch, *, share: float, generator: torch.Generator | None) ->
     Long beginnings and long ends are drawn more often (a share of the row is the root of an even draw), so that such a
     row is a third longer than others on average: long texts are rare, and what a model gives back least (LOG.md). It
     has a symbol at least. What is known of such a row's properties is not true of it any more: they are unknown.
+    A rate that is asked for is that of the rows as they are learnt from: those of the data carry fewer nats (LOG.md).
 
     Args:
         batch: Whole, before processes share it.
