@@ -20,7 +20,7 @@ from vaetext.everyday import LABELS, parse
 from vaetext.paths import edits_to
 from vaetext.space import SentenceSpace
 
-SEED, LEARNT, TRIED, STRENGTHS, BEAMS = 0, 1_000, 100, (0.5, 1.0, 2.0), 8
+SEED, LEARNT, TRIED, STRENGTHS, BEAMS = 0, 1_000, 100, (0.5, 1.0, 2.0), 16
 CHANGES = (
     ("polarity", "affirmative", "negative"),
     ("polarity", "negative", "affirmative"),
@@ -71,8 +71,8 @@ def main() -> None:
         shift = partial(shifted, space, texts, beams=BEAMS)
         figures[f"{label}_{was}_to_{wanted}"] = {
             "rows": len(test),
-            "nearest": judged(changed(space, texts, attribute, distance)),
-            "nearest_control": judged(changed(space, texts, control._replace(along=longer), distance)),
+            "nearest": judged(changed(space, texts, attribute, distance, beams=BEAMS)),
+            "nearest_control": judged(changed(space, texts, control._replace(along=longer), distance, beams=BEAMS)),
             **{f"strength_{s:g}": judged(shift(attribute.along, strength=s)) for s in STRENGTHS},
             "control": judged(shift(longer)),
         }

@@ -24,12 +24,13 @@ def main(changed: str) -> None:
         its = [row for row in rows if row["domain"] == domain]
         if len(lines := sorted({f"{row['line']}, seed {row['seed']}" for row in its})) > 1:
             raise InputError(f"study must hold one line of one seed of {domain}, got {lines}")
+        rate, given = its[0]["rate"].removesuffix(".0"), f" SET={json.dumps(changed)}" if changed else ""
         write(
             f"dimensions_{domain}",
-            command=f"make study SET={json.dumps(changed)}" if changed else "make study",
+            command=f"make study LATENTS={','.join(row['latent'] for row in its)} RATE={rate or 'null'}{given}",
             data={"name": domain_params(domain).data.source, "rows": int(its[0]["rows"]), "split": its[0]["split"]},
             seed=int(its[0]["seed"]),
-            budget={"rate": float(its[0]["rate"])},
+            budget={"rate": float(rate) if rate else None},
             figures={row["latent"]: {name: float(row[name]) for name in FIGURES} for row in its},
         )
 

@@ -58,11 +58,12 @@ def started(domain: str, folder: Path, *, by_dvc: bool) -> subprocess.Popen[byte
 
 
 def weights(domain: str, folder: Path) -> str:
-    """Of the checkpoint, which is taken away."""
+    """Of the checkpoint, which is taken away, as is all that the training would go on from."""
     found = hashlib.sha256()
     for path in sorted((folder / "checkpoints" / domain).glob("*.safetensors")):
         found.update(path.name.encode() + path.read_bytes())
     shutil.rmtree(folder / "checkpoints" / domain)
+    shutil.rmtree(folder / "work")
     return found.hexdigest()
 
 

@@ -234,6 +234,8 @@ def _pair(domain: str, row: Row, easel: Easel) -> Chapter:
 def different(before: str, after: str) -> list[tuple[str, bool | None]]:
     """The words of ``after``, each with whether it is new since ``before``; with None, what is gone without others."""
     old, new = short(before).split(), short(after).split()
+    if not new:
+        return []
     found: list[tuple[str, bool | None]] = []
     for what, i, j, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if what == "delete":

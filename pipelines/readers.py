@@ -211,11 +211,13 @@ def _parquet(stream: IO[bytes], path: Path, table: Table, domain: Domain) -> Ite
 
 def _choose(names: Sequence[str], table: Table, domain: Domain, path: Path) -> _Chosen:
     """Which columns hold what; the others keep their names, made distinct."""
-    seen: dict[str, None] = {}
+    distinct, seen = [], set[str]()
     for i, name in enumerate(names):
         name = _clean(name.strip()) or f"column_{i + 1}"
-        seen[f"{name}_{i + 1}" if name in seen else name] = None
-    distinct = list(seen)
+        while name in seen:
+            name = f"{name}_{i + 1}"
+        distinct.append(name)
+        seen.add(name)
     text = _place(distinct, table.column, _TEXT_NAMES[domain], path)
     if text is None and len(distinct) == 1 and not _is_data(distinct[0], domain):
         text = 0

@@ -1,4 +1,4 @@
-"""What every stage script does around its ``main``; imported before all else, which takes its time to load."""
+"""What every stage script does around its ``main``; imported first, for what else they import takes time to load."""
 
 import os
 import sys

@@ -7,6 +7,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,13 +50,13 @@ def main(domain: str) -> None:
     with joined() as leads:
         corpus, begun, state = opened(domain, params, prepared)
         work = _work(domain, params, prepared)
-        saved = work / (FINISHED if (work / FINISHED).exists() else STATE)
         if not leads:
-            resume(state, saved)
+            resume(state, _saved(work))
             for _ in fit(state, corpus):
                 pass
             return
         with locked(work), live:
+            saved = _saved(work)
             report = Path("reports", domain)
             _train(state, corpus, saved, report / "train" / "history.csv", live)
             state.vae.load_state_dict(state.best)
@@ -156,6 +157,10 @@ def _work(domain: str, params: MoleculeParams | SentenceParams, prepared: Path) 
     return work_folder(f"train-{domain}", sections, *data, *code_of("vaeseq"))
 
 
+def _saved(work: Path) -> Path:
+    return work / (FINISHED if (work / FINISHED).exists() else STATE)
+
+
 def _keep_finished(saved: Path, domain: str) -> None:
     """Keep the last state of the domain's last training: DVC may be killed before it has noted that the stage is done.
 
@@ -164,7 +169,8 @@ def _keep_finished(saved: Path, domain: str) -> None:
     kept = saved.replace(saved.with_name(FINISHED))
     for other in kept.parent.parent.glob(f"train-{domain}-*/{FINISHED}"):
         if other != kept:
-            other.unlink(missing_ok=True)
+            with suppress(InputError), locked(other.parent):  # not where a training takes it up just now
+                other.unlink(missing_ok=True)
 
 
 def _train(state: TrainState, corpus: Corpus, saved: Path, history: Path, mirror: Callable[[], None]) -> None:

@@ -102,6 +102,7 @@ def _compared(space: "MoleculeSpace", text: str, answer: str) -> Row:
 
 def _interpolate(arguments: Namespace) -> int:
     """Walk from one molecule to another."""
+    commands.check_fill(arguments)
     space = _space(arguments)
     pairs = enumerate(_sets(space, arguments, "two molecules"), start=1)
     rows = (_path(space, arguments, number, pair, ends) for number, (pair, ends) in pairs)
@@ -116,7 +117,6 @@ def _path(
     try:
         if isinstance(ends, InputError):
             raise ends
-        commands.check_fill(arguments)
         if len(ends) != 2:
             raise InputError(f"a path needs two molecules, got {pair.text[:80]!r}")
         how = {"steps": arguments.steps, "kind": arguments.kind, "beams": arguments.beams, "most": arguments.fill}

@@ -92,7 +92,7 @@ class PoolTexts:
         held = {*kept(read, admits)}
         if not (texts := [text for text in read if text in held or text == first]):
             raise InputError("molecules to start with must hold what is required, none of them does")
-        if first and first not in held:
+        if first in read and first not in held:
             print("the lead does not hold what is required: the search only starts with it", file=sys.stderr)
         unread, barred = given.count(""), len(read) - len(texts)
         if unread or barred:

@@ -84,8 +84,8 @@ def changed(
     """Of each text the nearest other that has an attribute, of those that a beam search ends with on the way to it.
 
     A shift (``shifted``) long enough to change an attribute changes most of a text too. Here the texts along it are
-    read again, and of those whose code is on the attribute's side the one is taken that is least of a change; where
-    there is none, the one whose code is nearest to that side.
+    read again, and of those whose code is on the attribute's side the one is taken that is least of a change; '' where
+    there is none.
 
     Args:
         space: A trained model.
@@ -108,11 +108,9 @@ def _least_changed(
     space: ManySpace, text: str, found: Sequence[str], attribute: Trait, distance: Callable[[str, str], float]
 ) -> str:
     far = {other: away for other in found if other != text and math.isfinite(away := distance(text, other))}
-    if not far:
-        return text
-    scores = attribute.score(space.encode(list(far)).mean).tolist()
+    scores = attribute.score(space.encode(list(far)).mean).tolist() if far else []
     having = [(away, -score, other) for (other, away), score in zip(far.items(), scores, strict=True) if score > 0]
-    return min(having)[2] if having else list(far)[scores.index(max(scores))]
+    return min(having)[2] if having else ""
 
 
 def _turned(codes: Tensor, by: Tensor) -> Tensor:

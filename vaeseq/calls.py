@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from vaeseq.errors import InputError
 from vaeseq.files import marked, replacing, unmarked
@@ -42,17 +42,19 @@ def resumed(path: Path, run: Run, start: Start) -> Iterator[list[Call]]:
     Raises:
         InputError: The file is not one of these, is broken before its end, or another search writes there.
     """
-    calls = recover(path).get(run, [])
-    with path.open("ab") as file:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A file of its own is locked: that of the calls is another one once it has been mended.
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(f"another search keeps its calls in {str(path)!r}; wait for it, or name another") from None
+        calls = recover(path).get(run, [])
         if calls:
             yield calls
         done = len(calls)
         for batch in start(calls=calls):
-            _append(file, run, done, batch)
+            _append(path, run, done, batch)
             done += len(batch)
             yield batch
 
@@ -102,14 +104,15 @@ def _read(path: Path, number: int, row: list[str]) -> tuple[Run, Call, int]:
         raise InputError(f"calls {str(path)!r}, record {number}, is broken: {error}; name another file") from error
 
 
-def _append(file: BinaryIO, run: Run, done: int, calls: Sequence[Call]) -> None:
+def _append(path: Path, run: Run, done: int, calls: Sequence[Call]) -> None:
     rows = [
         (*run, done + i, marked(call.text), " ".join(map(repr, call.parts or (call.value,))), f"{call.seconds:.3f}")
         for i, call in enumerate(calls, start=1)
     ]
-    file.write(_as_csv(rows))
-    file.flush()
-    os.fsync(file.fileno())
+    with path.open("ab") as file:
+        file.write(_as_csv(rows))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _as_csv(rows: Sequence[Sequence[object]]) -> bytes:

@@ -29,7 +29,7 @@ from vaeseq.state import TrainState
 from vaeseq.team import Noise, Team
 
 REVIVE_EVERY = 100  # steps between two at which idle entries of codebooks are put elsewhere, in the first half of all
-MISSED = 10.0  # nats of the bound that a nat beside the rate is worth
+MISSED = 10.0  # nats of the bound that a nat above the rate is worth
 
 
 def fit(

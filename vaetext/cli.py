@@ -86,6 +86,7 @@ def _compared(read: str, answer: str) -> Row:
 
 def _path(arguments: Namespace) -> int:
     """Walk from one sentence to another."""
+    commands.check_fill(arguments)
     space = _space(arguments)
     pairs = console.given(["\t".join(arguments.text)] if arguments.text not in ([], ["-"]) else [], "two sentences")
     rows = (_walked(space, arguments, number, pair) for number, pair in enumerate(pairs, start=1))
@@ -100,7 +101,6 @@ def _walked(space: "SentenceSpace", arguments: Namespace, number: int, pair: Lin
         if pair.error or len(ends) != 2:
             raise InputError(pair.error or f"a path needs two sentences with a tab between, got {pair.text[:80]!r}")
         how = {"steps": arguments.steps, "kind": arguments.kind, "beams": arguments.beams}
-        commands.check_fill(arguments)
         if arguments.plain or arguments.fill:
             points = homotopy(space, *ends, **how, most=arguments.fill)
         else:
@@ -165,7 +165,8 @@ def _shift(arguments: Namespace) -> int:
     def rows(texts: list[str]) -> list[list[Row]]:
         if not arguments.strength:
             nearest = changed(space, texts, attribute, partial(edits_to, space), beams=arguments.beams)
-            return [[{"strength": "", "shifted": text}] for text in nearest]
+            none = "no sentence that has it was found"
+            return [[{"strength": "", "shifted": text, "error": "" if text else none}] for text in nearest]
         how = {"beams": arguments.beams}
         found = {s: shifted(space, texts, attribute.along, strength=s, **how) for s in arguments.strength}
         return [[{"strength": s, "shifted": its[i]} for s, its in found.items()] for i in range(len(texts))]
@@ -181,6 +182,8 @@ def _sentences_in(space: "SentenceSpace", path: str) -> list[str]:
             found += texts
         elif line.error or line.text.strip():
             raise InputError(f"line {number} of {path} cannot be used: {texts}") from texts
+    if not found:
+        raise InputError(f"sentences must stand in {path}, it holds blank lines alone")
     return found
 
 

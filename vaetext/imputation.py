@@ -2,14 +2,15 @@
 
 A blank is a word of underscores, ``I ___ to the ___ yesterday.``, and stands for a word: one symbol of the model, where
 its texts are cut into words, else one that begins a word and those that go on with it. How many symbols there are is
-not known then; each way to have ``EXTRA`` more symbols than blanks, or fewer, is one hypothesis, and the model says how
-likely each is.
+not known then; each way to have ``EXTRA`` more symbols than blanks in all, or fewer, is one hypothesis, and the model
+says how likely each is. Of many blanks there are fewer, so that there are at most ``MOST`` hypotheses.
 
 References:
     Bowman et al. (2015), section 4.2 (imputing missing words), https://arxiv.org/abs/1511.06349
     Mattei and Frellsen (2019), MIWAE, https://arxiv.org/abs/1812.02633
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ from vaeseq.tokenizer import MASK, PAD
 from vaetext.space import SentenceSpace
 
 _BLANK = re.compile(r" ?(?<!\w)_+(?!\w)")
-EXTRA = 3
+EXTRA, MOST = 3, 20
 _WORD = re.compile(r"\w+(?:['\u2019-]\w+)*")
 
 
@@ -84,8 +85,10 @@ def completed(
 
 
 def _lengths(blanks: int, extra: int) -> Iterator[list[int]]:
-    """Symbols of each blank, in every way that is ``extra`` more than blanks in all, or fewer."""
+    """Symbols of each blank, in every way that is ``extra`` more than blanks in all, or fewer; ``MOST`` ways."""
     for more in range(extra + 1):
+        if more and math.comb(blanks + more, more) > MOST:
+            return
         for longer in combinations_with_replacement(range(blanks), more):
             yield [1 + longer.count(i) for i in range(blanks)]
 

@@ -25,7 +25,7 @@ def test_each_dimension_is_kept_with_its_figures(study: Path) -> None:
     study.write_text("\n".join([HEAD, *rows]) + "\n", encoding="utf-8")
     dimensions.main("a=1 b=2")
     kept = json.loads(Path("benchmarks/results/dimensions_molecules.json").read_text(encoding="utf-8"))
-    assert kept["command"] == 'make study SET="a=1 b=2"'
+    assert kept["command"] == 'make study LATENTS=2,5 RATE=10 SET="a=1 b=2"'
     assert kept["data"] == {"name": "builtin", "rows": 700, "split": "test"}
     assert {name: its["kl"] for name, its in kept["figures"].items()} == {"2": 12.5, "5": 15.5}
     assert not Path("benchmarks/results/dimensions_sentences.json").exists()

@@ -281,6 +281,7 @@ def test_a_plane_without_room_for_all_pictures_shows_none(tmp_path, write_output
 def test_words_that_differ_are_marked(page):
     assert chapters.different("I had a very good time.", "We had a good time.")[0] == ("We", True)
     assert chapters.different("I had a very good time.", "I had a good time.")[3] == ("very", None)
+    assert chapters.different("I had a very good time.", "") == []
     assert "The <mark>young</mark> <mark>teacher</mark> did not sell the house." in page.decode()
 
 

@@ -60,23 +60,20 @@ def test_two_kinds_are_parted_by_what_varies_little_within_them():
     assert (_codes(lacking) @ found.along).max() > (_codes(having) @ found.along).min()
 
 
-def test_a_change_is_the_nearest_text_on_the_other_side():
-    texts = {"0": ["0", "1", "", "2"], "3": ["3", "2"]}
-    asked = []
+def test_a_change_is_the_nearest_text_on_the_other_side_of_those_on_the_way():
+    beams = []
 
-    def likely(z, beams):
-        asked.append(beams)
-        return [texts["0"], texts["3"]]
+    def likely(z, width):
+        beams.append(width)
+        return [["", *(f"{x + i:.2f} {y:.2f}" for i in (0, 0.5))] for x, y in z.tolist()]
 
     space = SimpleNamespace(encode=SPACE.encode, pinned=SPACE.pinned, likely=likely)
-    parted = trait(SPACE, ["0"], ["2"])
-    assert parted.score(_codes(["1"])).tolist() == pytest.approx([0])
-    how = {"distance": lambda a, b: abs(float(a) - float(b)), "beams": 4}
-    assert changed(space, ["0", "3"], parted, **how) == ["2", "2"], "1 is on the plane, 3 has it but is no change"
-    assert set(asked) == {4}
-    assert changed(space, ["0", "3"], parted._replace(offset=99.0), **how) == ["2", "2"], "the nearest to that side"
-    texts |= {"0": ["0"], "3": []}
-    assert changed(space, ["0", "3"], parted, **how) == ["0", "3"], "there is no other text"
+    parted = trait(SPACE, ["0 3"], ["4 3"])
+    assert parted.score(_codes(["2 0"])).tolist() == pytest.approx([0])
+    how = {"distance": lambda a, b: float((_codes([a]) - _codes([b])).abs().sum()), "beams": 4}
+    # Of a code of length 3 turned by up to 2 (4, 0), first coordinates 0, .95, 1.66, 2.4, 2.68, 2.81 and .5 more.
+    assert changed(space, ["0 3"], parted, **how) == ["2.16 2.50"]
+    assert set(beams) == {4}
+    assert changed(space, ["0 3"], parted._replace(along=-parted.along), **how) == [""], "the way leads elsewhere"
+    assert changed(space, ["0 3"], parted, lambda a, b: 1.0 if b.startswith("3") else math.inf) == ["3.31 1.05"]
     assert changed(space, [], parted, **how) == []
-    texts |= {"0": ["2", "4"]}
-    assert changed(space, ["0", "3"], parted, lambda a, b: math.inf if b == "2" else 1.0) == ["4", "3"]

@@ -191,8 +191,10 @@ def test_the_weights_are_those_of_the_posterior_in_expectation(blanks: list[int]
     """``p_hat(x_o) weight(x_m)`` has the mean ``p(x_o, x_m)``, however few the particles."""
     batch, few = _with_blanks([LONG] * 2_000, [blanks] * 2_000), {"samples": 2, "particles": 5}
     log_p = _exact(codeless, LONG, blanks)
-    scale = (observed_log_prob(codeless, batch, **few, generator=_seeded()) - log_p.logsumexp(dim=0)).exp()
+    observed = observed_log_prob(codeless, batch, **few, generator=_seeded())
+    scale = (observed - log_p.logsumexp(dim=0)).exp()
     filled = impute(codeless, batch, **few, completions=10, generator=_seeded())
+    assert filled.log_observed.equal(observed)
     shares = log_p.softmax(dim=0).tolist()
     likely = [(ids, share) for ids, share in zip(_completions(LONG, blanks), shares, strict=True) if share > 0.01]
     assert len(likely) > 2

@@ -110,7 +110,7 @@ def _summary(elbo: float, kl: float) -> Summary:
     return Summary(elbo, -elbo - kl, kl, 1.0, 1.0)
 
 
-def test_a_missed_rate_is_worse_than_any_bound_that_missing_it_can_buy() -> None:
+def test_a_nat_above_the_rate_buys_no_bound_and_one_below_counts_as_carried() -> None:
     assert badness(_summary(-10, 0), None) < badness(_summary(-11, 5), None)
     # A latent that carries less, and leaves as much more to say.
     assert badness(_summary(-50, 30), 30.0) < badness(_summary(-31, 10), 30.0)

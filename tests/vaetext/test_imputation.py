@@ -73,6 +73,7 @@ def test_what_fills_a_blank_leaves_the_words_beside_it_as_they_are():
 
 def test_a_blank_may_be_a_word_of_several_pieces():
     assert list(_lengths(2, 2)) == [[1, 1], [2, 1], [1, 2], [3, 1], [2, 2], [1, 3]]
+    assert [len(list(_lengths(blanks, 3))) for blanks in (1, 2, 3, 4, 5, 19, 20, 50)] == [4, 10, 20, 15, 6, 20, 1, 1]
     space = SentenceSpace.load(MODEL.folder)
     tokenizer, text = space.space.tokenizer, "I'll see you on Wednesday."
     pieces = len(tokenizer.encode(text)) - len(tokenizer.encode("I'll see you on."))
