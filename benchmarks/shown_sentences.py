@@ -107,7 +107,7 @@ ROWS = {
         ("elbo_nats", "minus the evidence lower bound, prior of training", _NATS),
         ("twin_nats", "language model of the same decoder", _NATS),
     ),
-    "recipe_tatoeba_cpu": (
+    "recipe_tatoeba_more_cpu": (
         ("evaluate.test.exact_reconstruction", "exact reconstruction, from the posterior's mean, greedy", _FRACTION),
         ("evaluate.train.exact_reconstruction", "the same of as many training sentences", _FRACTION),
         ("evaluate.test.word_similarity", "words given back, one minus edits over words", _FRACTION),
