@@ -98,14 +98,13 @@ def impute(
     ``(length, vocabulary)``, is which symbols a place may be filled with, in all rows; at least one for each.
     """
     _check_counts(completions=completions)
-    groups = list(_weighed(vae, batch, samples, particles, generator, fits))
-    rows = [
-        _heaviest(tokens, weight, completions)
-        for group, weights in groups
-        for tokens, weight in zip(group, weights.double().softmax(dim=1), strict=True)
-    ]
+    rows, observed = [], []
+    for group, weights in _weighed(vae, batch, samples, particles, generator, fits):
+        shares = weights.double().softmax(dim=1)
+        rows += [_heaviest(tokens, share, completions) for tokens, share in zip(group, shares, strict=True)]
+        observed.append(weights.logsumexp(dim=1))
     tokens, weight = (torch.stack(part) for part in zip(*rows, strict=True))
-    return Completions(tokens, weight.float(), torch.cat([weights.logsumexp(dim=1) for _, weights in groups]))
+    return Completions(tokens, weight.float(), torch.cat(observed))
 
 
 def _heaviest(tokens: Tensor, weight: Tensor, most: int) -> tuple[Tensor, Tensor]:

@@ -124,7 +124,7 @@ with asked_to_stop() as asked:
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
 def test_a_stage_ends_with_the_dvc_that_started_it() -> None:
-    stage = "import os, time; from pipelines.stage import run; run(lambda: (print(os.getpid()), time.sleep(60)))"
+    stage = "import pipelines.stage, os, time; print(os.getpid()); time.sleep(60)"  # before it has loaded anything
     # As DVC does it: through a shell, whose place a lone command takes; dash keeps it.
     shell = "import subprocess, sys; subprocess.run(['bash', '-c', sys.argv[1]])"
     above = subprocess.Popen(
