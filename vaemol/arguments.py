@@ -56,10 +56,10 @@ def add_propose(command: ArgumentParser) -> None:
         help="to the molecule, around one; default: 0.4 1",
     )
     command.add_argument(
-        "--points", type=options.whole(3), default=40, help="decoded on a path at most; default: %(default)s"
-    )
-    command.add_argument(
-        "--draws", type=options.whole(0), default=4, help="of each point on a path, beside its greedy text; default: 4"
+        "--rounds",
+        type=options.whole(0),
+        default=12,
+        help="of filling the gaps of a path, at most; default: %(default)s",
     )
     _add_require(command)
     command.add_argument("--rank", metavar="OBJECTIVE", help=f"give its value, the best first: {OBJECTIVES}{PREDICTED}")

@@ -137,7 +137,7 @@ def _propose(arguments: Namespace) -> int:
     space = _space(arguments)
     rank = objective_in(space, arguments.rank) if arguments.rank else None
     known = known_in(arguments.known) if arguments.known else None
-    asked = Asked(arguments.count, tuple(arguments.similarity), arguments.points, arguments.draws, arguments.kind)
+    asked = Asked(arguments.count, tuple(arguments.similarity), arguments.rounds, arguments.kind)
     propose = partial(_proposed, space, all_of(arguments.require), asked, rank, known, arguments.seed)
     columns = [name for name in PROPOSAL if (rank or name != "value") and (known is not None or name != "known")]
     sets = enumerate(_sets(space, arguments, "molecules"), start=1)

@@ -7,75 +7,25 @@ from itertools import islice
 from typing import Literal, get_args
 
 import numpy as np
-from torch import Tensor
-from torch.distributions import Independent
 
 from vaemol.breeding import Genetic
 from vaemol.constraints import Constraint, kept
-from vaemol.notation import to_smiles, to_text
+from vaemol.notation import to_smiles
 from vaemol.oracles import Oracle
+from vaemol.rereadable import Rereadable
 from vaemol.space import MoleculeSpace
 from vaemol.structure import Structural
 from vaeseq.ascent import Ascent
-from vaeseq.errors import InputError, Rejected
+from vaeseq.errors import InputError
 from vaeseq.fronts import Weighed
 from vaeseq.retraining import Retrained
 from vaeseq.rounds import Call, Propose, SearchConfig, searched
 from vaeseq.search import Bayesian, PriorTexts
 from vaeseq.space import LatentSpace
-from vaeseq.tokenizer import UNK
 
 Method = Literal[
     "structural", "structural_without_space", "bayesian", "retraining", "ascent", "genetic", "random_prior"
 ]
-
-
-class _Rereadable:
-    """A space of molecules that decodes only what is admitted and can be encoded again, and how that is written.
-
-    The canonical SMILES of a decoded text may need a symbol, such as a larger ring number, that no training text had.
-    """
-
-    def __init__(self, space: MoleculeSpace, admits: Constraint | None = None) -> None:
-        self._space, self._admits = space, admits
-        self._texts: dict[str, str] = {}
-
-    @property
-    def latent(self) -> int:
-        return self._space.latent
-
-    def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:
-        return self._space.prior_sample(count, seed=seed)
-
-    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
-        decoded = self._space.decode(z, temperature=temperature, seed=seed, beams=beams)
-        found = [smiles if smiles and self.reads(smiles) else "" for smiles in decoded]
-        if self._admits is None:
-            return found
-        return [smiles if held else "" for smiles, held in zip(found, self._admits(found), strict=True)]
-
-    def encode(self, texts: Sequence[str]) -> Independent:
-        return self._space.space.encode([self._text(smiles) for smiles in texts])
-
-    def texts(self, smiles: Sequence[str]) -> list[str]:
-        """Each as the model reads it; '' where it cannot."""
-        return [self._text(each) for each in smiles]
-
-    def reads(self, smiles: str) -> bool:
-        """Whether the model has a code of the molecule."""
-        return bool(self._text(smiles))
-
-    def _text(self, smiles: str) -> str:
-        if smiles not in self._texts:
-            self._texts[smiles] = self._written(smiles)
-        return self._texts[smiles]
-
-    def _written(self, smiles: str) -> str:
-        try:
-            text = to_text(smiles, self._space.notation)
-        except Rejected:
-            return ""
-        return "" if UNK in self._space.space.tokenizer.encode(text) else text
 
 
 class PoolTexts:
@@ -160,7 +110,7 @@ def optimize(
     Yields:
         The calls of each round, once they are answered.
     """
-    readable = _Rereadable(space, admits)
+    readable = Rereadable(space, admits)
     pool = list(start)
     source = PoolTexts(pool, seed, admits, lead=lead) if pool else PriorTexts(readable, seed)
     if pool:
@@ -176,7 +126,7 @@ def optimize(
         case "retraining":
 
             def search(learnt: LatentSpace) -> Propose:
-                return Bayesian(_Rereadable(MoleculeSpace(learnt), admits), source, config, seed)
+                return Bayesian(Rereadable(MoleculeSpace(learnt), admits), source, config, seed)
 
             propose = Retrained(space.space, readable.texts, search, seed)
         case "ascent":
@@ -194,7 +144,7 @@ def optimize(
     return searched(Weighed(propose, seed) if several else propose, oracle, config, calls=calls)
 
 
-def _say_unread(space: _Rereadable, pool: PoolTexts, method: Method) -> None:
+def _say_unread(space: Rereadable, pool: PoolTexts, method: Method) -> None:
     unread = sum(not space.reads(smiles) for smiles in pool.new(len(pool), set()))
     if unread == len(pool) and method != "structural":
         raise InputError(f"molecules to start with must be ones that the model can read for {method}, none of them is")

@@ -11,16 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaemol.chains import chain
 from vaemol.constraints import Constraint
-from vaemol.interpolation import APART, identity, properties_of, unlike
+from vaemol.interpolation import identity, properties_of
 from vaemol.molecule import tanimoto
 from vaemol.oracles import Oracle
+from vaemol.smooth import ROUNDS, smooth_path
 from vaemol.space import MoleculeSpace
 from vaeseq.asking import in_pieces
 from vaeseq.errors import InputError
 from vaeseq.paths import PathKind, mixed
-from vaeseq.walks import dense, ends_of, walk, way
 
 CHUNK = 64  # codes decoded at a time
 PATIENCE = 40  # chunks at most
@@ -33,15 +32,13 @@ class Asked(NamedTuple):
     Attributes:
         count: Around a molecule or among several, at most.
         similar: Around a molecule, least and most Tanimoto similarity to it.
-        points: On a path, decoded at most.
-        draws: Of each point, beside its greedy text.
-        kind: Of the path, see ``vaeseq.walks.walk``.
+        rounds: Of filling the gaps of a path, at most.
+        kind: Of the way that a path is begun with, see ``vaeseq.walks.walk``.
     """
 
     count: int = 20
     similar: tuple[float, float] = (0.4, 1.0)
-    points: int = 40
-    draws: int = 4
+    rounds: int = ROUNDS
     kind: PathKind = "slerp"
 
 
@@ -59,8 +56,7 @@ def proposed(
         case [one]:
             found = analogues(space, one, asked.count, holds=holds, similar=asked.similar, seed=seed)
         case [start, end]:
-            how = {"points": asked.points, "draws": asked.draws, "kind": asked.kind}
-            found = smooth_path(space, start, end, holds=holds, seed=seed, **how)
+            found = smooth_path(space, start, end, holds=holds, rounds=asked.rounds, kind=asked.kind, seed=seed)
         case _:
             found = mixtures(space, given, asked.count, holds=holds, seed=seed)
     if not found or (len(given) == 2 and len(found) == 2):
@@ -127,52 +123,6 @@ def mixtures(space: MoleculeSpace, smiles: Sequence[str], count: int, *, holds: 
             raise InputError(str(error)) from error
 
     return _first(count, _sifted(space, codes, holds, set(given), seed))
-
-
-def smooth_path(
-    space: MoleculeSpace,
-    start: str,
-    end: str,
-    *,
-    holds: Constraint,
-    points: int = 40,
-    draws: int = 4,
-    temperature: float = 0.5,
-    kind: PathKind = "slerp",
-    seed: int = 0,
-) -> list[str]:
-    """A chain of molecules from one to another: of all that is met on the way, those that make the smoothest.
-
-    The way is between codes that decode to the ends; points are put in where the texts of neighbours jump. Beside its
-    greedy text each point gives a few draws. What does not hold is left out, the ends excepted, and of the rest
-    ``vaemol.chains.chain`` takes what makes steps small.
-
-    Args:
-        space: A trained model.
-        start: SMILES of the molecule where the path begins.
-        end: SMILES of the molecule where it ends.
-        holds: What each molecule between must.
-        points: On the way.
-        draws: Of each point, beside its greedy text.
-        temperature: Of the draws.
-        kind: Of the way, see ``vaeseq.walks.walk``.
-        seed: Of the draws.
-
-    Raises:
-        InputError: A molecule cannot be read by this model, or the two are one.
-    """
-    given = identity(space, start), identity(space, end)
-    if given[0] == given[1]:
-        raise InputError(f"a path needs two different molecules, got {start!r} twice")
-    (ends,) = ends_of(space, [given])
-    begun = walk(space, ends, steps=(points + 1) // 2, kind=kind)
-    met = dense(space, ends, begun, unlike, apart=APART, most=points, kind=kind)
-    first, last = (text or end for text, end in zip(space.decode(torch.stack(ends)), given, strict=True))
-    codes = way(space, ends, kind)(torch.tensor([t for t, _ in met])).repeat(draws, 1)
-    drawn = space.decode(codes, temperature=temperature, seed=seed) if draws else []
-    between = [text for text in dict.fromkeys([*(text for _, text in met), *drawn]) if text]
-    kept = [text for text, held in zip(between, holds(between), strict=True) if held]
-    return chain(kept, first, last)
 
 
 class Proposal(NamedTuple):

@@ -77,7 +77,7 @@ def test_what_is_read_as_another_molecule_is_said_once(vaemol, model, tmp_path, 
     assert ([row["z_1"] for row in coded], none) == ([row["z_1"] for row in bare], "")
     assert err.count("molecules read as others") == 1
     monkeypatch.setattr(LatentSpace, "pinned", lambda its, texts: Inverted(its.encode(texts).mean, None))  # seconds
-    for command in (("interpolate", "--steps", 3), ("propose", "--points", 3, "--draws", 0)):
+    for command in (("interpolate", "--steps", 3), ("propose", "--rounds", 0)):
         ways = [vaemol(*command, "--model", taught, end, ENDS[1]) for end in (salt, ENDS[0])]
         assert ways[0][1] == ways[1][1] != []
         assert [way[2].count("molecules read as others") for way in ways] == [1, 0]

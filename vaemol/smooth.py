@@ -1,0 +1,145 @@
+"""Smooth paths: from one molecule to another in small steps, by molecules that the model finds likely.
+
+What the codes of an arc decode to jumps from molecule to molecule. Here all molecules that are met are kept, and of
+them the smoothest chain is chosen (``vaemol.chains``). Where its neighbours are still unlike, molecules are sought
+between these two: what is decoded from codes around the arc between their own, and from the codes of their crossings, a
+part of each (``vaemol.genetics``). Then a chain is chosen anew: so the way bends towards molecules that are alike, as
+the path of a string method does towards low energy.
+
+References:
+    E, Ren and Vanden-Eijnden (2007), Simplified and improved string method, https://doi.org/10.1063/1.2720838
+    Jensen (2019), https://doi.org/10.1039/C8SC05372C (crossover)
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain, pairwise
+
+import numpy as np
+import torch
+from rdkit import DataStructs
+from torch import Tensor
+
+from vaemol.chains import smoothest
+from vaemol.constraints import Constraint, kept
+from vaemol.genetics import crossed
+from vaemol.interpolation import APART, identity
+from vaemol.molecule import fingerprint, parse
+from vaemol.rereadable import Rereadable
+from vaemol.space import MoleculeSpace
+from vaeseq.errors import InputError
+from vaeseq.paths import PathKind, lerp
+from vaeseq.seeds import mixed_seed
+from vaeseq.walks import ends_of, placed
+
+ROUNDS = 12  # of filling gaps; most paths need fewer
+PLACES = 19  # of the arc, between its ends, that are decoded first
+WIDEST = 12  # gaps that are filled in a round
+CODES, CROSSINGS = 8, 24  # for each gap: around the arc, and tries to cross
+NOISE = 0.6  # around codes of an arc, in standard deviations of N(0, I)
+GROWTH = 3  # heavy atoms that a molecule may have more than the larger end
+UNLIKELY = 0.01  # what a nat costs that a molecule is less likely than both ends (LOG.md)
+
+
+def smooth_path(
+    space: MoleculeSpace,
+    start: str,
+    end: str,
+    *,
+    holds: Constraint,
+    rounds: int = ROUNDS,
+    kind: PathKind = "slerp",
+    seed: int = 0,
+) -> list[str]:
+    """Canonical SMILES from one molecule to another, none twice, every one between decoded from a code.
+
+    Args:
+        space: A trained model.
+        start: SMILES of the molecule where the path begins.
+        end: SMILES of the molecule where it ends.
+        holds: What each molecule between must.
+        rounds: Of filling gaps, at most; it ends before where no neighbours are less alike than .6.
+        kind: Of the way that is decoded first, see ``vaeseq.walks.walk``.
+        seed: Of all that is drawn.
+
+    Raises:
+        InputError: A molecule cannot be read by this model, or the two are one.
+    """
+    given = identity(space, start), identity(space, end)
+    if given[0] == given[1]:
+        raise InputError(f"a path needs two different molecules, got {start!r} twice")
+    (ends,) = ends_of(space, [given])
+    decoded = space.decode(torch.stack(ends))
+    again = Rereadable(space)
+    met = _Met(again, holds, *(text or end for text, end in zip(decoded, given, strict=True)))
+    rng = np.random.default_rng(seed)
+    way = placed(space, ends, PLACES + 2, kind)[1][1:-1]
+    codes = torch.cat([way, _moved(way, rng)])
+    for done in range(rounds + 1):
+        met.add(again.decode(codes))
+        met.add(again.decode(codes, temperature=1.0, seed=mixed_seed(seed, done)))
+        path, gaps = met.path_and_gaps()
+        if done == rounds or not gaps:
+            break
+        codes = _sought(again, gaps, met.largest, rng)
+    return path
+
+
+class _Met:
+    """Molecules that were met and may be on the path, the two ends first; all of them can be read."""
+
+    def __init__(self, space: Rereadable, holds: Constraint, start: str, end: str) -> None:
+        self._space, self._holds = space, holds
+        self.largest = max(parse(text).GetNumHeavyAtoms() for text in (start, end)) + GROWTH
+        self._seen, self._smiles, self._bits = {""}, [], []
+        self._alike, self._nats = np.empty((0, 0)), torch.empty(0)
+        self._grow([start, end])
+
+    def add(self, smiles: Iterable[str]) -> None:
+        """Those that are new, not too large, and hold what they must."""
+        new = [text for text in dict.fromkeys(smiles) if text not in self._seen]
+        self._seen.update(new)
+        new = [text for text in new if parse(text).GetNumHeavyAtoms() <= self.largest]
+        if new := kept(new, self._holds):
+            self._grow(new)
+
+    def _grow(self, new: Sequence[str]) -> None:
+        self._seen.update(new)
+        self._smiles += new
+        bits = [fingerprint(parse(text)) for text in new]
+        self._bits += bits
+        rows = np.array([DataStructs.BulkTanimotoSimilarity(its, self._bits) for its in bits])
+        known = rows[:, : -len(new)]
+        self._alike = np.block([[self._alike, known.T], [known, rows[:, -len(new) :]]])
+        self._nats = torch.cat([self._nats, self._space.nats(new)])
+
+    def path_and_gaps(self) -> tuple[list[str], list[tuple[str, str]]]:
+        """The smoothest path, and the widest of its gaps."""
+        costs = UNLIKELY * (self._nats - self._nats[:2].max()).clamp(min=0)
+        way = smoothest(self._alike, costs.double().numpy())
+        gaps = sorted((self._alike[a, b], a, b) for a, b in pairwise(way))[:WIDEST]
+        wide = [(self._smiles[a], self._smiles[b]) for similarity, a, b in gaps if 1 - similarity > APART]
+        return [self._smiles[i] for i in way], wide
+
+
+def _sought(space: Rereadable, gaps: Sequence[tuple[str, str]], largest: int, rng: np.random.Generator) -> Tensor:
+    """Codes that may decode to what is between two molecules, ``(codes, latent)``."""
+    crossings = [text for pair in gaps for text in _crossings(*pair, largest, rng) if space.reads(text)]
+    ends = list(dict.fromkeys(chain.from_iterable(gaps)))
+    codes = dict(zip(ends, space.encode(ends).mean, strict=True))
+    found = [space.encode(crossings).mean]
+    for one, other in gaps:
+        t = torch.from_numpy(rng.random(CODES, dtype=np.float32))
+        found.append(_moved(lerp(codes[one], codes[other], t), rng))
+    return torch.cat(found)
+
+
+def _crossings(one: str, other: str, largest: int, rng: np.random.Generator) -> list[str]:
+    """Molecules of a part of each, not too large."""
+    found = dict.fromkeys(crossed(one, other, rng) for _ in range(CROSSINGS))
+    return [text for text in found if text and parse(text).GetNumHeavyAtoms() <= largest]
+
+
+def _moved(codes: Tensor, rng: np.random.Generator) -> Tensor:
+    """Codes around those given, at all distances up to ``NOISE``."""
+    noise = torch.from_numpy(rng.standard_normal(codes.shape, dtype=np.float32))
+    return codes + NOISE * torch.from_numpy(rng.random((len(codes), 1), dtype=np.float32)) * noise
