@@ -7,7 +7,8 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from torch import Tensor
 from pipelines.params import InterpolateParams, domain_params
 from vaeseq.errors import InputError
 from vaeseq.files import csv_line, write_whole
+from vaeseq.paths import places
 from vaeseq.walks import TextSpace, Walk, ends_of, neighbourhoods, walk
 
 # Both modules say, for their domain, when two texts are equal, what a step shows, and what a good walk is.
@@ -52,15 +54,17 @@ def main(domain: str) -> None:
     pairs = list(_pairs(space, module, readable, params))
     figures, rows = {}, []
     for kind in params.kinds:
-        walks = [_walked(space, pair, params, kind) for pair in pairs]
+        numbers = [i for i, pair in enumerate(pairs) if kind != "steady" or pair.origin != "random"]
+        walks = [_walked(domain, space, pairs[i], params, kind) for i in numbers]
         if walks:
             steps, figures[kind] = module.judged(walks, space.space.metadata)
-            rows += _rows(pairs, steps, kind)
+            for i, each in zip(numbers, steps, strict=True):
+                rows += _rows(i, pairs[i], each, kind)
     rows.sort(key=lambda row: row["path"])
     write_table(out / "paths.csv", rows)
     write_table(out / "posterior_table.csv", _posterior_rows(space, readable[: params.posterior_rows], params.seed))
     if domain == "molecules":
-        _draw(out, rows, params.steps)
+        _draw(out, rows)
     elif not space.space.vae.discrete:
         write_table(out / "imputed.csv", list(_imputed(space, readable, params)))
     write_whole(Path("reports", domain, "interpolate.json"), json.dumps(figures, indent=2) + "\n")
@@ -93,19 +97,33 @@ def _pairs(space: TextSpace, module: ModuleType, texts: Sequence[str], params: I
         yield Pair("random", "", "", codes)
 
 
-def _walked(space: TextSpace, pair: Pair, params: InterpolateParams, kind: str) -> Walk:
+def _walked(domain: str, space: TextSpace, pair: Pair, params: InterpolateParams, kind: str) -> Walk:
+    if kind == "steady":
+        return Walk(_steady(domain, space, pair, params), pair.start, pair.end, asked=True)
     asked = pair.origin != "random"
     points = walk(space, pair.codes, steps=params.steps, kind=kind, beams=params.beams, from_texts=asked)
     start, end = (pair.start, pair.end) if asked else (points[0][1], points[-1][1])
     return Walk(points, start, end, asked)
 
 
-def _rows(pairs: Sequence[Pair], paths: Sequence[Sequence[Row]], kind: str) -> Iterator[Row]:
-    for number, (pair, steps) in enumerate(zip(pairs, paths, strict=True)):
-        given = {0: pair.start, len(steps) - 1: pair.end}
-        for step, columns in enumerate(steps):
-            place = {"path": number, "origin": pair.origin, "kind": kind, "step": step}
-            yield place | columns | {"given": given.get(step, "")}
+def _steady(domain: str, space: TextSpace, pair: Pair, params: InterpolateParams) -> list[tuple[float, str]]:
+    if domain == "sentences":
+        from vaetext.paths import steady_homotopy
+
+        return steady_homotopy(space, pair.start, pair.end, steps=params.steps, beams=params.beams)
+    from vaemol.constraints import all_of
+    from vaemol.smooth import smooth_path
+
+    alike = pair.start == pair.end
+    path = [pair.start] * 2 if alike else smooth_path(space, pair.start, pair.end, holds=all_of([]), seed=params.seed)
+    return list(zip(places(len(path)).tolist(), path, strict=True))
+
+
+def _rows(number: int, pair: Pair, steps: Sequence[Row], kind: str) -> Iterator[Row]:
+    given = {0: pair.start, len(steps) - 1: pair.end}
+    for step, columns in enumerate(steps):
+        place = {"path": number, "origin": pair.origin, "kind": kind, "step": step}
+        yield place | columns | {"given": given.get(step, "")}
 
 
 def _posterior_rows(space: TextSpace, texts: Sequence[str], seed: int) -> list[Row]:
@@ -131,16 +149,17 @@ def _imputed(space: TextSpace, texts: Sequence[str], params: InterpolateParams) 
         yield from ({"text": blanked, "original": text, "completion": its.text, "weight": its.weight} for its in ways)
 
 
-def _draw(out: Path, rows: Sequence[Row], steps: int) -> None:
-    """One picture a path, of the first of each origin: a row of molecules for each kind."""
+def _draw(out: Path, rows: Sequence[Row]) -> None:
+    """A picture of each path by each kind, of the first of each origin."""
     from vaemol.pictures import strip
 
     origins = {row["path"]: row["origin"] for row in rows}
     firsts = [[path for path, its in origins.items() if its == origin][:DRAWN] for origin in set(origins.values())]
     for number in sorted(chain.from_iterable(firsts)):
-        path = [row for row in rows if row["path"] == number]
-        legends = [f"{row['kind']} {row['t']:.2f}" for row in path]
-        (out / f"path_{number}.png").write_bytes(strip([row["text"] for row in path], legends, columns=steps))
+        for kind, its in groupby((row for row in rows if row["path"] == number), key=itemgetter("kind")):
+            path = list(its)
+            legends = [f"{kind} {row['t']:.2f}" for row in path]
+            (out / f"path_{number}_{kind}.png").write_bytes(strip([row["text"] for row in path], legends))
 
 
 def write_table(path: Path, rows: Sequence[Row]) -> None:

@@ -164,7 +164,11 @@ class EvaluateParams(_Section):
 
 
 class InterpolateParams(_Section):
-    """Which paths; ``named`` holds pairs of texts. Of ``imputed_rows`` sentences two words are to be filled in."""
+    """Which paths; ``named`` holds pairs of texts. Of ``imputed_rows`` sentences two words are to be filled in.
+
+    Paths of the kind ``steady`` go in small steps, by texts that are likely (``vaeseq.steady``, ``vaemol.smooth``);
+    those of molecules have as many as they need. The others decode ``steps`` evenly spaced codes.
+    """
 
     seed: int = 0
     pairs: Annotated[int, Field(ge=0)] = 20
@@ -172,7 +176,7 @@ class InterpolateParams(_Section):
     named: tuple[tuple[str, str], ...] = ()
     steps: Annotated[int, Field(ge=2)] = 9
     beams: Annotated[int, Field(ge=1, le=64)] = 1
-    kinds: Annotated[tuple[Literal["slerp", "lerp", "density"], ...], Field(min_length=1)] = ("slerp", "lerp")
+    kinds: Annotated[tuple[Literal["steady", "slerp", "lerp", "density"], ...], Field(min_length=1)] = ("slerp", "lerp")
     posterior_rows: Annotated[int, Field(ge=0)] = 5
     imputed_rows: Annotated[int, Field(ge=0)] = 5
 

@@ -11,7 +11,10 @@ import torch
 
 from pipelines import interpolate
 from pipelines.tables import table
+from vaemol.constraints import all_of
 from vaemol.notation import SELFIES_PATTERN, symbols, to_text
+from vaemol.smooth import smooth_path
+from vaemol.space import MoleculeSpace
 from vaeseq import checkpoint
 from vaeseq.checkpoint import Checkpoint
 from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
@@ -56,22 +59,43 @@ def write_domain(domain, column, texts, tokenizer):
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-def test_every_path_has_its_ends_and_both_kinds(house, domain):
+def test_every_path_has_its_ends_and_every_kind(house, domain):
     interpolate.main(domain)
     out = house / "reports" / domain / "interpolate"
     rows = table(out / "paths.csv")
     assert {row["origin"] for row in rows} == {"held_out", "random"}
     for (_, origin, _), steps in groupby(rows, key=lambda row: (row["path"], row["origin"], row["kind"])):
         steps = list(steps)
-        assert [int(row["step"]) for row in steps] == list(range(9))
-        assert [float(row["t"]) for row in steps] == [step / 8 for step in range(9)]
+        assert [int(row["step"]) for row in steps] == list(range(len(steps)))
+        if steps[0]["kind"] != "steady":
+            assert [float(row["t"]) for row in steps] == [step / 8 for step in range(9)]
         assert all(row["given"] for row in (steps[0], steps[-1])) == (origin == "held_out")
         assert not any(row["given"] for row in steps[1:-1])
-    assert [row["kind"] for row in rows[::9]] == ["slerp", "lerp"] * 3
+    kinds = [kind for kind, _ in groupby(row["kind"] for row in rows)]
+    assert kinds == ["steady", "slerp", "lerp"] * 2 + ["slerp", "lerp"]
     figures = json.loads((house / "reports" / domain / "interpolate.json").read_text())
-    assert set(figures) == {"slerp", "lerp"}
-    assert figures["slerp"]["paths"] == 3
-    assert figures["slerp"]["both_ends_exact_of"] == 2
+    assert {kind: its["paths"] for kind, its in figures.items()} == {"steady": 2, "slerp": 3, "lerp": 3}
+    assert figures["slerp"]["both_ends_exact_of"] == figures["steady"]["both_ends_exact_of"] == 2
+
+
+def test_a_steady_path_of_molecules_is_the_smooth_one(house):
+    interpolate.main("molecules")
+    rows = [row for row in table(house / "reports/molecules/interpolate/paths.csv") if row["kind"] == "steady"]
+    space, seed = MoleculeSpace.load(Path("models/molecules")), 0
+    for _, steps in groupby(rows, key=lambda row: row["path"]):
+        steps = list(steps)
+        ends = steps[0]["given"], steps[-1]["given"]
+        assert [row["text"] for row in steps] == smooth_path(space, *ends, holds=all_of([]), seed=seed)
+        assert [float(row["t"]) for row in (steps[0], steps[-1])] == [0, 1]
+
+
+def test_a_pair_that_is_one_molecule_has_a_path_of_it_alone(house):
+    params = Path("params.yaml").read_text().replace('"Cn1cnc2c1c(=O)n(C)c(=O)n2C"', '"OC(=O)c1ccccc1OC(C)=O"')
+    Path("params.yaml").write_text(params)
+    interpolate.main("molecules")
+    rows = table(house / "reports/molecules/interpolate/paths.csv")
+    named = [row for row in rows if row["origin"] == "named" and row["kind"] == "steady"]
+    assert [row["text"] for row in named] == ["CC(=O)Oc1ccccc1C(=O)O"] * 2
 
 
 def test_molecules_are_described_and_drawn(house):
@@ -84,7 +108,8 @@ def test_molecules_are_described_and_drawn(house):
     figures = json.loads((house / "reports/molecules/interpolate.json").read_text())
     assert figures["lerp"]["validity_of"] == 27
     drawn = sorted(path.name for path in out.glob("*.png"))
-    assert drawn == ["path_0.png", "path_1.png", "path_2.png"]
+    every = [f"path_{number}_{kind}.png" for number in range(3) for kind in ("lerp", "slerp", "steady")]
+    assert drawn == [name for name in every if name != "path_2_steady.png"]
     assert list(table(out / "posterior_table.csv")[0]) == ["input", "mean", "sample_1", "sample_2", "sample_3"]
 
 
@@ -116,8 +141,8 @@ def test_a_named_pair_that_the_model_cannot_read_is_left_out(house, capsys):
     text = Path("params.yaml").read_text()
     Path("params.yaml").write_text(text.replace("Cn1cnc2c1c(=O)n(C)c(=O)n2C", "OC1CCCC1N"))
     interpolate.main("molecules")
-    first = table(house / "reports/molecules/interpolate/paths.csv")[:9]
-    assert {row["origin"] for row in first} == {"named"}
+    named = [row for row in table(house / "reports/molecules/interpolate/paths.csv") if row["origin"] == "named"]
+    first = [row for row in named if row["kind"] == "slerp"]
     assert [first[0]["given"], first[-1]["given"]] == ["CC(=O)Oc1ccccc1C(=O)O", "NC1CCCC1O"]
 
 
