@@ -30,7 +30,8 @@ _CARBON = Chem.MolFromSmarts("[#6]")
 _METALS = rdMolStandardize.MetalDisconnector()
 _PARENT = rdMolStandardize.LargestFragmentChooser(preferOrganic=True)
 _NEUTRAL = rdMolStandardize.Uncharger()
-_MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=1024)
+_MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+_MOSES = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=1024)
 
 
 @dataclass(frozen=True)
@@ -155,18 +156,21 @@ def scaffold(mol: Mol) -> str:
 
 
 def fingerprint(mol: Mol) -> ExplicitBitVect:
-    """Morgan fingerprint of radius 2 in 1,024 bits, stereo left out: the one of MOSES, and of every similarity here.
+    """Morgan fingerprint of radius 2 in 2,048 bits, stereo left out: of every similarity but those of MOSES' measures.
 
     References:
-        Rogers & Hahn, 2010, https://doi.org/10.1021/ci100050t; Polykovskiy et al., 2020,
-        https://github.com/molecularsets/moses/blob/master/moses/metrics/utils.py
+        Rogers & Hahn, 2010, https://doi.org/10.1021/ci100050t
     """
     return _MORGAN.GetFingerprint(mol)
 
 
 def packed_fingerprint(mol: Mol) -> bytes:
-    """``fingerprint``, eight bits in a byte, the first the lowest."""
-    return DataStructs.BitVectToBinaryText(fingerprint(mol))
+    """The fingerprint of MOSES, in 1,024 bits, eight in a byte, the first the lowest.
+
+    References:
+        Polykovskiy et al., 2020, https://github.com/molecularsets/moses/blob/master/moses/metrics/utils.py
+    """
+    return DataStructs.BitVectToBinaryText(_MOSES.GetFingerprint(mol))
 
 
 def tanimoto(smiles_a: str, smiles_b: str) -> float:
