@@ -36,7 +36,8 @@ PLACES = 19  # of the arc, between its ends, that are decoded first
 WIDEST = 12  # gaps that are filled in a round
 CODES, CROSSINGS = 8, 24  # for each gap: around the arc, and tries to cross
 NOISE = 0.6  # around codes of an arc, in standard deviations of N(0, I)
-GROWTH = 3  # heavy atoms that a molecule may have more than the larger end
+GROWTH = 3  # heavy atoms that a molecule may have more than the larger end,
+ROOM = 22  # and that any may have, as many as drugs have: little is between small ones but what has a part of each
 UNLIKELY = 0.01  # what a nat costs that a molecule is less likely than both ends (LOG.md)
 
 
@@ -89,7 +90,7 @@ class _Met:
 
     def __init__(self, space: Rereadable, holds: Constraint, start: str, end: str) -> None:
         self._space, self._holds = space, holds
-        self.largest = max(parse(text).GetNumHeavyAtoms() for text in (start, end)) + GROWTH
+        self.largest = max(ROOM, *(parse(text).GetNumHeavyAtoms() + GROWTH for text in (start, end)))
         self._seen, self._smiles, self._bits = {""}, [], []
         self._alike, self._nats = np.empty((0, 0)), torch.empty(0)
         self._grow([start, end])
