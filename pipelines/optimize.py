@@ -76,8 +76,8 @@ def _searched(
     config = SearchConfig(params.budget, params.initial, params.batch)
     goals: list[Goal] = [(name,) for name in params.objectives] + ([params.front] if params.front else [])
     # All of them before the first search: a name may be wrong.
-    admits = all_of(params.require, max_heavy_atoms=params.max_heavy_atoms)
     named = partial(objective_in, space, max_heavy_atoms=params.max_heavy_atoms)
+    admits = all_of(params.require, named=named)
     oracles = {goal: together(its) if its[1:] else its[0] for goal in goals if (its := [named(name) for name in goal])}
     seeds = range(params.seed, params.seed + params.seeds)
     runs: dict[Run, list[Call]] = {}

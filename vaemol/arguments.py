@@ -150,7 +150,7 @@ def _add_require(command: ArgumentParser) -> None:
         default=[],
         metavar="WHAT",
         help="of each proposal: smarts:PATTERN, scaffold:SMILES, alerts:pains, alerts:brenk, filters:FOLDER, "
-        "NAME>=NUMBER or NAME<=NUMBER; repeatable",
+        "NAME>=NUMBER or NAME<=NUMBER, NAME a property, an objective or property:NAME; repeatable",
     )
 
 

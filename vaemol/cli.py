@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vaemol.space import MoleculeSpace
 
 PATH = ("path", "t", "smiles", "similarity_start", "similarity_end", "qed", "log_p", "sa_score", "error")
-PROPOSAL = ("set", "smiles", "similarities", "qed", "log_p", "sa_score", "value", "known", "error")
+PROPOSAL = ("set", "step", "smiles", "similarities", "qed", "log_p", "sa_score", "value", "known", "error")
 LIKE_THE_LEAD = 0.4
 CALL = ("call", "smiles", "value", "best_so_far", "seconds")
 
@@ -138,7 +138,8 @@ def _propose(arguments: Namespace) -> int:
     rank = objective_in(space, arguments.rank) if arguments.rank else None
     known = known_in(arguments.known) if arguments.known else None
     asked = Asked(arguments.count, tuple(arguments.similarity), arguments.rounds, arguments.kind)
-    propose = partial(_proposed, space, all_of(arguments.require), asked, rank, known, arguments.seed)
+    holds = all_of(arguments.require, named=partial(objective_in, space))
+    propose = partial(_proposed, space, holds, asked, rank, known, arguments.seed)
     columns = [name for name in PROPOSAL if (rank or name != "value") and (known is not None or name != "known")]
     sets = enumerate(_sets(space, arguments, "molecules"), start=1)
     rows = (propose(number, given) for number, (_, given) in sets)
@@ -166,7 +167,8 @@ def _proposed(
         return [{"set": number, "error": str(error)}]
     if len(given) == 2:
         commands.say_missed_ends(number, given, found)
-    return [{"set": number, "known": known is not None and row.smiles in known, **row._asdict()} for row in rows]
+    told = [{"set": number, "known": known is not None and row.smiles in known, **row._asdict()} for row in rows]
+    return told if len(given) == 2 else [row | {"step": ""} for row in told]
 
 
 def _optimize(arguments: Namespace) -> int:
@@ -202,7 +204,8 @@ def _optimize(arguments: Namespace) -> int:
         require.append(f"similarity:{arguments.lead}>={arguments.similarity or LIKE_THE_LEAD}")
     folder = MODEL.folder_of(arguments.model)
     space = MoleculeSpace.load(folder)
-    oracles = [objective_in(space, name, max_heavy_atoms=arguments.max_heavy_atoms) for name in names]
+    named = partial(objective_in, space, max_heavy_atoms=arguments.max_heavy_atoms)
+    oracles = [named(name) for name in names]
     oracle = together(oracles, weights) if several or weights else oracles[0]
     how = {
         "method": arguments.method,
@@ -210,7 +213,7 @@ def _optimize(arguments: Namespace) -> int:
         "climbing": names[0].removeprefix(KIND),
         "several": several,
     }
-    admits = all_of(require, max_heavy_atoms=arguments.max_heavy_atoms) if require else None
+    admits = all_of(require, named=named) if require else None
     how |= {"admits": admits, "start": start, "lead": arguments.lead or ""}
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
     search = partial(optimize, space, oracle, config, **how)

@@ -18,7 +18,7 @@ from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 from vaemol.filters import kept_patterns, passes
 from vaemol.modifiers import holds, pattern_of
 from vaemol.molecule import parse, scaffold
-from vaemol.oracles import oracle_of
+from vaemol.oracles import Oracle, oracle_of
 from vaeseq.asking import in_pieces
 from vaeseq.errors import InputError
 
@@ -40,7 +40,7 @@ class Window(NamedTuple):
     bound: float
 
 
-def constraint(text: str, *, max_heavy_atoms: int = 38) -> Constraint:
+def constraint(text: str, *, named: Callable[[str], Oracle] = oracle_of) -> Constraint:
     """The constraint that a command line names.
 
     Args:
@@ -48,13 +48,13 @@ def constraint(text: str, *, max_heavy_atoms: int = 38) -> Constraint:
             ``alerts:pains`` and ``alerts:brenk``, it has none of these alerts; ``filters:FOLDER``, it passes the
             filters of MOSES that a folder of ``vaemol.reference`` holds; ``NAME>=NUMBER`` and ``NAME<=NUMBER``, of a
             property or objective.
-        max_heavy_atoms: Of ``penalised_log_p``.
+        named: The property or objective of a name.
 
     Raises:
         InputError: It is none of these, or what it names cannot be read.
     """
     if window := _window(text):
-        oracle = in_pieces(oracle_of(window.name, max_heavy_atoms=max_heavy_atoms))
+        oracle = in_pieces(named(window.name))
         return lambda smiles: window.sign * oracle(smiles) >= window.sign * window.bound  # nan is not
     kind, _, what = text.strip().partition(":")
     match kind:
@@ -71,7 +71,7 @@ def constraint(text: str, *, max_heavy_atoms: int = 38) -> Constraint:
     raise InputError(f"constraint must be {FORMS}, got {text!r}")
 
 
-def all_of(texts: Sequence[str], *, max_heavy_atoms: int = 38) -> Constraint:
+def all_of(texts: Sequence[str], *, named: Callable[[str], Oracle] = oracle_of) -> Constraint:
     """Holds where every constraint (see ``constraint``) does; without any, of every molecule.
 
     Raises:
@@ -81,7 +81,7 @@ def all_of(texts: Sequence[str], *, max_heavy_atoms: int = 38) -> Constraint:
     for (least, text), (most, other) in itertools.permutations(windows, 2):
         if least.name == most.name and least.sign > most.sign and least.bound > most.bound:
             raise InputError(f"constraints must not exclude each other, got {text!r} and {other!r}")
-    found = [_every(lambda _: True), *(constraint(text, max_heavy_atoms=max_heavy_atoms) for text in texts)]
+    found = [_every(lambda _: True), *(constraint(text, named=named) for text in texts)]
 
     def held(smiles: Sequence[str]) -> np.ndarray:
         holding = np.ones(len(smiles), dtype=bool)

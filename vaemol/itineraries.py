@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Sequence
 from itertools import chain, groupby
+from operator import itemgetter
 from statistics import fmean, median
 from typing import NamedTuple
 
@@ -68,7 +69,7 @@ def paths_in(lines: Iterable[Line], count: int) -> list[list[str]]:
         InputError: It has not the columns ``smiles`` and ``path`` or ``set``, or another number there.
     """
     table = csv.DictReader(line.text for line in lines)
-    paths: list[list[str]] = [[] for _ in range(count)]
+    paths: list[list[tuple[int, str]]] = [[] for _ in range(count)]
     known = {str(i): path for i, path in enumerate(paths, start=1)}
     try:
         names = set(table.fieldnames or ())
@@ -78,10 +79,11 @@ def paths_in(lines: Iterable[Line], count: int) -> list[list[str]]:
         for row in table:
             if (its := row[number] or "") not in known:
                 raise InputError(f"{number} must be 1 to {count}, the pairs given, got {its[:80]!r}")
-            known[its].append(row["smiles"] or "")
+            step = row.get("step") or ""  # `propose --rank` has the best first
+            known[its].append((int(step) if step.isdecimal() and len(step) < 10 else 0, row["smiles"] or ""))
     except csv.Error as error:
         raise InputError(f"paths must be a csv table, what follows line {table.line_num} is none: {error}") from error
-    return [path or [""] for path in paths]
+    return [[text for _, text in sorted(path, key=itemgetter(0))] or [""] for path in paths]
 
 
 def figures_of(

@@ -129,6 +129,7 @@ class Proposal(NamedTuple):
     """A proposal as it is shown.
 
     Attributes:
+        step: Its place among all, from 1: on a path, from its start on.
         smiles: Canonical SMILES.
         similarities: Tanimoto similarity to each molecule given, in their order.
         qed: Drug-likeness, 0 to 1.
@@ -137,6 +138,7 @@ class Proposal(NamedTuple):
         value: By the oracle that ranks; nan without one.
     """
 
+    step: int
     smiles: str
     similarities: str
     qed: float
@@ -148,12 +150,9 @@ class Proposal(NamedTuple):
 def shown(smiles: Sequence[str], given: Sequence[str], rank: Oracle | None = None) -> list[Proposal]:
     """What there is to say of each; in their order, or the best by an oracle first."""
     values = in_pieces(rank)(smiles) if rank else np.full(len(smiles), math.nan)
-    order = np.argsort(-values, kind="stable") if rank else range(len(smiles))
-    rows = [(smiles[i], values[i], [tanimoto(smiles[i], text) for text in given]) for i in order]
-    return [
-        Proposal(text, " ".join(f"{each:.2f}" for each in alike), *properties_of(text), float(value))
-        for text, value, alike in rows
-    ]
+    order = np.argsort(-values, kind="stable").tolist() if rank else range(len(smiles))
+    alike = {i: " ".join(f"{tanimoto(smiles[i], text):.2f}" for text in given) for i in order}
+    return [Proposal(i + 1, smiles[i], alike[i], *properties_of(smiles[i]), float(values[i])) for i in order]
 
 
 def _sifted(

@@ -153,6 +153,15 @@ def test_propose_ranks_and_says_what_is_known(vaemol, space, tmp_path):
     assert [row["smiles"] for row in marked if row["known"] == "1"] == [found[0]]
 
 
+def test_the_best_of_a_path_come_first_and_say_where_on_it_they_are(vaemol):
+    _, path, _ = vaemol("propose", *ENDS)
+    _, ranked, _ = vaemol("propose", *ENDS, "--rank", "qed")
+    assert [row["step"] for row in path] == [str(i + 1) for i in range(len(path))]
+    assert [float(row["value"]) for row in ranked] == sorted((float(row["qed"]) for row in path), reverse=True)
+    in_order = sorted(ranked, key=lambda row: int(row["step"]))
+    assert [row["smiles"] for row in in_order] == [row["smiles"] for row in path]
+
+
 def test_sets_of_proposals_come_from_standard_input(vaemol):
     lines = b"CC(=O)Oc1ccccc1C(=O)O OC1CCCC1N\nnonsense\nCCO c1ccncc1 OC1CCCC1N\n"
     code, rows, _ = vaemol("propose", "--count", 2, stdin=lines)

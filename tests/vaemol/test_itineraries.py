@@ -48,6 +48,7 @@ def test_paths_are_read_by_their_number():
     table = "path,t,smiles,error\n2,0,CCO,\n2,1,,\n1,0,C,\n"
     assert paths_in(_lines(table), 3) == [["C"], ["CCO", ""], [""]]
     assert paths_in(_lines("set,smiles\n1,C\n"), 1) == [["C"]]
+    assert paths_in(_lines(f"set,step,smiles\n1,10,C\n1,2,CC\n1,{'9' * 5_000},N\n1,,O\n"), 1) == [["N", "O", "CC", "C"]]
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,12 @@ def test_the_command_line_climbs_and_ranks_by_a_prediction(vaemol, space):
     code, rows = vaemol("propose", ENDS[0], "--similarity", "0", "1", "--rank", "property:pIC50", "--count", "5")
     values = [float(row["value"]) for row in rows]
     assert len(values) > 1
+    bar = (values[0] + values[-1]) / 2
+    _, held = vaemol(
+        "propose", ENDS[0], "--similarity", "0", "1", "--require", f"property:pIC50>={bar}", "--count", "5"
+    )
+    assert len(held) > 1
+    assert predicted_by(space, "pIC50")([row["smiles"] for row in held]).min() >= bar
     assert values == sorted(values, reverse=True)
     assert all(canonical(parse(row["smiles"])) == row["smiles"] for row in rows)
     assert torch.is_grad_enabled()
