@@ -186,7 +186,7 @@ def judged(walks: Sequence[Walk], metadata: Row) -> tuple[list[list[Row]], Row]:
         "validity": sum(bool(point.smiles) for path in paths for point in path) / steps,
         "validity_of": steps,
         "distinct_interior_median": median(measured.distinct_interior for measured in found),
-        "distinct_interior_median_of": found[0].distinct_interior_of,
+        "distinct_interior_median_of": median(measured.distinct_interior_of for measured in found),
         "spearman_median": of_known(median, [measured.spearman for measured in found]),
         "neighbour_tanimoto": of_known(fmean, [measured.neighbour_tanimoto for measured in found]),
     }
