@@ -156,6 +156,7 @@ NAMES = {
     "log_p": "logP",
     "sa_score": "SA",
     "penalised_log_p": "Penalised logP",
+    "steady": "steady",
     "slerp": "slerp",
     "prior": "Prior of training",
     "prior_fitted": "Prior fitted afterwards",
