@@ -5,8 +5,10 @@ form of ``params.yaml``. A killed run goes on where it was. The model is in ``FO
 precision, with which the figures are found: so it may come with a package.
 """
 
+import math
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -16,8 +18,10 @@ from benchmarks.record import read, write
 from pipelines.fit import run_stage
 from pipelines.outputs import data_set, last_file
 from pipelines.params import domain_params, load_params
+from pipelines.tables import Row, table
 from vaeseq.errors import InputError
 
+LOOKS, SHOWN = 12, ("elbo", "reconstruction", "kl", "language", "active_units")  # of the curve of a training
 RECIPES, STAGES = Path(__file__).with_name("recipes"), ("fetch", "prepare", "train", "prior", "evaluate")
 
 
@@ -48,11 +52,28 @@ def halve(model: Path) -> None:
         save_file({name: weight.half() for name, weight in load_file(path).items()}, path)
 
 
+def curve(history: Sequence[Row]) -> dict[str, Row]:
+    """Some of the looks at held-out rows, at most ``LOOKS`` and the last, by the step."""
+    looks = [row for row in history if row["split"] == "valid"]
+    every = math.ceil(len(looks) / LOOKS)
+    chosen = looks[::-1][::every][::-1]
+    return {
+        row["step"]: {"minutes": float(row["seconds"]) / 60} | {name: _number(row[name]) for name in SHOWN}
+        for row in chosen
+    }
+
+
+def _number(cell: str) -> float | None:
+    return float(cell) if cell else None
+
+
 def main() -> None:
     """Write ``benchmarks/results/recipe_<name>_<device>.json``."""
     name, folder = sys.argv[1], Path(sys.argv[2])
     domain = made(RECIPES / f"{name}.yaml", folder)
-    figures = {stage: read(folder / "reports" / domain / f"{stage}.json") for stage in ("train", "prior", "evaluate")}
+    reports = folder / "reports" / domain
+    figures = {stage: read(reports / f"{stage}.json") for stage in ("train", "prior", "evaluate")}
+    figures["curve"] = curve(table(reports / "train" / "history.csv"))
     write(
         f"recipe_{name}_{'gpu' if torch.cuda.is_available() else 'cpu'}",
         command=f"python -m benchmarks.recipe {name} FOLDER",

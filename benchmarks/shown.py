@@ -201,6 +201,14 @@ _SAMPLES = {
         ("{}.uniqueness", "unique", "fraction, higher"),
     ),
 }
+_CURVE = (
+    ("{}.minutes", "minutes", "of training"),
+    ("{}.elbo", "ELBO", "nats, higher"),
+    ("{}.reconstruction", "reconstruction", "nats, lower"),
+    ("{}.kl", "KL", "nats"),
+    ("{}.language", "language model", "nats, lower"),
+    ("{}.active_units", "active dimensions", "fraction, higher"),
+)
 _TASK = (
     ("{}.molecules", "molecules", "count"),
     ("{}.above_a_tenth", "above .1", "count"),
@@ -257,6 +265,7 @@ MATRICES = {
         f"high_rate_{corpus}": Matrix(f"high_rate_{corpus}", "model", _FAMILY + samples)
         for corpus, samples in _SAMPLES.items()
     },
+    "recipe_moses_cpu": Matrix("recipe_moses_cpu", "steps", _CURVE, under="curve"),
     "oracles": Matrix("oracles", "task", _TASK),
     **{
         f"dimensions_{domain}": Matrix(f"dimensions_{domain}", "dimensions", _DIMENSIONS)

@@ -42,6 +42,25 @@ def test_every_recipe_is_read(path: Path) -> None:
     assert [read.molecules, read.sentences].count(None) == 1
 
 
+@pytest.mark.parametrize("looks", [1, 11, 12, 13, 40])
+def test_a_curve_has_few_looks_and_the_last(looks: int) -> None:
+    held_out = {"split": "valid", "elbo": "-3", "reconstruction": "1", "kl": "2", "language": "", "active_units": "1"}
+    history = [{"split": "train", "step": "0"}] + [
+        held_out | {"step": str(i), "seconds": str(60 * i)} for i in range(1, looks + 1)
+    ]
+    found = recipe.curve(history)
+    assert min(looks, recipe.LOOKS // 2) <= len(found) <= recipe.LOOKS
+    assert list(found)[-1] == str(looks)
+    assert found[str(looks)] == {
+        "minutes": looks,
+        "elbo": -3,
+        "reconstruction": 1,
+        "kl": 2,
+        "language": None,
+        "active_units": 1,
+    }
+
+
 def test_half_of_the_bytes_give_nearly_the_same_model(tmp_path: Path) -> None:
     tokenizer = Tokenizer.of_symbols(["a", "b"], ".")
     config = VAEConfig(tokenizer.size, 4, 8, EncoderConfig(hidden=8), DecoderConfig(hidden=8))
