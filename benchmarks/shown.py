@@ -126,6 +126,19 @@ ROWS = {
         ("nearest_to_test", "from a code of a test molecule, of that signal, to the same", "median distance"),
         ("parameters", "parameters", "count"),
     ),
+    "recipe_moses_cpu": (
+        ("evaluate.test.iwae", "importance-weighted bound", "nats a molecule, higher is better"),
+        ("evaluate.test.kl", "rate: KL to the prior of training", "nats"),
+        ("evaluate.test.reconstruction", "distortion: reconstruction from a draw", "nats, higher is better"),
+        ("evaluate.test.iwae_fitted", "importance-weighted bound, codes as drawn", "nats a molecule, higher is better"),
+        ("evaluate.test.kl_fitted", "rate of these", "nats"),
+        ("evaluate.test.reconstruction_fitted", "their distortion", "nats, higher is better"),
+        ("evaluate.test.language", "language model alone", "nats a molecule, lower is better"),
+        ("evaluate.test.mutual_information", "mutual information of code and molecule", BOUNDED),
+        ("evaluate.test.mutual_information_cap", "its cap, ln of the rows", "nats"),
+        ("evaluate.test.active_units", "active latent dimensions", "fraction, higher is better"),
+        ("train.seconds", "training", "seconds"),
+    ),
     "zinc_generation": (
         ("exact_reconstruction_test", "come back exactly, mean of the posterior, greedy", "fraction, higher is better"),
         ("exact_reconstruction_test_of", "of so many", "count"),
@@ -265,7 +278,7 @@ MATRICES = {
         f"high_rate_{corpus}": Matrix(f"high_rate_{corpus}", "model", _FAMILY + samples)
         for corpus, samples in _SAMPLES.items()
     },
-    "recipe_moses_cpu": Matrix("recipe_moses_cpu", "steps", _CURVE, under="curve"),
+    "recipe_moses_curve": Matrix("recipe_moses_cpu", "steps", _CURVE, under="curve"),
     "oracles": Matrix("oracles", "task", _TASK),
     **{
         f"dimensions_{domain}": Matrix(f"dimensions_{domain}", "dimensions", _DIMENSIONS)
