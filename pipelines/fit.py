@@ -100,7 +100,8 @@ def fit(domain: Domain, asked: Asked, folder: Path) -> dict[str, object]:
     prepare = _read_by(domain, start)
     train = SETTINGS[domain]["train"] | {"seed": asked.seed, "properties": list(asked.properties)}
     if domain == "molecules":
-        prepare["split"] = asked.split or ("scaffold" if asked.properties else "random")
+        prepare |= {"split": asked.split or ("scaffold" if asked.properties else "random")}
+        prepare |= {"mean_of": list(asked.properties)}
     settings = {"data": data, "prepare": prepare, "model": model, "train": train}
     prior = dict(SETTINGS[domain]["prior"])
     prior["steps"] = math.ceil(prior["steps"] * min(1.0, asked.minutes / Asked.minutes))

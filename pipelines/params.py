@@ -30,7 +30,7 @@ class DataParams(_Section):
 
 
 class MoleculePrepareParams(_Section):
-    """How molecules become rows."""
+    """How molecules become rows; of the columns ``mean_of`` one that comes again has the mean of its numbers."""
 
     notation: Literal["selfies", "smiles"] = "selfies"
     standardise: bool = True
@@ -40,6 +40,7 @@ class MoleculePrepareParams(_Section):
     max_characters: Count = 250
     max_heavy_atoms: Count = 50
     randomise: Annotated[int, Field(ge=0)] = 0
+    mean_of: tuple[str, ...] = ()
     workers: Count | None = None
     seed: int = 0
 

@@ -25,6 +25,7 @@ from pipelines.records import (
     sentence_records,
     sentence_split,
 )
+from pipelines.replicates import Replicates
 from pipelines.rowtable import RowTable, splits, texts
 from pipelines.seen import Seen
 from pipelines.sources import Domain, Raw
@@ -57,7 +58,8 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings, *, start: Path | N
 
     Writes ``rows.parquet``, ``rejects.csv``, ``tokenizer.json``, ``tokens.safetensors`` and last ``summary.json``,
     which is returned. There ``input`` rows were taken from the ``source_rows`` of the source; ``split`` counts the rows
-    of the table, ``copies`` of train molecules included; ``symbols_*`` are per row, without ``<bos>`` and ``<eos>``.
+    of the table, ``copies`` of train molecules included; ``averaged`` are those that hold means, where there are any;
+    ``symbols_*`` are per row, without ``<bos>`` and ``<eos>``.
 
     Raises:
         InputError: The raw files or the vocabulary cannot be read, or hold no row that can be used, or too few for
@@ -72,9 +74,10 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings, *, start: Path | N
     sizes, columns = _survey(raw, source)
     taken = _draw_rows(sizes, source)
     changed: Counter[str] = Counter()
+    replicates = Replicates(getattr(settings, "mean_of", ()))
     accepted = 0
     with RowTable(out, columns) as table, progress(f"prepare {source.domain}", sum(taken)) as advance:
-        for row, records, split in _outcomes(raw, source, sizes, taken, settings, tokenizer):
+        for row, records, split in _outcomes(raw, source, sizes, taken, settings, tokenizer, replicates):
             advance(1)
             if isinstance(records, Rejected):
                 table.reject(row, records.reason)
@@ -84,7 +87,7 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings, *, start: Path | N
             for record in records if split == "train" else records[:1]:
                 table.accept(row, record, split)
     assert accepted + table.rejected.total() == sum(taken), "a row was lost"
-    counts = _counts(source, table)
+    counts, averaged = _counts(source, table), replicates.average(table.path, "smiles")
     facts = {
         "source": source.name,
         "licence": source.licence,
@@ -93,8 +96,9 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings, *, start: Path | N
         "input": sum(taken),
         "accepted": accepted,
         "rejected": dict(sorted(table.rejected.items())),
-        "settings": settings.model_dump(exclude={"workers"}),
+        "settings": settings.model_dump(mode="json", exclude={"workers"}),
         "changed": dict(sorted(changed.items())),
+        **({"averaged": averaged} if averaged else {}),
         "copies": table.accepted.total() - accepted,
         "split": counts,
     }
@@ -152,6 +156,7 @@ def _outcomes(
     taken: bytes,
     settings: _Settings,
     tokenizer: Tokenizer | None,
+    replicates: Replicates,
 ) -> Iterator[tuple[RawRow, list[Record] | Rejected, Split]]:
     """Every row that is taken, in order, with its records or why there are none, and its split."""
     plan = _plan(source, settings)
@@ -165,6 +170,7 @@ def _outcomes(
             if tokenizer and not isinstance(result, Rejected):
                 result = _spelt(result, tokenizer)
             if not isinstance(result, Rejected) and not source.keep_duplicates and seen.again(str(result[0][plan.key])):
+                replicates.add(str(result[0][plan.key]), row.columns)
                 result = Rejected("duplicate")
             split = "train" if isinstance(result, Rejected) else plan.split(result[0])
             yield row, result, _settle(split, table.split, own)

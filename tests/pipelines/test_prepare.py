@@ -245,6 +245,14 @@ def test_an_own_column_never_takes_a_name_of_the_table(tmp_path):
     assert [(row["source_line"], row["source_line_"]) for row in rows] == [(i + 2, str(i)) for i in range(len(LINES))]
 
 
+def test_a_measurement_that_was_repeated_is_the_mean_of_all(tmp_path):
+    content = "\n".join(["smiles,pIC50", *(f"{'C' * i}O,{i}" for i in range(1, 40)), "OC,3", "CO,5", "CCO,"])
+    raw = raw_folder(tmp_path / "raw", "molecules", {"toy.csv": (content, {"format": "csv", "column": "smiles"})})
+    summary = prepare_corpus(raw, tmp_path / "out", MoleculePrepareParams(mean_of=("pIC50",), **HALF))
+    assert [float(row["source_pIC50"]) for row in check(tmp_path / "out", summary)[1]] == [3, *range(2, 40)]
+    assert (summary["averaged"], summary["rejected"]) == (1, {"duplicate": 3})
+
+
 def test_a_benchmark_may_keep_its_repeated_rows(tmp_path):
     files = {f"{split}.txt": ("Oh.\nOh.\nAh <unk> N.\n", {"format": "txt", "split": split}) for split in SPLITS}
     raw = raw_folder(tmp_path / "raw", "sentences", files, keep_duplicates=True)
