@@ -25,6 +25,12 @@ def _image(name: str) -> Path:
     return Path(name)
 
 
+def add_sample(command: ArgumentParser) -> None:
+    """How many molecules, and what they must be."""
+    options.add_count(command)
+    _add_require(command)
+
+
 def add_molecules(command: ArgumentParser) -> None:
     """SMILES."""
     command.add_argument("smiles", nargs="*", help="without any, or for -, one per line on standard input")

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None, further: Mapping[options.Verb, optio
 
 def _parser(further: Mapping[options.Verb, options.AddOptions]) -> ArgumentParser:
     verbs = {
-        _sample: partial(takes.add_with_image, options.add_count),
+        _sample: partial(takes.add_with_image, takes.add_sample),
         _encode: takes.add_molecules,
         _predict: takes.add_molecules,
         _decode: partial(takes.add_with_image, options.add_codes),
@@ -57,9 +57,14 @@ def _parser(further: Mapping[options.Verb, options.AddOptions]) -> ArgumentParse
 
 
 def _sample(arguments: Namespace) -> int:
-    """Draw new molecules from the prior; blank where the model writes no molecule."""
-    draw = {"temperature": arguments.temperature, "top_p": arguments.top_p, "seed": arguments.seed}
-    return emit(commands.sampled(_space(arguments), arguments.count, "smiles", **draw), ["smiles"], arguments)
+    """Draw new molecules from the prior; blank where the model writes no molecule and nothing is required."""
+    space, draw = _space(arguments), {name: getattr(arguments, name) for name in ("temperature", "top_p", "seed")}
+    if arguments.require:
+        from vaemol.constraints import all_of
+        from vaemol.prediction import objective_in
+
+        draw["admits"] = all_of(arguments.require, named=partial(objective_in, space))
+    return emit(commands.sampled(space, arguments.count, "smiles", **draw), ["smiles"], arguments)
 
 
 def _encode(arguments: Namespace) -> int:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from vaeseq.space import LatentSpace
 
 
+PATIENCE = 20  # chunks of draws
+
+
 class DomainSpace(Protocol):
     """What the verbs need: ``vaemol.space.MoleculeSpace`` or ``vaetext.space.SentenceSpace``."""
 
@@ -48,13 +51,33 @@ def code_columns(latent: int) -> list[str]:
 
 
 def sampled(
-    space: DomainSpace, count: int, column: str, *, temperature: float, top_p: float, seed: int
+    space: DomainSpace,
+    count: int,
+    column: str,
+    *,
+    temperature: float,
+    top_p: float,
+    seed: int,
+    admits: Callable[[list[str]], Sequence[bool]] | None = None,
 ) -> Iterator[list[Row]]:
-    """``count`` draws; the first ``CHUNK`` are those of ``space.sample`` with the same seed."""
-    for chunk, start in enumerate(range(0, count, CHUNK)):
-        own = chunk_seed(seed, chunk)
-        texts = space.sample(min(CHUNK, count - start), temperature=temperature, top_p=top_p, seed=own)
-        yield [{column: text} for text in texts]
+    """``count`` draws; the first ``CHUNK`` are those of ``space.sample`` with the same seed.
+
+    Where ``admits`` says which of so many texts are wanted, draws go on until there are ``count`` such.
+
+    Raises:
+        InputError: Of ``PATIENCE`` chunks in a row none is wanted.
+    """
+    left, barren = count, 0
+    for chunk in itertools.count():
+        size = CHUNK if admits else min(CHUNK, left)
+        texts = space.sample(size, temperature=temperature, top_p=top_p, seed=chunk_seed(seed, chunk))
+        wanted = [text for text, held in zip(texts, admits(texts), strict=True) if held] if admits else texts
+        yield [{column: text} for text in wanted[:left]]
+        left, barren = left - len(wanted), 0 if wanted else barren + 1
+        if left <= 0:
+            return
+        if barren == PATIENCE:
+            raise InputError(f"draws must hold what is required, and of {PATIENCE * CHUNK:,} in a row none does")
 
 
 def encoded(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[list[Row]]:

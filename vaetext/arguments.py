@@ -10,6 +10,12 @@ def add_sentences(command: ArgumentParser) -> None:
     command.add_argument("text", nargs="*", help="sentences; without any, or for -, one per line on standard input")
 
 
+def add_sample(command: ArgumentParser) -> None:
+    """How many sentences, and how long."""
+    options.add_count(command)
+    command.add_argument("--words", type=options.whole(1), nargs=2, metavar=("LEAST", "MOST"), help="of each sentence")
+
+
 def add_path(command: ArgumentParser) -> None:
     """Two ends, and the options of a path."""
     command.add_argument(

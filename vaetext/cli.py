@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None, further: Mapping[options.Verb, optio
 
 def _parser(further: Mapping[options.Verb, options.AddOptions]) -> ArgumentParser:
     verbs = {
-        _sample: options.add_count,
+        _sample: takes.add_sample,
         _encode: takes.add_sentences,
         _predict: takes.add_sentences,
         _decode: options.add_codes,
@@ -47,6 +47,11 @@ def _parser(further: Mapping[options.Verb, options.AddOptions]) -> ArgumentParse
 def _sample(arguments: Namespace) -> int:
     """Draw new sentences from the prior."""
     draw = {"temperature": arguments.temperature, "top_p": arguments.top_p, "seed": arguments.seed}
+    if arguments.words:
+        least, most = arguments.words
+        if least > most:
+            raise InputError(f"words must be at least and at most so many, got {least} and {most}")
+        draw["admits"] = lambda texts: [least <= len(text.split()) <= most for text in texts]
     return console.emit(commands.sampled(_space(arguments), arguments.count, "text", **draw), ["text"], arguments)
 
 

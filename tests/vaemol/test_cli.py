@@ -40,6 +40,18 @@ def test_sample_is_the_function(vaemol, space):
     assert [row["smiles"] for row in rows[:256]] == space.sample(256, temperature=0.5, seed=3)
 
 
+def test_draws_go_on_until_so_many_hold_what_is_required(vaemol, space):
+    code, rows, _ = vaemol("sample", "--count", 300, "--require", "rings>=1")
+    drawn = space.sample(256, seed=0)
+    held = [text for text, holds in zip(drawn, all_of(["rings>=1"])(drawn), strict=True) if holds]
+    assert (code, len(rows)) == (0, 300)
+    assert [row["smiles"] for row in rows][: len(held)] == held != drawn
+    assert all_of(["rings>=1"])([row["smiles"] for row in rows]).all()
+    code, rows, err = vaemol("sample", "--require", "heavy_atoms>=999")
+    assert (code, rows) == (1, [])
+    assert "of 5,120 in a row none does" in err
+
+
 def test_encode_then_decode_is_reconstruct(vaemol, space, tmp_path):
     path = tmp_path / "codes.csv"
     assert vaemol("encode", *ENDS, "--output", path)[0] == 0

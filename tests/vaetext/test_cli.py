@@ -33,6 +33,15 @@ def test_sample_is_the_function(vaetext, space):
     assert [row["text"] for row in rows] == space.sample(20, seed=3)
 
 
+def test_samples_are_as_long_as_asked(vaetext, space):
+    lengths = [len(text.split()) for text in space.sample(256, seed=3)]
+    least, most = sorted(lengths)[64], sorted(lengths)[128]
+    code, rows, _ = vaetext("sample", "--count", 20, "--seed", 3, "--words", least, most)
+    assert (code, len(rows)) == (0, 20)
+    assert {least <= len(row["text"].split()) <= most for row in rows} == {True}
+    assert "at least and at most" in vaetext("sample", "--words", 3, 2)[2]
+
+
 def test_encode_then_decode_is_reconstruct(vaetext, space, tmp_path):
     path = tmp_path / "codes.csv"
     assert vaetext("encode", *ENDS, "--output", path, "--format", "csv")[0] == 0
