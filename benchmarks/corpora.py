@@ -22,7 +22,8 @@ def prepared(
     domain: Domain, data: DataParams, settings: MoleculePrepareParams | SentencePrepareParams
 ) -> tuple[Corpus, Tokenizer, Path]:
     """A data set as the pipeline prepares it, and the folder where it is kept for the next time."""
-    with locked(work_folder(f"data-{data.source}", data.model_dump_json() + settings.model_dump_json())) as folder:
+    key = data.model_dump_json() + settings.model_dump_json(exclude={"mean_of"})
+    with locked(work_folder(f"data-{data.source}", key)) as folder:
         if not (folder / "prepared" / "summary.json").exists():
             fetch(domain, data, SOURCES, folder / "raw")
             prepare_corpus(folder / "raw", folder / "prepared", settings)

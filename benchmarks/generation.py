@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from rdkit import Chem
 from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence
 
@@ -36,11 +37,12 @@ from pipelines.records import molecule_split
 from pipelines.reference import OUT, smiles_in
 from pipelines.sources import load_sources
 from vaemol.judge import judged
-from vaemol.molecule import parse, scaffold
+from vaemol.molecule import canonical, parse, scaffold
 from vaemol.notation import to_smiles
 from vaemol.reference import Reference
 from vaemol.space import MoleculeSpace
 from vaeseq.blurring import blurred_posterior
+from vaeseq.checkpoint import files_of
 from vaeseq.console import Line
 from vaeseq.errors import InputError
 from vaeseq.posteriors import drawn
@@ -64,9 +66,9 @@ def given_back(space: MoleculeSpace, name: str, smiles: Iterable[str]) -> Row:
     texts = _texts(space, smiles)
     while some := list(itertools.islice(texts, AT_ONCE)):
         of += len(some)
-        true = [to_smiles(text, space.notation) for text in some]
-        posterior = space.space.encode(some)
-        exact += _same(true, space.decode(posterior.mean))
+        read = [text for text in some if text]
+        posterior = space.space.encode(read)
+        exact += _same([to_smiles(text, space.notation) for text in read], space.decode(posterior.mean))
         nats.append(kl_divergence(posterior, _standard(posterior)))
     row = {f"exact_reconstruction_{name}": exact / of, f"exact_reconstruction_{name}_of": of}
     return row | {"kl" if name == "test" else f"kl_{name}": float(torch.cat(nats).mean())}
@@ -79,8 +81,8 @@ def distances(space: MoleculeSpace) -> Row:
     """
     test = list(smiles_in("test.csv.gz"))
     chosen = np.random.default_rng(SEED).permutation(len(test))[:NEAREST]
-    learnt = _codes(space, molecules(NEAREST_OF), seed=SEED)
-    held_out = _codes(space, [test[i] for i in chosen], seed=SEED + 1)
+    learnt = _codes(space, molecules(NEAREST_OF), seed=mixed_seed(SEED, 1))  # equal seeds are one stream
+    held_out = _codes(space, [test[i] for i in chosen], seed=mixed_seed(SEED, 2))
     return {
         "signal": space.space.vae.signal,
         "nearest_of": len(learnt),
@@ -91,8 +93,8 @@ def distances(space: MoleculeSpace) -> Row:
 
 def by_protocol(space: MoleculeSpace, smiles: Sequence[str]) -> Row:
     """Of a hundred texts of each molecule those that are the molecule: drawn, and greedy."""
-    texts = list(_texts(space, smiles))
-    true, posterior = [to_smiles(text, space.notation) for text in texts], space.space.encode(texts)
+    read = [text for text in _texts(space, smiles) if text]
+    true, posterior = [to_smiles(text, space.notation) for text in read], space.space.encode(read)
     generator, exact = torch.Generator().manual_seed(SEED), {"": 0, "_greedy": 0}
     for reading in range(READ):
         codes = drawn(posterior, torch.randn(posterior.mean.shape, generator=generator))[0]
@@ -100,7 +102,7 @@ def by_protocol(space: MoleculeSpace, smiles: Sequence[str]) -> Row:
         for decoding in range(DECODED):
             seed = mixed_seed(SEED, DECODED * reading + decoding)
             exact[""] += _same(true, space.decode(codes, temperature=1.0, seed=seed))
-    of = len(texts) * READ * DECODED
+    of = len(smiles) * READ * DECODED
     return {f"jtvae_protocol_reconstruction{how}": count / of for how, count in exact.items()}
 
 
@@ -110,14 +112,22 @@ def validity(space: MoleculeSpace) -> Row:
 
 
 def zinc_test(space: MoleculeSpace) -> list[str]:
-    """Random test molecules of ZINC250k as the data of the model are split, none of them of MOSES' training set."""
+    """Random test molecules of ZINC250k as the data of the model are split, none of them of MOSES' training set.
+
+    Those that the model cannot read are among them, by chance as many as belong to a test set.
+    """
     told, training = space.space.metadata, Reference.load(OUT).training
     names = ("split", "valid_fraction", "test_fraction", "seed")
-    split = partial(molecule_split, **{name: told[name] for name in names})
-    canonical = dict.fromkeys(to_smiles(text, space.notation) for text in _texts(space, _zinc()))
-    rows_of = ({"smiles": smiles, "scaffold": scaffold(parse(smiles))} for smiles in canonical if smiles)
-    test = [row["smiles"] for row in rows_of if split(row) == "test" and row["smiles"] not in training]
-    return [test[i] for i in np.random.default_rng(SEED).permutation(len(test))[:ZINC]]
+    split, zinc = partial(molecule_split, **{name: told[name] for name in names}), list(_zinc())
+    test: dict[str, None] = {}
+    for given, text in zip(zinc, _texts(space, zinc), strict=True):
+        smiles = to_smiles(text, space.notation) or to_smiles(given, "smiles")
+        mol = parse(smiles)
+        if split({"smiles": smiles, "scaffold": scaffold(mol)}) == "test":
+            Chem.RemoveStereochemistry(mol)  # MOSES has none
+            if canonical(mol) not in training:
+                test[smiles] = None
+    return [list(test)[i] for i in np.random.default_rng(SEED).permutation(len(test))[:ZINC]]
 
 
 def _zinc() -> Iterator[str]:
@@ -137,7 +147,8 @@ def _same(true: Sequence[str], found: Sequence[str]) -> int:
 
 def _codes(space: MoleculeSpace, smiles: Sequence[str], *, seed: int) -> Tensor:
     """One code of each molecule, of the signal that the prior draws."""
-    posterior = blurred_posterior(space.space.encode(list(_texts(space, smiles))), space.space.vae.signal)
+    read = [text for text in _texts(space, smiles) if text]
+    posterior = blurred_posterior(space.space.encode(read), space.space.vae.signal)
     return drawn(posterior, torch.randn(posterior.mean.shape, generator=torch.Generator().manual_seed(seed)))[0]
 
 
@@ -176,9 +187,10 @@ def main(data: str, folder: Path) -> None:
         seed=SEED,
         budget={"draws": DRAWS},
     )
-    digest = " ".join(map(sha256_of, sorted(folder.glob("*.safetensors"))))
+    settings = " ".join(map(sha256_of, [*files_of(folder), *sorted(OUT.iterdir())]))
+    settings += f" {SEED} {DRAWS} {NEAREST_OF} {NEAREST} {ZINC} {PROTOCOL} {READ} {DECODED}"
     for part, make in made.items():
-        parts.several(part, f"{part} {digest} {DRAWS} {NEAREST_OF} {NEAREST} {ZINC} {PROTOCOL}", make)
+        parts.several(part, f"{part} {settings}", make)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from vaemol.filters import kept_patterns
 from vaemol.itineraries import figures_of
 from vaemol.molecule import tanimoto
 from vaemol.notation import to_smiles
-from vaemol.proposals import smooth_path
+from vaemol.smooth import smooth_path
 from vaemol.space import MoleculeSpace
 from vaeseq.errors import InputError
 from vaeseq.paths import PathKind

@@ -55,7 +55,7 @@ def halve(model: Path) -> None:
 def curve(history: Sequence[Row]) -> dict[str, Row]:
     """Some of the looks at held-out rows, at most ``LOOKS`` and the last, by the step."""
     looks = [row for row in history if row["split"] == "valid"]
-    every = math.ceil(len(looks) / LOOKS)
+    every = math.ceil(len(looks) / LOOKS) or 1
     chosen = looks[::-1][::every][::-1]
     return {
         row["step"]: {"minutes": float(row["seconds"]) / 60} | {name: _number(row[name]) for name in SHOWN}

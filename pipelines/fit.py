@@ -23,6 +23,7 @@ from ruamel.yaml import YAML
 from pipelines.download import sha256_of
 from pipelines.outputs import last_file
 from pipelines.params import domain_params
+from pipelines.prepare import survey
 from pipelines.readers import rows
 from pipelines.sources import Domain, Raw
 from pipelines.start import SHIPPED, start_of
@@ -100,8 +101,7 @@ def fit(domain: Domain, asked: Asked, folder: Path) -> dict[str, object]:
     prepare = _read_by(domain, start)
     train = SETTINGS[domain]["train"] | {"seed": asked.seed, "properties": list(asked.properties)}
     if domain == "molecules":
-        prepare |= {"split": asked.split or ("scaffold" if asked.properties else "random")}
-        prepare |= {"mean_of": list(asked.properties)}
+        prepare["split"] = asked.split or ("scaffold" if asked.properties else "random")
     settings = {"data": data, "prepare": prepare, "model": model, "train": train}
     prior = dict(SETTINGS[domain]["prior"])
     prior["steps"] = math.ceil(prior["steps"] * min(1.0, asked.minutes / Asked.minutes))
@@ -116,6 +116,9 @@ def fit(domain: Domain, asked: Asked, folder: Path) -> dict[str, object]:
             _write(params, {domain: settings})
         elif stage == "prepare" and domain == "sentences" and not start:
             settings["prepare"] |= {"vocabulary": WORDS, "cut": _cut(folder)}
+            _write(params, {domain: settings})
+        elif stage == "prepare" and domain == "molecules":
+            settings["prepare"]["mean_of"] = _measured(asked, folder)
             _write(params, {domain: settings})
         elif stage == "train" and "steps" not in _read(params)[domain]["train"]:
             stored = _read(params)
@@ -156,6 +159,13 @@ def _read_by(domain: Domain, start: Path | None) -> dict[str, Any]:
     if told.get("name") != domain:
         raise InputError(f"start must be a model of {domain}, got one of {told.get('name')!r}")
     return {name: told[name] for name in ("notation", "lower", "cut", "vocabulary") if name in told}
+
+
+def _measured(asked: Asked, folder: Path) -> list[str]:
+    """Those properties that are columns of the file; others are computed of each molecule."""
+    raw = folder / "data/raw/molecules"
+    columns = survey(raw, Raw.load(raw))[1]
+    return [name for name in asked.properties if name in columns]
 
 
 def _cut(folder: Path) -> str:

@@ -54,12 +54,10 @@ def main(domain: str) -> None:
     pairs = list(_pairs(space, module, readable, params))
     figures, rows = {}, []
     for kind in params.kinds:
-        numbers = [i for i, pair in enumerate(pairs) if kind != "steady" or pair.origin != "random"]
-        walks = [_walked(domain, space, pairs[i], params, kind) for i in numbers]
+        walks = [_walked(domain, space, pair, params, kind) for pair in pairs]
         if walks:
             steps, figures[kind] = module.judged(walks, space.space.metadata)
-            for i, each in zip(numbers, steps, strict=True):
-                rows += _rows(i, pairs[i], each, kind)
+            rows += _rows(pairs, steps, kind)
     rows.sort(key=lambda row: row["path"])
     write_table(out / "paths.csv", rows)
     write_table(out / "posterior_table.csv", _posterior_rows(space, readable[: params.posterior_rows], params.seed))
@@ -98,32 +96,33 @@ def _pairs(space: TextSpace, module: ModuleType, texts: Sequence[str], params: I
 
 
 def _walked(domain: str, space: TextSpace, pair: Pair, params: InterpolateParams, kind: str) -> Walk:
-    if kind == "steady":
-        return Walk(_steady(domain, space, pair, params), pair.start, pair.end, asked=True)
     asked = pair.origin != "random"
-    points = walk(space, pair.codes, steps=params.steps, kind=kind, beams=params.beams, from_texts=asked)
+    if kind == "steady":
+        points = _steady(domain, space, pair, params)
+    else:
+        points = walk(space, pair.codes, steps=params.steps, kind=kind, beams=params.beams, from_texts=asked)
     start, end = (pair.start, pair.end) if asked else (points[0][1], points[-1][1])
     return Walk(points, start, end, asked)
 
 
 def _steady(domain: str, space: TextSpace, pair: Pair, params: InterpolateParams) -> list[tuple[float, str]]:
     if domain == "sentences":
-        from vaetext.paths import steady_homotopy
+        from vaetext.paths import steady_between
 
-        return steady_homotopy(space, pair.start, pair.end, steps=params.steps, beams=params.beams)
+        return steady_between(space, pair.codes, steps=params.steps, beams=params.beams)
     from vaemol.constraints import all_of
-    from vaemol.smooth import smooth_path
+    from vaemol.smooth import smooth_between
 
-    alike = pair.start == pair.end
-    path = [pair.start] * 2 if alike else smooth_path(space, pair.start, pair.end, holds=all_of([]), seed=params.seed)
+    path = smooth_between(space, pair.codes, (pair.start, pair.end), holds=all_of([]), seed=params.seed)
     return list(zip(places(len(path)).tolist(), path, strict=True))
 
 
-def _rows(number: int, pair: Pair, steps: Sequence[Row], kind: str) -> Iterator[Row]:
-    given = {0: pair.start, len(steps) - 1: pair.end}
-    for step, columns in enumerate(steps):
-        place = {"path": number, "origin": pair.origin, "kind": kind, "step": step}
-        yield place | columns | {"given": given.get(step, "")}
+def _rows(pairs: Sequence[Pair], paths: Sequence[Sequence[Row]], kind: str) -> Iterator[Row]:
+    for number, (pair, steps) in enumerate(zip(pairs, paths, strict=True)):
+        given = {0: pair.start, len(steps) - 1: pair.end}
+        for step, columns in enumerate(steps):
+            place = {"path": number, "origin": pair.origin, "kind": kind, "step": step}
+            yield place | columns | {"given": given.get(step, "")}
 
 
 def _posterior_rows(space: TextSpace, texts: Sequence[str], seed: int) -> list[Row]:

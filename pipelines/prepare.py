@@ -71,10 +71,13 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings, *, start: Path | N
         tokenizer, told = Tokenizer.load(start / "tokenizer.json"), domain_of(start)
         known = _CUTS & told.keys() & type(settings).model_fields.keys()
         settings = settings.model_copy(update={name: told[name] for name in known})
-    sizes, columns = _survey(raw, source)
+    sizes, columns = survey(raw, source)
     taken = _draw_rows(sizes, source)
     changed: Counter[str] = Counter()
-    replicates = Replicates(getattr(settings, "mean_of", ()))
+    measured = getattr(settings, "mean_of", ())
+    if missing := sorted({*measured} - {*columns}):
+        raise InputError(f"prepare.mean_of must be columns of {source.name!r}: {columns}, got {missing}")
+    replicates = Replicates(measured)
     accepted = 0
     with RowTable(out, columns) as table, progress(f"prepare {source.domain}", sum(taken)) as advance:
         for row, records, split in _outcomes(raw, source, sizes, taken, settings, tokenizer, replicates):
@@ -121,7 +124,7 @@ def _plan(source: Raw, settings: _Settings) -> _Plan:
     return _Plan(records, sentence_split, "text", ("pipelines.records",))
 
 
-def _survey(raw: Path, source: Raw) -> tuple[list[int], list[str]]:
+def survey(raw: Path, source: Raw) -> tuple[list[int], list[str]]:
     """How many rows each table has, and what columns they bring."""
     sizes, names = [], {}
     for table in source.tables:
@@ -170,7 +173,8 @@ def _outcomes(
             if tokenizer and not isinstance(result, Rejected):
                 result = _spelt(result, tokenizer)
             if not isinstance(result, Rejected) and not source.keep_duplicates and seen.again(str(result[0][plan.key])):
-                replicates.add(str(result[0][plan.key]), row.columns)
+                if table.split is None:  # else it may be of another split than the first
+                    replicates.add(str(result[0][plan.key]), row.columns)
                 result = Rejected("duplicate")
             split = "train" if isinstance(result, Rejected) else plan.split(result[0])
             yield row, result, _settle(split, table.split, own)

@@ -63,7 +63,7 @@ def add_propose(command: ArgumentParser) -> None:
     )
     command.add_argument(
         "--rounds",
-        type=options.whole(0),
+        type=options.whole(0, 50),
         default=12,
         help="of filling the gaps of a path, at most; default: %(default)s",
     )

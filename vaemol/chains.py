@@ -26,8 +26,9 @@ def smoothest(alike: np.ndarray, costs: np.ndarray, *, power: float = POWER) -> 
     progress = alike[1] - alike[0]
     between = [i for i in np.argsort(progress, kind="stable") if progress[0] < progress[i] < progress[1]]
     order = np.array([0, *between, 1])
-    steps = (1 - alike[np.ix_(order, order)]) ** power + costs[order]
-    steps[:, -1] -= costs[1]
+    paid = costs[order]
+    paid[[0, -1]] = 0
+    steps = (1 - alike[np.ix_(order, order)]) ** power + paid
     leads_on = progress[order][:, None] < progress[order]
     steps[~leads_on] = np.inf
     total, before = np.zeros(len(order)), np.zeros(len(order), int)

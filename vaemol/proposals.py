@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vaemol.constraints import Constraint
-from vaemol.interpolation import identity, properties_of
+from vaemol.interpolation import APART, identity, properties_of, unlike
 from vaemol.molecule import tanimoto
 from vaemol.oracles import Oracle
 from vaemol.smooth import ROUNDS, smooth_path
@@ -59,7 +59,7 @@ def proposed(
             found = smooth_path(space, start, end, holds=holds, rounds=asked.rounds, kind=asked.kind, seed=seed)
         case _:
             found = mixtures(space, given, asked.count, holds=holds, seed=seed)
-    if not found or (len(given) == 2 and len(found) == 2):
+    if not found or (len(given) == len(found) == 2 and unlike(*found) > APART):
         where = "between the two " if len(given) == 2 else ""
         raise InputError(f"no molecule was found {where}that is new and holds all that is required; require less of it")
     return found

@@ -50,7 +50,7 @@ def _sample(arguments: Namespace) -> int:
     if arguments.words:
         least, most = arguments.words
         if least > most:
-            raise InputError(f"words must be at least and at most so many, got {least} and {most}")
+            raise InputError(f"words must be LEAST and MOST, the first no larger, got {least} and {most}")
         draw["admits"] = lambda texts: [least <= len(text.split()) <= most for text in texts]
     return console.emit(commands.sampled(_space(arguments), arguments.count, "text", **draw), ["text"], arguments)
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
+from torch import Tensor
 
 from vaeseq.paths import PathKind
 from vaeseq.steady import steady_walk
@@ -113,6 +114,13 @@ def steady_homotopy(
     many sentences each place of it may give.
     """
     (ends,) = ends_of(space, [(start, end)])
+    return steady_between(space, ends, steps=steps, kind=kind, beams=beams)
+
+
+def steady_between(
+    space: SentenceSpace, ends: tuple[Tensor, Tensor], *, steps: int, kind: PathKind = "slerp", beams: int = BEAMS
+) -> list[PathPoint]:
+    """``steady_homotopy`` between two codes, each ``(latent,)``."""
     how = {"steps": steps, "apart": APART, "kind": kind, "beams": beams}
     points = steady_walk(space, ends, all_word_edits, partial(unlikely, space), **how)
     return [PathPoint(*point) for point in points]

@@ -55,6 +55,9 @@ def write_domain(domain, column, texts, tokenizer):
     config = VAEConfig(tokenizer.size, 6, 8, EncoderConfig("bilstm", 16), DecoderConfig("lstm", 24))
     torch.manual_seed(0)
     vae = SequenceVAE.build(config)
+    with torch.no_grad():  # an untrained model is nearly deaf to z
+        for parameter in vae.parameters():
+            parameter.mul_(4)
     checkpoint.save(Path("models", domain), Checkpoint(vae, config, tokenizer, DOMAINS[domain]), card="a test's model")
 
 
@@ -72,15 +75,16 @@ def test_every_path_has_its_ends_and_every_kind(house, domain):
         assert all(row["given"] for row in (steps[0], steps[-1])) == (origin == "held_out")
         assert not any(row["given"] for row in steps[1:-1])
     kinds = [kind for kind, _ in groupby(row["kind"] for row in rows)]
-    assert kinds == ["steady", "slerp", "lerp"] * 2 + ["slerp", "lerp"]
+    assert kinds == ["steady", "slerp", "lerp"] * 3
     figures = json.loads((house / "reports" / domain / "interpolate.json").read_text())
-    assert {kind: its["paths"] for kind, its in figures.items()} == {"steady": 2, "slerp": 3, "lerp": 3}
+    assert {kind: its["paths"] for kind, its in figures.items()} == {"steady": 3, "slerp": 3, "lerp": 3}
     assert figures["slerp"]["both_ends_exact_of"] == figures["steady"]["both_ends_exact_of"] == 2
 
 
-def test_a_steady_path_of_molecules_is_the_smooth_one(house):
+def test_a_steady_path_of_molecules_is_that_of_propose(house):
     interpolate.main("molecules")
-    rows = [row for row in table(house / "reports/molecules/interpolate/paths.csv") if row["kind"] == "steady"]
+    rows = table(house / "reports/molecules/interpolate/paths.csv")
+    rows = [row for row in rows if (row["kind"], row["origin"]) == ("steady", "held_out")]
     space, seed = MoleculeSpace.load(Path("models/molecules")), 0
     for _, steps in groupby(rows, key=lambda row: row["path"]):
         steps = list(steps)
@@ -108,8 +112,7 @@ def test_molecules_are_described_and_drawn(house):
     figures = json.loads((house / "reports/molecules/interpolate.json").read_text())
     assert figures["lerp"]["validity_of"] == 27
     drawn = sorted(path.name for path in out.glob("*.png"))
-    every = [f"path_{number}_{kind}.png" for number in range(3) for kind in ("lerp", "slerp", "steady")]
-    assert drawn == [name for name in every if name != "path_2_steady.png"]
+    assert drawn == [f"path_{number}_{kind}.png" for number in range(3) for kind in ("lerp", "slerp", "steady")]
     assert list(table(out / "posterior_table.csv")[0]) == ["input", "mean", "sample_1", "sample_2", "sample_3"]
 
 

@@ -230,8 +230,7 @@ def test_sentences_keep_the_laws_of_a_corpus(tmp_path, cut):
 
 def test_labels_keep_their_name_and_other_columns_get_a_prefix(tmp_path):
     content = "text\tframe\tmood\n" + "".join(f"{line}\tf{i}\tm{i}\n" for i, line in enumerate(LINES))
-    files = {"toy.csv": (content, {"format": "csv", "labels": ("frame",)})}
-    raw = raw_folder(tmp_path / "raw", "sentences", files)
+    raw = raw_folder(tmp_path / "raw", "sentences", {"toy.csv": (content, {"format": "csv", "labels": ("frame",)})})
     _, rows = check(tmp_path / "out", prepare_corpus(raw, tmp_path / "out", SentencePrepareParams(workers=1)))
     assert [(row["frame"], row["source_mood"]) for row in rows] == [(f"f{i}", f"m{i}") for i in range(len(LINES))]
     assert "source_frame" not in rows[0]
@@ -239,8 +238,7 @@ def test_labels_keep_their_name_and_other_columns_get_a_prefix(tmp_path):
 
 def test_an_own_column_never_takes_a_name_of_the_table(tmp_path):
     content = "text,line,id_\n" + "".join(f"{line},{i},x\n" for i, line in enumerate(LINES))
-    files = {"toy.csv": (content, {"format": "csv", "column": "text"})}
-    raw = raw_folder(tmp_path / "raw", "sentences", files)
+    raw = raw_folder(tmp_path / "raw", "sentences", {"toy.csv": (content, {"format": "csv", "column": "text"})})
     _, rows = check(tmp_path / "out", prepare_corpus(raw, tmp_path / "out", SentencePrepareParams(workers=1)))
     assert [(row["source_line"], row["source_line_"]) for row in rows] == [(i + 2, str(i)) for i in range(len(LINES))]
 
@@ -251,6 +249,8 @@ def test_a_measurement_that_was_repeated_is_the_mean_of_all(tmp_path):
     summary = prepare_corpus(raw, tmp_path / "out", MoleculePrepareParams(mean_of=("pIC50",), **HALF))
     assert [float(row["source_pIC50"]) for row in check(tmp_path / "out", summary)[1]] == [3, *range(2, 40)]
     assert (summary["averaged"], summary["rejected"]) == (1, {"duplicate": 3})
+    with pytest.raises(InputError, match=r"columns of 'toy': \['pIC50'\], got \['pic50'\]"):
+        prepare_corpus(raw, tmp_path / "out", MoleculePrepareParams(mean_of=("pic50",)))
 
 
 def test_a_benchmark_may_keep_its_repeated_rows(tmp_path):

@@ -4,8 +4,11 @@ import pytest
 import torch
 
 from vaemol.constraints import all_of
+from vaemol.interpolation import APART
 from vaemol.molecule import parse, tanimoto
-from vaemol.smooth import GROWTH, smooth_path
+from vaemol.proposals import Asked, proposed
+from vaemol.smooth import GROWTH, smooth_between, smooth_path
+from vaemol.space import MoleculeSpace
 from vaeseq.errors import InputError
 
 A, B = "CC(=O)Oc1ccccc1C(=O)O", "NC1CCCC1O"
@@ -45,6 +48,39 @@ def test_what_the_language_model_finds_unlikely_is_avoided(space, monkeypatch):
     assert avoided not in smooth_path(space, A, B, holds=ANY, rounds=1)
 
 
-def test_a_path_needs_two_molecules(space):
+@pytest.fixture
+def unwritten(space, monkeypatch):
+    """A function after which the model writes nothing for the codes of two molecules."""
+    decode = MoleculeSpace.decode
+
+    def of(*given):
+        ends = space.pinned(given).codes
+        monkeypatch.setattr(
+            MoleculeSpace, "decode", lambda its, z, **how: [""] * 2 if z.equal(ends) else decode(its, z, **how)
+        )
+
+    return of
+
+
+def test_an_end_that_no_code_decodes_to_is_still_the_end(space, unwritten):
+    unwritten(A, B)
+    path = smooth_path(space, A, B, holds=ANY)
+    assert (path[0], path[-1]) == (A, B)
+
+
+def test_between_molecules_that_are_alike_others_are_sought_and_need_not_be(space, unwritten, monkeypatch):
+    alike, sought = "COC(=O)c1ccccc1OC(C)=O", []
+    assert tanimoto(A, alike) > 1 - APART
+    unwritten(A, alike)
+    monkeypatch.setattr("vaemol.smooth._sought", lambda space, gaps, *_: sought.append(gaps) or torch.zeros(1, 6))
+    assert proposed(space, [A, alike], all_of(["heavy_atoms<=0"]), Asked(rounds=2)) == [A, alike]
+    assert sought == [[(A, alike)]] * 2
+
+
+def test_a_path_needs_two_molecules_that_the_model_tells_apart(space, monkeypatch):
     with pytest.raises(InputError, match="two different"):
         smooth_path(space, A, "O=C(C)Oc1ccccc1C(=O)O", holds=ANY)
+    monkeypatch.setattr(MoleculeSpace, "decode", lambda its, z, **_: [B] * len(z))
+    with pytest.raises(InputError, match=f"both decode to '{B}'"):
+        smooth_path(space, A, B, holds=ANY)
+    assert smooth_between(space, tuple(torch.zeros(2, 6)), (A, B), holds=ANY) == [B, B]
