@@ -16,7 +16,7 @@ from vaemol.shipped import MODEL
 from vaemol.tables import as_sdf, best_drawn, emit, front_kept, pairs_drawn, path_drawn
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Reading, Row
-from vaeseq.errors import InputError, Rejected
+from vaeseq.errors import InputError
 
 if TYPE_CHECKING:
     from vaemol.constraints import Constraint
@@ -179,11 +179,10 @@ def _proposed(
 def _optimize(arguments: Namespace) -> int:
     """Search for molecules of high values in few oracle calls; each is written once it is answered."""
     from vaemol.constraints import all_of
-    from vaemol.notation import to_smiles
     from vaemol.optimization import optimize
     from vaemol.prediction import KIND, objective_in, together
     from vaemol.space import MoleculeSpace
-    from vaeseq.parallel import ordered_map
+    from vaemol.strangers import canonical_each
     from vaeseq.rounds import SearchConfig
 
     names, weights = arguments.objective or ["qed"], arguments.weight
@@ -200,9 +199,7 @@ def _optimize(arguments: Namespace) -> int:
         raise InputError("similarity must be to a lead; --similarity needs --lead")
     lines = console.given_file(arguments.start, "molecules") if arguments.start else []
     words = (line.word for line in lines if line.error or line.text.strip())
-    # Read in processes first: what hangs or crashes there is none.
-    read = ordered_map(partial(to_smiles, notation="smiles"), words, preload=(to_smiles.__module__,))
-    start = ["" if isinstance(found, Rejected) else text for text, found in read]
+    start = list(canonical_each(words))
     require = list(arguments.require)
     if arguments.lead:
         start.append(arguments.lead)

@@ -2,14 +2,14 @@
 
 import csv
 from collections.abc import Iterable, Sequence
-from itertools import chain, groupby
+from itertools import chain, groupby, islice
 from operator import itemgetter
 from statistics import fmean, median
 from typing import NamedTuple
 
 from vaemol.filters import share_passing
 from vaemol.interpolation import measures, of_known
-from vaemol.notation import to_smiles
+from vaemol.strangers import canonical_each
 from vaeseq.console import Line
 from vaeseq.errors import InputError, shown
 
@@ -51,12 +51,11 @@ def pairs_in(lines: Iterable[Line]) -> list[tuple[str, str]]:
     found = list(lines)
     while found and not (found[-1].error or found[-1].text.strip()):
         found.pop()
-    pairs = []
-    for number, line in enumerate(found or [Line("")], start=1):
-        ends = line.text.split()[:2]
-        if len(ends) != 2 or not all(to_smiles(end, "smiles") for end in ends):
+    pairs = [tuple(line.text.split()[:2]) for line in found or [Line("")]]
+    read = canonical_each(chain.from_iterable(pairs))
+    for number, (line, pair) in enumerate(zip(found or [Line("")], pairs, strict=True), start=1):
+        if len(pair) != 2 or not all(list(islice(read, 2))):
             raise InputError(f"pairs must be two SMILES a line, line {number} is {line.error or line.text[:80]!r}")
-        pairs.append((ends[0], ends[1]))
     return pairs
 
 
@@ -101,8 +100,9 @@ def figures_of(
         patterns: SMARTS of the filters, see ``vaemol.filters.passes``.
         workers: Processes, see ``vaeseq.parallel.ordered_map``.
     """
-    made = [[to_smiles(text, "smiles") for text in path] for path in paths]
-    asked = [(to_smiles(start, "smiles"), to_smiles(end, "smiles")) for start, end in pairs]
+    read = canonical_each(chain.from_iterable([*paths, *pairs]), workers=workers)
+    made = [list(islice(read, len(path))) for path in paths]
+    asked = [(start, end) for start, end in zip(read, read, strict=True)]
     # A path that stays where it is would be the smoothest of all: neighbours that are one molecule count once.
     merged = [[text for text, _ in groupby(path)] for path in made]
     found = [measures(path, *ends) for path, ends in zip(merged, asked, strict=True)]

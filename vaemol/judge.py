@@ -6,11 +6,9 @@ from vaemol import fcd, guacamol, metrics
 from vaemol.fcd import Distance
 from vaemol.filters import share_passing
 from vaemol.metrics import Fraction
-from vaemol.notation import to_smiles
 from vaemol.portrait import portrait
 from vaemol.reference import Reference
-from vaeseq.errors import Rejected
-from vaeseq.parallel import ordered_map
+from vaemol.strangers import canonical_each
 
 Figures = dict[str, Fraction | Distance]
 
@@ -33,11 +31,10 @@ def judged(
     Raises:
         InputError: Fewer than two samples are molecules.
     """
-    texts = [smiles for _, smiles in ordered_map(_canonical, samples, workers=workers, preload=("vaemol.judge",))]
-    valid = [smiles for smiles in texts if not isinstance(smiles, Rejected)]
+    valid = list(filter(None, canonical_each(samples, workers=workers)))
     own = portrait(valid, workers=workers, device=device)
     figures: Figures = {
-        "validity": Fraction(len(valid) / len(texts), len(texts)),
+        "validity": Fraction(len(valid) / len(samples), len(samples)),
         "unique_1k": metrics.uniqueness(valid, at=1_000),
         "unique_10k": metrics.uniqueness(valid, at=10_000),
         "novelty": metrics.novelty(valid, reference.training),
@@ -57,9 +54,3 @@ def judged(
         "guacamol_kl": Fraction(guacamol.kl_score(sketch, reference.training.sketch), sketch.chemnet.of),
         "guacamol_fcd": Fraction(guacamol.fcd_score(sketch, reference.training.sketch), sketch.chemnet.of),
     }
-
-
-def _canonical(text: str) -> str:
-    if not (smiles := to_smiles(text, "smiles")):
-        raise Rejected("unparsable")
-    return smiles

@@ -20,6 +20,7 @@ from vaemol import fcd, guacamol
 from vaemol.filters import kept_patterns
 from vaemol.notation import to_smiles
 from vaemol.portrait import Portrait
+from vaemol.strangers import canonical_each
 from vaeseq.console import Line, given_file
 from vaeseq.errors import InputError, Rejected
 from vaeseq.parallel import ordered_map
@@ -83,7 +84,7 @@ def known_in(path: Path) -> Container[str]:
     if path.is_dir():
         return load_training(path / "training.npz")
     try:
-        found = [to_smiles(text, "smiles") for text in _smiles_in(given_file(str(path), "known molecules"))]
+        found = list(canonical_each(_smiles_in(given_file(str(path), "known molecules"))))
     except csv.Error as error:
         raise InputError(f"known molecules {str(path)!r} cannot be read: {error}") from error
     unread = found.count("")
