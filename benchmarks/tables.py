@@ -44,9 +44,10 @@ def table(name: str) -> str:
 
 
 def of_one(rows: Sequence[tuple[str, str, str]], figures: Figures) -> list[str]:
-    """A row for each figure."""
+    """A row for each figure that was measured."""
     head = ["| figure | value | unit and direction |", "|---|---:|---|"]
-    return head + [f"| {label} | {shown(at(figures, place), unit)} | {unit} |" for place, label, unit in rows]
+    found = [(at(figures, place), label, unit) for place, label, unit in rows]
+    return head + [f"| {label} | {shown(value, unit)} | {unit} |" for value, label, unit in found if value is not None]
 
 
 def of_models(matrix: Matrix, figures: Figures) -> list[str]:

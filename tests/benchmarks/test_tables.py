@@ -16,10 +16,11 @@ def test_the_tables_are_those_of_the_result_files() -> None:
 
 def test_a_table_shows_the_figures_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
-    monkeypatch.setattr(tables, "ROWS", {"thing": (("a.b", "what", "nats"),)})
+    monkeypatch.setattr(tables, "ROWS", {"thing": (("a.b", "what", "nats"), ("a.c", "not yet", "nats"))})
     assert tables.table("thing") == "Not yet measured.\n"
     _write(tmp_path / "thing.json", {"a": {"b": 0.12345}})
     assert "| what | 0.123 | nats |" in tables.table("thing")
+    assert "not yet" not in tables.table("thing")
     assert "`make it`, data `set`, seed 0, 2 CPU cores, P, 2026-01-01." in tables.table("thing")
 
 
