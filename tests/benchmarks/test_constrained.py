@@ -42,7 +42,7 @@ def test_a_wanted_value_is_reached_or_not():
     assert not judged(task, LEAD, calls(lead=0.7, near=0.89))["success"]
     found = judged(task, LEAD, calls(lead=0.7, near=0.9))
     assert found["success"]
-    assert found["similarity"] == similarity(parse(NEAR), LEAD)
+    assert found["similarity"] == similarity(parse(NEAR), LEAD, fingerprint)
 
 
 def test_figures_are_over_all_molecules_and_similarity_over_the_improved():
