@@ -24,12 +24,14 @@ def test_every_promised_set_is_listed():
         "zinc250k",
         "moses",
         "broad",
+        "esol",
+        "lipophilicity",
     }
     assert {name for name, source in sources.items() if source.domain == "sentences"} == {"everyday", "tatoeba", "ptb"}
     assert [name for name, source in sources.items() if source.opt_in] == ["ptb"]
 
 
-@pytest.mark.parametrize("name", ["zinc250k", "moses", "tatoeba", "ptb"])
+@pytest.mark.parametrize("name", ["zinc250k", "moses", "esol", "lipophilicity", "tatoeba", "ptb"])
 def test_tables_read_files_that_are_fetched_from_an_immutable_address(name):
     source = load_sources(SOURCES)[name]
     assert {table.file for table in source.tables} == {file.path for file in source.files}
