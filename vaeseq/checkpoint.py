@@ -1,11 +1,12 @@
 """A model as a folder: JSON for what it is, safetensors for its weights, and a card for people."""
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
@@ -46,6 +47,10 @@ def load(folder: Path) -> Checkpoint:
         InputError: The folder is missing, foreign, of another format version, or its weights do not fit its config.
     """
     config, domain = _config(folder / "config.json")
+    if (there := _weights_in(folder)) < config.least_weights:
+        raise InputError(
+            f"model {str(folder)!r}: weights of its config must be {config.least_weights:,} at least, got {there:,}"
+        )
     vae = SequenceVAE.build(config)
     embeddings = []
     for part, module in vae.named_children():
@@ -68,6 +73,18 @@ def load(folder: Path) -> Checkpoint:
 def files_of(folder: Path) -> list[Path]:
     """The files of a checkpoint folder that decide what the model does."""
     return sorted(path for path in folder.iterdir() if path.suffix in (".json", ".safetensors"))
+
+
+def _weights_in(folder: Path) -> int:
+    """How many numbers its files say that they hold."""
+    count = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(path, "pt") as file:
+                count += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - no dict
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"weights {str(path)!r} cannot be read: {error}") from error
+    return count
 
 
 def _config(path: Path) -> tuple[VAEConfig, dict[str, Any]]:

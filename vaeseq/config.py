@@ -148,3 +148,33 @@ class VAEConfig:
             )
         if self.vocabulary < len(RESERVED):
             raise InputError(f"vocabulary must hold the {len(RESERVED)} reserved symbols, got {self.vocabulary!r}")
+
+    @property
+    def least_weights(self) -> int:
+        """No model of these sizes has fewer weights: what asks for more than its files hold would only take memory."""
+        encoder, decoder = self.encoder, self.decoder
+        least = self.vocabulary * self.embedding + 4 * decoder.hidden * (decoder.hidden + self.latent)
+        least += 4 * self.language.hidden**2 if self.language else 0
+        if self.latent == 0:
+            return least
+        least += 8 * encoder.hidden**2
+        if encoder.posterior == "flow":
+            least += encoder.transforms * encoder.hidden**2
+        elif encoder.posterior == "codes":
+            least += encoder.codebook * self.latent
+        return least + sum(self._least_of(prior) for prior in (self.prior, self.trained_prior) if prior)
+
+    def _least_of(self, prior: PriorConfig) -> int:
+        match prior.kind:
+            case "mixture":
+                return prior.components * self.latent
+            case "vamp":
+                return prior.components * prior.length * self.embedding
+            case "flow":
+                return prior.transforms * prior.hidden**2
+            case "autoregressive":
+                return prior.hidden * (prior.hidden + prior.components * self.latent)
+            case "codes":
+                return prior.hidden * (8 * prior.hidden + self.encoder.slots * self.encoder.codebook)
+            case _:
+                return 0

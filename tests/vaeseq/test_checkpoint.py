@@ -170,6 +170,15 @@ def test_weights_of_another_size_are_an_input_error(folder: Path) -> None:
         checkpoint.load(folder)
 
 
+@pytest.mark.parametrize(("kind", "size"), [("flow", "transforms"), ("autoregressive", "components")])
+def test_a_config_that_asks_for_all_memory_takes_none(kind: str, size: str, folder: Path) -> None:
+    stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    stored["prior"] |= {"kind": kind, size: 8_192, "hidden": 8_192}
+    (folder / "config.json").write_text(json.dumps(stored), encoding="utf-8")
+    with pytest.raises(InputError, match=r"must be [\d,]{11,} at least, got 1,314$"):
+        checkpoint.load(folder)
+
+
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_a_missing_or_an_unknown_weight_is_an_input_error(name: str, folder: Path) -> None:
     weights = load_file(folder / name)

@@ -1,5 +1,6 @@
 import copy
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from torch.distributions import Independent
 from torch.testing import assert_close
 
-from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
+from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
 from vaeseq.corpus import pad
 from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import BOS, EOS, MASK, PAD
@@ -143,6 +144,28 @@ def test_a_seed_builds_the_same_weights() -> None:
         torch.manual_seed(7)
         built.append(SequenceVAE.build(config).state_dict())
     assert all(value.equal(built[1][name]) for name, value in built[0].items())
+
+
+@pytest.mark.parametrize(
+    ("posterior", "prior"),
+    [
+        ("gaussian", "vamp"),
+        *product(("gaussian", "flow"), ("standard_normal", "mixture", "flow", "autoregressive")),
+        ("codes", "codes"),
+    ],
+)
+@pytest.mark.parametrize("sizes", [(1, 2, 1), (7, 12, 3), (40, 16, 9)])
+def test_no_model_has_fewer_weights_than_its_config_says(
+    sizes: tuple[int, int, int], posterior: str, prior: str
+) -> None:
+    hidden, latent, count = sizes
+    encoder = EncoderConfig("bilstm", hidden, posterior, transforms=count, slots=2, codebook=3 * count)
+    priors = [PriorConfig(prior, count, 3 * count, count, 2 * hidden) for _ in range(2)]
+    language, decoder = DecoderConfig(hidden=3 * hidden), DecoderConfig(hidden=hidden)
+    config = VAEConfig(9, latent, 5, encoder, decoder, priors[0], language, priors[1])
+    parts = SequenceVAE.build(config).children()
+    weights = sum(weight.numel() for part in parts for weight in part.state_dict().values())
+    assert weights / 40 < config.least_weights <= weights
 
 
 @pytest.mark.usefixtures("bfloat16")
