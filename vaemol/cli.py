@@ -16,7 +16,7 @@ from vaemol.shipped import MODEL
 from vaemol.tables import as_sdf, best_drawn, emit, front_kept, pairs_drawn, path_drawn
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Reading, Row
-from vaeseq.errors import InputError
+from vaeseq.errors import InputError, shown
 
 if TYPE_CHECKING:
     from vaemol.constraints import Constraint
@@ -198,12 +198,13 @@ def _optimize(arguments: Namespace) -> int:
     if arguments.similarity and not arguments.lead:
         raise InputError("similarity must be to a lead; --similarity needs --lead")
     lines = console.given_file(arguments.start, "molecules") if arguments.start else []
-    words = (line.word for line in lines if line.error or line.text.strip())
-    start = list(canonical_each(words))
-    require = list(arguments.require)
-    if arguments.lead:
-        start.append(arguments.lead)
-        require.append(f"similarity:{arguments.lead}>={arguments.similarity or LIKE_THE_LEAD}")
+    words = [line.word for line in lines if line.error or line.text.strip()]
+    start = list(canonical_each([*words, arguments.lead] if arguments.lead else words))
+    require, lead = list(arguments.require), start[-1] if arguments.lead else ""
+    if arguments.lead and not lead:
+        raise InputError(f"lead must be readable SMILES, got {shown(arguments.lead)}")
+    if lead:
+        require.append(f"similarity:{lead}>={arguments.similarity or LIKE_THE_LEAD}")
     folder = MODEL.folder_of(arguments.model)
     space = MoleculeSpace.load(folder)
     named = partial(objective_in, space, max_heavy_atoms=arguments.max_heavy_atoms)
@@ -216,7 +217,7 @@ def _optimize(arguments: Namespace) -> int:
         "several": several,
     }
     admits = all_of(require, named=named) if require else None
-    how |= {"admits": admits, "start": start, "lead": arguments.lead or ""}
+    how |= {"admits": admits, "start": start, "lead": lead}
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
     search = partial(optimize, space, oracle, config, **how)
     called = ", ".join(names) + (f" weighed {', '.join(map(repr, weights))}" if weights else "")
