@@ -203,3 +203,4 @@ def test_assay_data_are_split_by_scaffold_unless_another_split_is_asked_for(
     assert cli.vaemol(["fit", "mine.csv", *options]) == 1
     params = YAML(typ="safe").load((tmp_path / "mine-molecules/params.yaml").read_text())["molecules"]
     assert params["prepare"]["split"] == split
+    assert params["prepare"].get("test_fraction", 0.05) == (0.1 if "--property" in options else 0.05)
