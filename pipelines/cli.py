@@ -26,7 +26,8 @@ def vaetext(argv: Sequence[str] | None = None) -> int:
 
 def _fit(arguments: Namespace) -> int:
     """Train a model of your own file within a time, and write a report on it."""
-    from pipelines.fit import Asked, fit
+    from pipelines.fit import fit
+    from pipelines.plan import Asked
 
     names = ("file", "minutes", "column", "split", "seed")
     given = {name: getattr(arguments, name) for name in names}
@@ -50,7 +51,8 @@ def _add_fit(domain: Domain, command: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="a column of FILE to predict, such as an assay's value; repeatable",
+        help="a column of FILE to predict, such as an assay's value; the report seeks high values of it, "
+        "or of min:NAME low ones; repeatable",
     )
     if domain == "molecules":
         command.add_argument(

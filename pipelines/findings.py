@@ -123,13 +123,19 @@ def described(calls: Sequence[Call], training: Training) -> list[Row]:
     ]
 
 
+def digits(value: float) -> float:
+    """Six of a value of any size: what is measured in moles a litre is small."""
+    return float(f"{value:.6g}")
+
+
 def deviations(space: MoleculeSpace, objective: str, calls: Sequence[Call]) -> list[float | str]:
     """How sure the model is of what it predicts of each molecule; '' where the objective is no prediction."""
-    if not objective.startswith(KIND) or not calls:
+    named = objective.removeprefix(LOW)
+    if not named.startswith(KIND) or not calls:
         return [""] * len(calls)
-    place = space.space.properties.index(objective.removeprefix(KIND))
+    place = space.space.properties.index(named.removeprefix(KIND))
     told = space.space.predict(space.texts([call.text for call in calls]))
-    return [round(each, 4) for each in told.deviation[:, place].tolist()]
+    return [digits(each) for each in told.deviation[:, place].tolist()]
 
 
 def shifts(objective: str, best: Sequence[Call], drawn: Searches, training: Training) -> list[Row]:

@@ -16,6 +16,7 @@ from pipelines.findings import (
     best_found,
     described,
     deviations,
+    digits,
     figures,
     front_figures,
     front_found,
@@ -85,7 +86,7 @@ def _searched(
     with progress("optimising", len(goals) * 2 * len(seeds) * params.budget) as advance:
         for goal, method, seed in product(goals, (params.method, BASELINE), seeds):
             how = {"method": method, "seed": seed, "admits": admits, "several": len(goal) > 1}
-            how["climbing"] = goal[0].removeprefix(KIND)
+            how["climbing"] = goal[0].replace(KIND, "", 1)
             if params.start == "training" and method != BASELINE:
                 each = math.ceil(params.initial / len(goal))
                 how["start"] = [text for name in goal for text in training.first(name, each, seed, admits)]
@@ -170,14 +171,14 @@ def _part_rows(its: Run, calls: list[Call], goal: Goal) -> list[Row]:
 def _best_rows(space: MoleculeSpace, name: str, best: Sequence[Call], training: Training) -> list[Row]:
     rows = zip(best, deviations(space, name, best), described(best, training), strict=True)
     return [
-        {"objective": name, "rank": rank, "smiles": call.text, "value": round(call.value, 4), "deviation": sure} | about
+        {"objective": name, "rank": rank, "smiles": call.text, "value": digits(call.value), "deviation": sure} | about
         for rank, (call, sure, about) in enumerate(rows, start=1)
     ]
 
 
 def _front_rows(goal: Goal, front: Sequence[Call], training: Training) -> list[Row]:
     return [
-        {"smiles": call.text} | {name: round(part, 4) for name, part in zip(goal, call.parts, strict=True)} | about
+        {"smiles": call.text} | {name: digits(part) for name, part in zip(goal, call.parts, strict=True)} | about
         for call, about in zip(front, described(front, training), strict=True)
     ]
 

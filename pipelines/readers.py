@@ -23,7 +23,7 @@ from vaeseq.errors import InputError
 
 _TEXT_NAMES: dict[Domain, tuple[str, ...]] = {
     "molecules": ("smiles", "canonical_smiles", "isomeric_smiles", "smi", "structure", "molecule", "mol"),
-    "sentences": ("text", "sentence", "sentences", "line"),
+    "sentences": ("text", "sentence", "sentences"),
 }
 _ID_NAMES = ("id", "name", "identifier", "compound_id", "molecule_id", "chembl_id", "molecule_chembl_id", "zinc_id")
 _FORMATS: dict[Domain, dict[str, Format]] = {
@@ -70,10 +70,13 @@ def format_of(path: Path, domain: Domain) -> Format:
         InputError: The ending is unknown.
     """
     known = _FORMATS[domain] | _TABLES
-    suffix = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
-    if suffix.lower() not in known:
+    if (suffix := _suffix(path)) not in known:
         raise InputError(f"file {str(path)!r} must end in one of {', '.join(known)} (and .gz), got {suffix!r}")
-    return known[suffix.lower()]
+    return known[suffix]
+
+
+def _suffix(path: Path) -> str:
+    return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
 
 
 def rows(path: Path, table: Table, domain: Domain) -> Iterator[RawRow]:
@@ -113,7 +116,7 @@ def _csv(stream: IO[bytes], path: Path, table: Table, domain: Domain) -> Iterato
         first = next((line for line in numbered if line.text.strip()), None)
         if first is None:
             return
-        delimiter = table.delimiter or max(_DELIMITERS, key=first.text.count)
+        delimiter = table.delimiter or _delimiter(first.text, path)
         header = _cells(first.text, delimiter, table.quoted) or [first.text]
     chosen = _choose(header, table, domain, path)
     for line, cells in _records(numbered, delimiter, table.quoted, chosen.width):
@@ -122,6 +125,13 @@ def _csv(stream: IO[bytes], path: Path, table: Table, domain: Domain) -> Iterato
             yield RawRow(line.number, None, _clean(line.text[:SHOWN]), {}, "too_long" if too_long else "malformed")
         else:
             yield _row(line, cells, chosen)
+
+
+def _delimiter(header: str, path: Path) -> str:
+    """The tab where the name says so; else what the header has most of, outside of quotes."""
+    if _suffix(path) == ".tsv" and "\t" in header:
+        return "\t"
+    return max(_DELIMITERS, key=re.sub(r'"[^"]*"', "", header).count)
 
 
 def _records(

@@ -10,6 +10,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 ASKING = signal.SIGINT, signal.SIGTERM
+# That its parent has ended: told once for each of that one's threads, so more of them are no second signal.
+ORPHANED = signal.SIGUSR1
+WITH_PARENT = "LATENTPATH_WITH_PARENT"  # set for a stage that is to end with the process that runs it
 _SET_PDEATHSIG = 1  # of prctl(2)
 
 
@@ -29,7 +32,7 @@ class Asked:
 
 @contextmanager
 def asked_to_stop() -> Iterator[Asked]:
-    """Notices the first SIGINT or SIGTERM of the block; a second ends the process at once, as it does by default.
+    """Notices the first SIGINT or SIGTERM of the block, or that the parent ended; a second ends the process at once.
 
     Signals belong to the main thread: in another the block notices none.
     """
@@ -44,8 +47,9 @@ def asked_to_stop() -> Iterator[Asked]:
             os.write(sys.stderr.fileno(), b"stopping after this step; the same signal again ends at once\n")
         for each in ASKING:
             signal.signal(each, signal.SIG_DFL)
+        signal.signal(ORPHANED, signal.SIG_IGN)
 
-    before = {each: signal.signal(each, first) for each in ASKING}
+    before = {each: signal.signal(each, first) for each in (*ASKING, ORPHANED)}
     try:
         yield asked
     finally:
@@ -54,12 +58,14 @@ def asked_to_stop() -> Iterator[Asked]:
 
 
 def end_with_parent() -> None:
-    """Have this process get a SIGTERM when the one that started it ends, however that is: no stage outlives its DVC.
+    """Have this process told when the one that started it ends, however that is: no stage outlives its DVC.
+
+    It then ends, or within ``asked_to_stop`` is asked to.
 
     Between the two is the user's shell. bash, zsh and fish give their place to a lone command; dash stays, and this
     process with it.
     """
     parent = os.getppid()
-    ctypes.CDLL(None).prctl(_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(_SET_PDEATHSIG, ORPHANED)
     if os.getppid() != parent:  # it ended meanwhile
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), ORPHANED)

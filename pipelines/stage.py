@@ -4,13 +4,13 @@ import os
 import sys
 from collections.abc import Callable
 
-from pipelines.signals import end_with_parent
+from pipelines.signals import WITH_PARENT, end_with_parent
 from vaeseq.errors import InputError, shortage
 
 for _name in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):  # nothing is reported to anybody
     os.environ.setdefault(_name, "true")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")  # and nothing here is kept as a pickle
-if "DVC_STAGE" in os.environ:  # DVC sets it for what it runs
+if {"DVC_STAGE", WITH_PARENT} & os.environ.keys():  # DVC sets the first for what it runs
     end_with_parent()
 
 DOMAINS = ("molecules", "sentences")

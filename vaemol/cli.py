@@ -213,7 +213,7 @@ def _optimize(arguments: Namespace) -> int:
     how = {
         "method": arguments.method,
         "seed": arguments.seed,
-        "climbing": names[0].removeprefix(KIND),
+        "climbing": names[0].replace(KIND, "", 1),
         "several": several,
     }
     admits = all_of(require, named=named) if require else None

@@ -12,6 +12,7 @@ from vaemol.breeding import Genetic
 from vaemol.constraints import Constraint, kept
 from vaemol.notation import to_smiles
 from vaemol.oracles import Oracle
+from vaemol.prediction import LOW
 from vaemol.rereadable import Rereadable
 from vaemol.space import MoleculeSpace
 from vaemol.structure import Structural
@@ -99,7 +100,7 @@ def optimize(
         start: Molecules to start with, by chance, all of them where they are fewer than the first round; without any,
             greedy decodings of draws from the prior.
         lead: The one of these that comes first, whether it is admitted or not.
-        climbing: A property that the model predicts, for ``ascent``.
+        climbing: A property that the model predicts, for ``ascent``; after ``min:`` one to be low.
         admits: What a molecule must hold to be asked for; nothing is paid for the others.
         several: The oracle answers for several objectives at once: a Pareto front is sought (``vaeseq.fronts``).
 
@@ -130,11 +131,11 @@ def optimize(
 
             propose = Retrained(space.space, readable.texts, search, seed)
         case "ascent":
-            if climbing not in space.space.properties:
+            if (name := climbing.removeprefix(LOW)) not in space.space.properties:
                 raise InputError(
                     f"ascent must climb what the model predicts: {', '.join(space.space.properties)}; got {climbing!r}"
                 )
-            propose = Ascent(readable, space.space.vae.properties, climbing, source, seed)
+            propose = Ascent(readable, space.space.vae.properties, name, source, seed, down=name != climbing)
         case "genetic":
             propose = Genetic(source, seed, admits)
         case "random_prior":

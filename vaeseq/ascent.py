@@ -31,11 +31,14 @@ class Ascent:
         name: The property to climb.
         source: Texts of the first round, and where few are new.
         seed: Of all that is random.
+        down: To low values of it.
     """
 
-    def __init__(self, space: SearchSpace, head: PropertyHead, name: str, source: Source, seed: int) -> None:
+    def __init__(
+        self, space: SearchSpace, head: PropertyHead, name: str, source: Source, seed: int, *, down: bool = False
+    ) -> None:
         self._space, self._head, self._place = space, head, head.names.index(name)
-        self._source, self._seed = source, seed
+        self._source, self._seed, self._down = source, seed, down
 
     def __call__(self, calls: Sequence[Call], count: int) -> list[str]:
         """The texts of one round: of the highest prediction first, and of each code its last place first."""
@@ -47,7 +50,7 @@ class Ascent:
         codes = self._space.encode(parents).mean
         chosen = codes[torch.randint(len(codes), (STARTS,), generator=generator)]
         starts = chosen + NOISE * torch.randn(chosen.shape, generator=generator)
-        ways = climbed(self._head, self._place, starts.to(self._head.middle)).cpu()
+        ways = climbed(self._head, self._place, starts.to(self._head.middle), down=self._down).cpu()
         known, found = {call.text for call in calls}, {}
         for z in reversed(ways):
             new = [text for text in self._space.decode(z) if text and text not in known]
@@ -58,19 +61,20 @@ class Ascent:
         return texts + self._source.new(count - len(texts), known.union(texts))
 
 
-def climbed(head: PropertyHead, place: int, z: Tensor) -> Tensor:
+def climbed(head: PropertyHead, place: int, z: Tensor, *, down: bool = False) -> Tensor:
     """Ways up from codes ``(codes, latent)``, the steepest last: ``(STEPS, codes, latent)``, ordered by prediction.
 
     Directions are steepest where the codes of known rows have variance 1; a code that leaves them is put back to their
-    edge, for beyond it the head knows nothing.
+    edge, for beyond it the head knows nothing. ``down`` goes down instead.
     """
+    sign = -1 if down else 1
     metric = head.whitening @ head.whitening.T
     inverse = torch.linalg.inv(metric)  # the covariance of known codes
     ways = []
     for _ in range(STEPS):
         z = z.detach().requires_grad_()
         with differentiable():
-            (gradient,) = torch.autograd.grad(head(z).mean[:, place].sum(), z)
+            (gradient,) = torch.autograd.grad(sign * head(z).mean[:, place].sum(), z)
         direction = gradient @ inverse
         length = (direction @ head.whitening).norm(dim=1, keepdim=True).clamp(min=1e-12)
         z = (z + STRIDE * direction / length).detach()
@@ -78,5 +82,5 @@ def climbed(head: PropertyHead, place: int, z: Tensor) -> Tensor:
         z = head.middle + (z - head.middle) / far
         ways.append(z)
     with torch.no_grad():
-        order = head(ways[-1]).mean[:, place].argsort(descending=True, stable=True)
+        order = (sign * head(ways[-1]).mean[:, place]).argsort(descending=True, stable=True)
     return torch.stack(ways)[:, order]

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import fits
-from pipelines.fit import Asked
+from pipelines.plan import Asked
 from pipelines.sources import Domain
 
 

@@ -2,16 +2,24 @@
 
 import csv
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from ruamel.yaml import YAML
 
-from pipelines import cli, fit
-from pipelines.fit import COVERED, GOING_ON, SEARCH, SETTINGS, Asked, covered
+from pipelines import cli, fit, plan
+from pipelines.fit import GOING_ON
 from pipelines.params import load_params
+from pipelines.plan import COVERED, SEARCH, SETTINGS, Asked, covered
+from pipelines.resume import locked
 from pipelines.start import SHIPPED
 from vaemol.shipped import MODEL
 from vaemol.space import MoleculeSpace
@@ -95,7 +103,7 @@ def test_assay_data_are_learnt_by_the_model_of_the_package_and_optimised(
     (tmp_path / "mine.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(fit, "LEAST", 5)
-    monkeypatch.setattr(fit, "SEARCH", SEARCH | {"budget": 20, "initial": 10})
+    monkeypatch.setattr(plan, "SEARCH", SEARCH | {"budget": 20, "initial": 10})
     monkeypatch.setitem(SETTINGS["molecules"], "interpolate", {"pairs": 1, "random": 1})
     assert cli.vaemol(["fit", "mine.csv", "--minutes", "0.01", "--property", "pIC50", "--output", "told.json"]) == 0
     (told,) = json.loads((tmp_path / "told.json").read_text())
@@ -145,6 +153,7 @@ def test_sentences_that_go_on_from_a_model_have_one_rate_from_the_start(
 def test_a_folder_is_of_one_fit(molecules: Path, tmp_path: Path) -> None:
     folder = tmp_path / "fit"
     summary = folder / "data/prepared/molecules/summary.json"
+    folder.mkdir()
 
     def claim(asked: Asked, folder: Path = folder) -> None:
         fit._claim("molecules", asked, folder)
@@ -165,7 +174,9 @@ def test_a_folder_is_of_one_fit(molecules: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"folder must be empty or hold a fit"):
         claim(Asked(molecules), tmp_path)
     with pytest.raises(InputError, match=r"file must be one that is there, got 'none\.smi'"):
-        claim(Asked(Path("none.smi")), folder)
+        fit.fit("molecules", Asked(Path("none.smi")), folder)
+    with locked(folder), pytest.raises(InputError, match="another process works in"):
+        fit.fit("molecules", Asked(molecules), folder)
 
 
 @pytest.mark.parametrize(
@@ -184,23 +195,91 @@ def test_a_file_that_is_of_no_use_says_why(
 
 
 def test_sentences_are_cut_as_the_model_that_is_gone_on_from_cuts_them() -> None:
-    assert fit._read_by("sentences", SHIPPED["sentences"].folder) == {"lower": False, "cut": "bpe", "vocabulary": 4_000}
+    assert plan._read_by("sentences", SHIPPED["sentences"].folder) == {
+        "lower": False,
+        "cut": "bpe",
+        "vocabulary": 4_000,
+    }
 
 
 @pytest.mark.parametrize(
     ("options", "split"),
     [([], "random"), (["--property", "pIC50"], "scaffold"), (["--property", "pIC50", "--split", "random"], "random")],
 )
-def test_assay_data_are_split_by_scaffold_unless_another_split_is_asked_for(
-    options: list[str], split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stop(stage: str, domain: str, folder: Path) -> None:
-        raise InputError(f"{stage} stopped")
+def test_assay_data_are_split_by_scaffold_unless_another_split_is_asked_for(options: list[str], split: str) -> None:
+    asked = Asked(Path("mine.csv"), properties=("pIC50",) if options else (), split="random" if options[2:] else None)
+    assert plan.settings_of("molecules", asked, None)["prepare"]["split"] == split
 
-    (tmp_path / "mine.csv").write_text("smiles,pIC50\nCCc1ccccc1,5\n", encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(fit, "run_stage", stop)
-    assert cli.vaemol(["fit", "mine.csv", *options]) == 1
-    params = YAML(typ="safe").load((tmp_path / "mine-molecules/params.yaml").read_text())["molecules"]
-    assert params["prepare"]["split"] == split
-    assert params["prepare"].get("test_fraction", 0.05) == (0.1 if "--property" in options else 0.05)
+
+def test_a_seed_is_that_of_every_part_and_what_is_to_be_low_is_sought_low() -> None:
+    asked = Asked(Path("mine.csv"), properties=("min:IC50", "solubility"), seed=7)
+    settings = plan.settings_of("molecules", asked, None)
+    assert {name for name, its in settings.items() if its.get("seed") != 7} == {"model"}
+    assert settings["train"]["properties"] == ["IC50", "solubility"]
+    assert settings["optimize"]["objectives"] == ["min:property:IC50", "property:solubility"]
+    assert "optimize" not in plan.settings_of("sentences", asked, None)
+
+
+@pytest.fixture
+def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, object]]:
+    """How rows are prepared that are told."""
+
+    def read_as(rows: int, *properties: str) -> dict[str, object]:
+        monkeypatch.setattr(plan, "survey", lambda *_: ([rows], ["assay", "note"]))
+        monkeypatch.setattr(plan.Raw, "load", lambda _: None)
+        return plan.read_as("molecules", Asked(Path("mine.csv"), properties=properties), None, tmp_path)
+
+    return read_as
+
+
+def test_more_is_held_out_of_few_molecules_and_of_measured_ones(fetched: Callable[..., dict[str, object]]) -> None:
+    assert fetched(5_000) == {"mean_of": []}
+    tenths = {"valid_fraction": 0.1, "test_fraction": 0.1}
+    assert fetched(100) == {"mean_of": []} | tenths
+    assert fetched(5_000, "min:assay", "qed") == {"mean_of": ["assay"]} | tenths
+
+
+def test_properties_are_known_before_anything_is_prepared(fetched: Callable[..., dict[str, object]]) -> None:
+    with pytest.raises(
+        InputError, match=r"column of 'mine\.csv', assay, note, or one that is computed, qed, .*; got 'asay'$"
+    ):
+        fetched(9, "asay", "note")
+    with pytest.raises(InputError, match="asked for once each, got 'assay', 'assay'"):
+        fetched(9, "assay", "min:assay")
+
+
+STAGE = """
+import pipelines.stage, os, pathlib, sys, time
+from pipelines.signals import asked_to_stop
+with asked_to_stop() as asked:
+    pathlib.Path("began").write_text(str(os.getpid()))
+    while not asked():
+        time.sleep(0.01)
+    time.sleep(0.5)
+    pathlib.Path("saved").touch()
+sys.exit(1)
+"""
+
+
+@pytest.mark.parametrize("to", ["the fit alone", "its whole group"])
+def test_a_stage_ends_with_its_fit_and_saves_what_it_is_at(to: str, tmp_path: Path) -> None:
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "pipelines/__init__.py").write_text(f"__path__.append({str(ROOT / 'pipelines')!r})\n")
+    (tmp_path / "pipelines/held.py").write_text(STAGE)
+    run = "import pathlib; from pipelines.fit import run_stage; run_stage('held', '', pathlib.Path())"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    above = subprocess.Popen([sys.executable, "-c", run], cwd=tmp_path, env=environment, start_new_session=True)
+    _until((tmp_path / "began").exists)
+    if to == "the fit alone":
+        above.terminate()
+    else:
+        os.killpg(above.pid, signal.SIGINT)
+    _until((tmp_path / "saved").exists)
+    above.wait(10)
+
+
+def _until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not done() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert done()

@@ -86,6 +86,24 @@ def test_a_missing_column_lists_the_columns_there(tmp_path):
         read(tmp_path, "SMILES,x\nC,1\n", column="Smiles")
 
 
+@pytest.mark.parametrize(
+    ("name", "header", "cells"),
+    [
+        ("a.tsv", "text, cleaned\ttext", "x, y, z\tHello, there"),
+        ("a.tsv.gz", "text\tfrom, to, by", "Hello, there\tx"),
+        ("a.csv", 'text;"made, checked, by"', '"Hello, there";x'),
+        ("a.csv", '"a, b, and c";text', 'x;"Hello, there"'),
+        ("a.tsv", "text;x", "Hello, there;x"),
+        ("a.csv", "line,text", '1,"Hello, there"'),
+    ],
+)
+def test_the_delimiter_is_the_one_that_the_name_and_the_header_say(tmp_path, name, header, cells):
+    content = f"{header}\n{cells}\n".encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    got = list(rows(tmp_path / name, Table(file=name, format="csv"), "sentences"))
+    assert [row.text for row in got] == ["Hello, there"]
+
+
 CELLS = st.text(st.characters(exclude_characters="\r\0", exclude_categories=("Cs", "Zl", "Zp", "Cc")) | st.just("\n"))
 
 

@@ -65,6 +65,9 @@ def test_the_prediction_rises_and_codes_stay_where_the_head_knows_something(head
     assert last.tolist() == sorted(last.tolist(), reverse=True)
     assert not ways.requires_grad
     torch.testing.assert_close(climbed(head, 1, starts), ways)
+    low = head(climbed(head, 1, starts, down=True)[-1]).mean[:, 1].detach()
+    assert low.tolist() == sorted(low.tolist())
+    assert low.max() < last.min()
 
 
 def test_a_round_proposes_new_texts_of_high_prediction(head):
@@ -80,6 +83,11 @@ def test_a_round_proposes_new_texts_of_high_prediction(head):
     assert rise > 0
     assert propose(calls, 10) == texts
     assert Ascent(space, head, "height", Source(), seed=1)(calls, 10) != texts
+    low = Ascent(space, head, "height", Source(), seed=0, down=True)(
+        [call._replace(value=-call.value) for call in calls], 10
+    )
+    with torch.no_grad():
+        assert head(space.encode(low).mean).mean[:, 1].max() < head(space.encode(start[:2]).mean).mean[:, 1].min()
 
 
 def test_the_source_is_asked_first_and_where_nothing_new_comes(head):
