@@ -138,7 +138,9 @@ def predictions(domain: str, root: Path) -> Chapter:
     held_out: dict[str, list[Row]] = {}
     for (name, split), its in of.items():
         held_out.setdefault(name, []).extend(its if split != "train" else [])
+    unseen = {name: of.get((name, "test")) or its for name, its in held_out.items()}
     return {
+        "new_scaffolds": figures(root / "data" / "prepared" / domain / "summary.json").get("scaffolds_shared") == 0,
         "rows": [
             {column: row[column] for column in ("property", "split")}
             | {column: shown(row, column) for column in ("r2", "rmse", "coverage_90")}
@@ -147,7 +149,10 @@ def predictions(domain: str, root: Path) -> Chapter:
             for row in qualities
         ],
         "charts": [
-            chart for name, its in held_out.items() if its for chart in (_predicted(name, its), _calibrated(name, its))
+            chart
+            for name, its in held_out.items()
+            if its
+            for chart in (_predicted(name, its), _calibrated(name, unseen[name]))
         ],
     }
 
@@ -182,7 +187,8 @@ def _calibrated(name: str, rows: list[Row]) -> Chart:
         [Series("found", PROMISED, shares, "c0"), Series("if it were as sure as it should be", (0, 1), (0, 1), "c7")],
         x_label="share of rows that an interval is to hold",
         y_label="share that it holds",
-        caption="valid and test rows; above the straight line it is less sure than it could be, below it too sure",
+        caption=f"{', '.join({row['split']: None for row in rows})} rows, where valid rows chose how sure it is; above "
+        "the straight line it is less sure than it could be, below it too sure",
     )
 
 

@@ -187,7 +187,10 @@ def metric_name(name: str) -> str:
 
 
 def flat(params: dict[str, object]) -> dict[str, str]:
-    """Nested params as ``section.name: text``."""
+    """Nested params as ``section.name: text``; of a model that is gone on from its name alone, for its sizes count."""
+    model = params.get("model")
+    if isinstance(model, dict) and model.get("start"):
+        params = params | {"model": {"start": model["start"]}}
     return {metric_name(name): _shown(value)[:500] for name, value in _leaves(params, ".")}
 
 

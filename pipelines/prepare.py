@@ -26,7 +26,7 @@ from pipelines.records import (
     sentence_split,
 )
 from pipelines.replicates import Replicates
-from pipelines.rowtable import RowTable, splits, texts
+from pipelines.rowtable import RowTable, shared_scaffolds, splits, texts
 from pipelines.seen import Seen
 from pipelines.sources import Domain, Raw
 from pipelines.start import domain_of, start_of
@@ -59,6 +59,7 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings, *, start: Path | N
     Writes ``rows.parquet``, ``rejects.csv``, ``tokenizer.json``, ``tokens.safetensors`` and last ``summary.json``,
     which is returned. There ``input`` rows were taken from the ``source_rows`` of the source; ``split`` counts the rows
     of the table, ``copies`` of train molecules included; ``averaged`` are those that hold means, where there are any;
+    ``scaffolds_shared`` are those that both train and test rows have, of a split by scaffold;
     ``symbols_*`` are per row, without ``<bos>`` and ``<eos>``.
 
     Raises:
@@ -69,6 +70,12 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings, *, start: Path | N
     tokenizer = None
     if start:
         tokenizer, told = Tokenizer.load(start / "tokenizer.json"), domain_of(start)
+        for name in {"notation", "lower"} & type(settings).model_fields.keys():
+            if told.get(name) != (asked := getattr(settings, name)):
+                raise InputError(
+                    f"prepare.{name} must be {told.get(name)!r}, as it is of the model in model.start, got {asked!r}; "
+                    "with model.start: null a model learns from scratch"
+                )
         known = _CUTS & told.keys() & type(settings).model_fields.keys()
         settings = settings.model_copy(update={name: told[name] for name in known})
     sizes, columns = survey(raw, source)
@@ -102,6 +109,7 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings, *, start: Path | N
         "settings": settings.model_dump(mode="json", exclude={"workers"}),
         "changed": dict(sorted(changed.items())),
         **({"averaged": averaged} if averaged else {}),
+        **({"scaffolds_shared": shared_scaffolds(table.path)} if getattr(settings, "split", "") == "scaffold" else {}),
         "copies": table.accepted.total() - accepted,
         "split": counts,
     }

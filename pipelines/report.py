@@ -63,6 +63,7 @@ def _rendered(root: Path, easel: Easel, most_charts: int | None) -> str:
         lstrip_blocks=True,
     )
     environment.globals["most_charts"] = most_charts
+    fitted = (root / "fit.json").is_file()
     environment.filters |= {"number": number, "short": short}
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(
@@ -70,8 +71,8 @@ def _rendered(root: Path, easel: Easel, most_charts: int | None) -> str:
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         domains=[_domain(name, found, root, easel) for name, found in domains.items()],
         versions=_versions(),
-        commit=_commit(root),
-        fitted=(root / "fit.json").is_file(),
+        commit="" if fitted else _commit(root),
+        fitted=fitted,
     )
 
 
@@ -84,6 +85,7 @@ def _domain(name: str, params: MoleculeParams | SentenceParams, root: Path, ease
         "data": chapters.data(name, root),
         "start": params.model.start,
         "training": chapters.training(name, root, params.train.rate),
+        "noises": _noises(params),
         "tables": chapters.tables(found),
         "predictions": chapters.predictions(name, root),
         "samples": chapters.samples(name, root, easel),
@@ -97,6 +99,13 @@ def _domain(name: str, params: MoleculeParams | SentenceParams, root: Path, ease
         "manifold": maps.manifold(name, root, easel),  # last, so that it takes the pictures that are left
         "files": figures(root / "data" / "raw" / name / "source.json").get("files", []),
     }
+
+
+def _noises(params: MoleculeParams | SentenceParams) -> list[str]:
+    """What makes training rows harder than they are."""
+    train = [f"train.{name}" for name in ("code_noise", "word_dropout", "masking", "splicing")]
+    model = [f"model.{name}" for name in params.model.model_dump() if "drop" in name]
+    return [name for name in train + model if getattr(getattr(params, name.split(".")[0]), name.split(".")[1])]
 
 
 def _headline(found: dict[str, dict[str, float]], rate: float | None) -> list[tuple[str, str, str]]:

@@ -93,3 +93,12 @@ def splits(path: Path) -> Iterator[str]:
 def _columns(path: Path, *names: str) -> Iterator[tuple[str, ...]]:
     for batch in pq.ParquetFile(path).iter_batches(columns=names):
         yield from zip(*(batch[name].to_pylist() for name in names), strict=True)
+
+
+def shared_scaffolds(path: Path) -> int:
+    """How many scaffolds both train and test rows have; a molecule without rings has none."""
+    train, test = (
+        {*pq.read_table(path, columns=["scaffold"], filters=[("split", "=", of)])["scaffold"].unique().to_pylist()}
+        for of in ("train", "test")
+    )
+    return len((train & test) - {""})

@@ -56,6 +56,8 @@ def main(domain: str) -> None:
                 pass
             return
         with locked(work), live:
+            if params.model.start:
+                print(f"going on from a model of latent {begun.config.latent}: its sizes count", file=sys.stderr)
             saved = _saved(work)
             report = Path("reports", domain)
             _train(state, corpus, saved, report / "train" / "history.csv", live)
@@ -239,13 +241,14 @@ def _card(
     figures = "\n".join(f"| {name} | {value} |" for name, value in metrics.items())
     posterior, prior = config.encoder.posterior, config.prior.kind.replace("_", " ")
     corrected = " that corrects a language model" if config.language else ""
+    told = {"model": {"start"} if params.model.start else True, "train": True}
     return f"""# A sequence VAE of {domain}
 
 Bidirectional LSTM encoder, posterior {posterior}, prior {prior}, autoregressive LSTM decoder{corrected}, by latentpath.
 
 - Data: `{summary["source"]}` ({summary["licence"]}), {summary["split"]["train"]:,} training rows, \
 sha256 of the token file `{digest}`.
-- Parameters: `{params.model_dump_json(include={"model", "train"})}`
+- Parameters: `{params.model_dump_json(include=told)}`
 - Limits: it knows what its training rows look like and nothing beyond; a text unlike them is encoded to something near.
 
 ## Figures

@@ -14,6 +14,7 @@ from vaeseq.model import SequenceVAE
 NINETY = 1.6448536269514722  # deviations to both sides that hold nine tenths of a normal distribution
 _QUANTILE = 0.99  # of held-out rows that count as inside
 _ENOUGH = 5  # held-out values of a property that say how large its errors are
+_MANY = 100  # held-out rows that say how far codes reach; of fewer the quantile is their maximum, a matter of luck
 _RIDGE = 1e-3  # of the variance of codes, so that few rows have a whitening too
 
 
@@ -72,7 +73,8 @@ def calibrate(vae: SequenceVAE, corpus: Corpus) -> None:
     """Settle how sure the head is, and where it knows anything: by rows of the valid split, or else of train.
 
     Predicted deviations are multiplied so that the errors of held-out rows are as large as they say; codes are inside
-    where they are no further from those of training rows than nearly all held-out ones.
+    where they are no further from those of training rows than nearly all held-out ones, and where these are few than
+    nearly all training rows would be if each were left out.
 
     References:
         Levi et al. (2022), Evaluating and Calibrating Uncertainty Prediction in Regression Tasks (one factor for all
@@ -91,4 +93,12 @@ def calibrate(vae: SequenceVAE, corpus: Corpus) -> None:
     values, axes = torch.linalg.eigh(covariance.double())
     head.middle.copy_(middle)
     head.whitening.copy_(axes / (values + _RIDGE * values.mean().clamp(min=1e-6)).sqrt())
-    head.edge.copy_(head.distance(held_out.codes.to(head.middle)).quantile(_QUANTILE))
+    far = head.distance(held_out.codes.to(head.middle))
+    if len(far) < _MANY:
+        far = torch.cat([far, _alone(head.distance(learnt.codes.to(head.middle)))])
+    head.edge.copy_(far.quantile(_QUANTILE))
+
+
+def _alone(distance: Tensor) -> Tensor:
+    """How far each code ``(rows,)`` would be from the middle of the others, which it has drawn to itself, axes too."""
+    return distance / (1 - (distance.square() / max(1, len(distance) - 1)).clamp(max=0.9)).sqrt()

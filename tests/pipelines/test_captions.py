@@ -2,6 +2,7 @@
 
 from pipelines.stage import DOMAINS
 
+import json
 import re
 from pathlib import Path
 
@@ -19,17 +20,38 @@ def root(tmp_path: Path, write_outputs, write_csv) -> Path:
     quality = {"property": "pKi", "split": "test", "rows": 40, "r2": 0.71, "rmse": 0.55, "coverage_90": 0.9}
     for domain in DOMAINS:
         write_csv(tmp_path / "reports" / domain / "evaluate/properties.csv", [quality])
+    summary = tmp_path / "data/prepared/molecules/summary.json"
+    summary.write_text(json.dumps(json.loads(summary.read_text()) | {"scaffolds_shared": 0}))
     return tmp_path
 
 
 def chapters(root: Path, start: str) -> list[str]:
     """The page of each domain that goes on from ``start``."""
     params = (root / "params.yaml").read_text(encoding="utf-8")
-    params = re.sub(r"prepare: \{[^}]*\}", "prepare: {split: scaffold}", params, count=1)
     params = re.sub(r"model: \{[^}]*\}", f"model: {{start: {start}}}", params)
     (root / "params.yaml").write_text(params, encoding="utf-8")
     text = report.page(root).decode()
     return [re.search(rf'id="{domain}">(.*?)(id="sentences">|id="words">)', text, re.DOTALL)[1] for domain in DOMAINS]
+
+
+@pytest.mark.parametrize("shared", [0, 1, None])
+def test_test_rows_are_of_new_scaffolds_where_they_are(shared: int | None, root: Path) -> None:
+    summary = root / "data/prepared/molecules/summary.json"
+    told = {name: its for name, its in json.loads(summary.read_text()).items() if name != "scaffolds_shared"}
+    summary.write_text(json.dumps(told if shared is None else told | {"scaffolds_shared": shared}))
+    assert ("Test rows have scaffolds that no training row has" in report.page(root).decode()) == (shared == 0)
+
+
+def test_what_makes_training_rows_harder_is_named_beside_their_curve(root: Path) -> None:
+    plain = report.page(root).decode()
+    assert plain.count("it starts to learn the training rows by heart") == 2
+    params = (root / "params.yaml").read_text(encoding="utf-8")
+    noisy = params.replace("train: {rate: 15}", "train: {rate: 15, code_noise: 0.1, masking: 0.2}", 1)
+    (root / "params.yaml").write_text(noisy.replace("model: {}", "model: {decoder_dropout: 0.1}", 1), encoding="utf-8")
+    page = report.page(root).decode()
+    assert page.count("it starts to learn the training rows by heart") == 1
+    named = ("train.code_noise", "train.masking", "model.decoder_dropout")
+    assert f"harder than they are ({', '.join(f'<code>{name}</code>' for name in named)})" in page
 
 
 def test_only_rows_that_no_model_read_are_called_unseen(root: Path) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from pipelines.outputs import flat
 from pipelines.params import ModelParams, domain_params, load_params
 from pipelines.train import _config
 from vaeseq.config import EncoderConfig, PriorConfig
@@ -24,6 +25,12 @@ def _changed(tmp_path: Path, place: str, value: object) -> Path:
     with path.open("w", encoding="utf-8") as file:
         yaml.dump(stored, file)
     return path
+
+
+def test_sizes_that_do_not_count_are_told_nowhere() -> None:
+    model = {"latent": 32, "embedding": 64}
+    assert flat({"model": {"start": "mine"} | model, "steps": 3}) == {"model.start": "mine", "steps": "3"}
+    assert flat({"model": {"start": None} | model}).keys() == {"model.start", "model.latent", "model.embedding"}
 
 
 @pytest.mark.parametrize("name", ["params.yaml", "tests/tiny.yaml"])

@@ -155,9 +155,6 @@ def test_predicted_properties_have_a_table_and_a_picture_each(tmp_path, write_ou
     steps = sorted(set(heights), reverse=True)
     assert [heights.count(step) for step in steps] == [1, 12, 6], "none at 5 %, a fifth from 10 %, all from 70 %"
     assert (steps[0] - steps[1]) / (steps[0] - steps[2]) == pytest.approx(0.2, abs=1e-3)
-    params = tmp_path / "params.yaml"
-    params.write_text(params.read_text().replace("prepare: {}", "prepare: {split: scaffold}", 1))
-    assert "Test rows have scaffolds that no training row has" in report.page(tmp_path).decode()
 
 
 def test_a_fit_says_how_to_go_on_with_it(tmp_path, write_outputs):

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch.distributions import Normal
 
+from vaeseq import calibration
 from vaeseq.bounds import elbo
-from vaeseq.calibration import calibrate, predicted, quality
+from vaeseq.calibration import Predicted, calibrate, predicted, quality
 from vaeseq.config import VAEConfig
 from vaeseq.corpus import Corpus
 from vaeseq.errors import InputError
@@ -115,6 +116,27 @@ def test_training_learns_them_calibration_settles_how_surely(
     assert not head.inside(after.codes.mean(dim=0, keepdim=True) + 100).any()
     whitened = (predicted(state.vae, corpus, corpus.rows("train")).codes - head.middle) @ head.whitening
     torch.testing.assert_close(whitened.T @ whitened / len(whitened), torch.eye(4), atol=0.1, rtol=0)
+
+
+@pytest.mark.parametrize("held_out", [1, 5, 150])
+def test_few_held_out_rows_do_not_decide_what_is_known(
+    held_out: int, config: VAEConfig, build_corpus: Callable[..., Corpus], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, latent = build_corpus(train=300, valid=held_out), 32
+    vae = SequenceVAE.build(replace(config, latent=latent))
+    corpus.targets = np.zeros((len(corpus), 2), np.float32)
+    chance = torch.Generator().manual_seed(held_out)
+    mix = torch.randn(latent, latent, generator=chance)
+
+    def drawn(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray) -> Predicted:
+        ones = torch.ones(len(rows), 2)
+        return Predicted(ones, ones, ones * 0, torch.randn(len(rows), latent, generator=chance) @ mix)
+
+    monkeypatch.setattr(calibration, "predicted", drawn)
+    calibrate(vae, corpus)
+    inside = vae.properties.inside(torch.randn(5_000, latent, generator=chance) @ mix).float().mean()
+    assert 0.96 < inside < 1
+    assert not vae.properties.inside(2 * torch.randn(50, latent, generator=chance) @ mix).any()
 
 
 def test_quality_is_by_its_definition() -> None:
