@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 
 from vaeseq.errors import InputError
+from vaetext.words import WORD
 
 ORDER = 4
-_PIECE = re.compile(r"\w+(?:['\u2019-]\w+)*|[^\w\s]")
+_PIECE = re.compile(rf"{WORD}|[^\w\s]")
 
 
 def pieces(sentence: str) -> list[str]:

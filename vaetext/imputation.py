@@ -25,10 +25,11 @@ from vaeseq.errors import InputError
 from vaeseq.imputation import impute
 from vaeseq.tokenizer import MASK, PAD
 from vaetext.space import SentenceSpace
+from vaetext.words import LETTER, MARKS, WORD
 
-_BLANK = re.compile(r" ?(?<!\w)_+(?!\w)")
+_BLANK = re.compile(rf" ?(?<!{LETTER})_+(?!{LETTER})")
 EXTRA, MOST = 3, 20
-_WORD = re.compile(r"\w+(?:['\u2019-]\w+)*")
+_WORD = re.compile(WORD)
 
 
 class Completion(NamedTuple):
@@ -107,7 +108,7 @@ def _fits(space: SentenceSpace, blanks: Sequence[str], lengths: Sequence[int], i
     symbols = list(map(space.space.tokenizer.symbol, range(space.space.tokenizer.size)))
     begun, after_space, goes_on = (
         torch.tensor([pattern.match(symbol) is not None for symbol in symbols], device=ids.device)
-        for pattern in map(re.compile, (r"\w", r" \w", r"[\w'\u2019-]"))
+        for pattern in map(re.compile, (r"\w", r" \w", rf"[\w'\u2019{MARKS}-]"))
     )
     fits = torch.ones(len(ids), len(symbols), dtype=torch.bool, device=ids.device)
     places = (ids == MASK).nonzero().flatten().tolist()

@@ -18,8 +18,9 @@ from vaeseq.rounds import Call, Oracle, SearchConfig
 from vaeseq.search import search
 from vaetext.sentence import word_count
 from vaetext.space import SentenceSpace
+from vaetext.words import WORD
 
-_WORD = re.compile(r"[\w'\u2019-]+")
+_WORD = re.compile(WORD)
 
 
 class _Rereadable:
