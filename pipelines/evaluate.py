@@ -19,7 +19,7 @@ from pipelines.params import EvaluateParams, domain_params
 from vaeseq.calibration import quality
 from vaeseq.corpus import SPLITS, Corpus, choose
 from vaeseq.diagnostics import iwae_by_row, summarise
-from vaeseq.files import csv_line, write_whole
+from vaeseq.files import write_table, write_whole
 from vaeseq.manifold import grid
 from vaeseq.model import SequenceVAE
 from vaeseq.posteriors import GaussianHead
@@ -65,17 +65,17 @@ def main(domain: str) -> None:
         drawn = space.of(vae).sample(params.prior_samples, seed=params.seed)
         samples = evaluation.readable(drawn, space.metadata)
         figures[f"prior{suffix}"] = evaluation.sample_figures(samples, training, space.metadata)
-    _write(out / "samples.csv", [evaluation.sample_row(sample) for sample in samples])
-    _write(out / "reconstructions.csv", reconstructions)
+    write_table(out / "samples.csv", [evaluation.sample_row(sample) for sample in samples])
+    write_table(out / "reconstructions.csv", reconstructions)
     if space.vae.properties:
         qualities, predictions = _predicted(space, prepared, corpus, params, evaluation)
-        _write(out / "properties.csv", qualities)
-        _write(out / "predictions.csv", predictions)
+        write_table(out / "properties.csv", qualities)
+        write_table(out / "predictions.csv", predictions)
         figures["properties"] = _nested(qualities)
-    _write(out / "latent_map.csv", _latent_map(space, table, chosen, evaluation))
+    write_table(out / "latent_map.csv", _latent_map(space, table, chosen, evaluation))
     # Another prior fills other cells.
     if space.latent == 2 and isinstance(space.vae.as_trained().prior, StandardNormalPrior):
-        _write(out / "manifold.csv", _manifold(space, SIDE[domain], evaluation))
+        write_table(out / "manifold.csv", _manifold(space, SIDE[domain], evaluation))
     # Last: it says that all of it is there.
     write_whole(Path("reports", domain, "evaluate.json"), json.dumps(figures, indent=2) + "\n")
 
@@ -230,13 +230,6 @@ def _manifold(space: LatentSpace, side: int, evaluation: ModuleType) -> list[Row
         {"row": i // side, "column": i % side, "z_1": round(x, 4), "z_2": round(y, 4), "text": text}
         for i, ((x, y), text) in enumerate(zip(codes.tolist(), texts, strict=True))
     ]
-
-
-def _write(path: Path, rows: list[Row]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        # The fullest row names the columns: an invalid molecule has no properties.
-        columns = list(max(rows, key=len))
-        file.writelines(map(csv_line, [columns, *([row.get(name, "") for name in columns] for row in rows)]))
 
 
 if __name__ == "__main__":

@@ -116,6 +116,10 @@ def _own_file(domain: Domain, settings: DataParams, out: Path) -> Raw:
         raise InputError(
             f"{domain}.data.column must be null for {path.name!r}, which has no columns, got {settings.column!r}"
         )
+    if settings.id_column is not None and format_ in ("smi", "txt"):
+        raise InputError(
+            f"{domain}.data.id_column must be null for {path.name!r}, which has no columns, got {settings.id_column!r}"
+        )
     shutil.copyfile(path, out / path.name)
     table = Table(file=path.name, format=format_, column=settings.column, id_column=settings.id_column)
     return Raw(

@@ -6,7 +6,7 @@ import importlib
 import json
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 from operator import itemgetter
 from pathlib import Path
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from pipelines.params import InterpolateParams, domain_params
 from vaeseq.errors import InputError
-from vaeseq.files import csv_line, write_whole
+from vaeseq.files import write_table, write_whole
 from vaeseq.paths import places
 from vaeseq.walks import TextSpace, Walk, ends_of, neighbourhoods, walk
 
@@ -59,12 +59,13 @@ def main(domain: str) -> None:
             steps, figures[kind] = module.judged(walks, space.space.metadata)
             rows += _rows(pairs, steps, kind)
     rows.sort(key=lambda row: row["path"])
-    write_table(out / "paths.csv", rows)
-    write_table(out / "posterior_table.csv", _posterior_rows(space, readable[: params.posterior_rows], params.seed))
+    write_table(out / "paths.csv", _written(rows))
+    held = _posterior_rows(space, readable[: params.posterior_rows], params.seed)
+    write_table(out / "posterior_table.csv", _written(held))
     if domain == "molecules":
         _draw(out, rows)
     elif not space.space.vae.discrete:
-        write_table(out / "imputed.csv", list(_imputed(space, readable, params)))
+        write_table(out / "imputed.csv", _written(_imputed(space, readable, params)))
     write_whole(Path("reports", domain, "interpolate.json"), json.dumps(figures, indent=2) + "\n")
 
 
@@ -161,11 +162,9 @@ def _draw(out: Path, rows: Sequence[Row]) -> None:
             (out / f"path_{number}_{kind}.png").write_bytes(strip([row["text"] for row in path], legends))
 
 
-def write_table(path: Path, rows: Sequence[Row]) -> None:
-    """Write a CSV; nan and None are blank, numbers have six digits."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        if rows:
-            file.writelines(map(csv_line, [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]))
+def _written(rows: Iterable[Row]) -> list[Row]:
+    """As tables are read: nan and None blank, numbers of six digits."""
+    return [{name: _cell(value) for name, value in row.items()} for row in rows]
 
 
 def _cell(value: object) -> object:

@@ -2,7 +2,6 @@
 
 from pipelines.stage import run
 
-import csv
 import json
 import math
 from collections.abc import Sequence
@@ -33,7 +32,7 @@ from vaemol.space import MoleculeSpace
 from vaeseq.calls import Run, best_so_far, resumed
 from vaeseq.checkpoint import files_of
 from vaeseq.errors import InputError
-from vaeseq.files import write_whole
+from vaeseq.files import write_table, write_whole
 from vaeseq.rounds import Call, SearchConfig
 
 BEST = 10  # molecules of each objective in best.csv
@@ -58,7 +57,7 @@ def main(domain: str) -> None:
         runs, first = _searched(space, params, training, work / "calls.csv")
     figures_found, tables = _found(space, params, runs, first, training)
     for name, rows in tables.items():
-        _write(out / f"{name}.csv", rows)
+        write_table(out / f"{name}.csv", rows)
     write_whole(Path("reports/molecules/optimize.json"), json.dumps(figures_found, indent=2) + "\n")
 
 
@@ -181,14 +180,6 @@ def _front_rows(goal: Goal, front: Sequence[Call], training: Training) -> list[R
         {"smiles": call.text} | {name: digits(part) for name, part in zip(goal, call.parts, strict=True)} | about
         for call, about in zip(front, described(front, training), strict=True)
     ]
-
-
-def _write(path: Path, rows: list[Row]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        if rows:
-            table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            table.writeheader()
-            table.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from vaeseq.errors import InputError, shown
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]  # as far as numpy and torch take them
 
 
 class _Section(BaseModel):
@@ -22,7 +23,7 @@ class DataParams(_Section):
 
     source: str = Field(min_length=1)
     rows: Count | None = None
-    seed: int = 0
+    seed: Seed = 0
     mirror: str | None = None
     accept_licence: bool = False
     column: str | None = None
@@ -42,7 +43,7 @@ class MoleculePrepareParams(_Section):
     randomise: Annotated[int, Field(ge=0)] = 0
     mean_of: tuple[str, ...] = ()
     workers: Count | None = None
-    seed: int = 0
+    seed: Seed = 0
 
 
 class SentencePrepareParams(_Section):
@@ -91,7 +92,7 @@ class TrainParams(_Section):
     its columns ``properties`` are predicted from the code.
     """
 
-    seed: int = 0
+    seed: Seed = 0
     group: str | None = None
     group_size: Count = 4
     properties: tuple[str, ...] = ()
@@ -138,7 +139,7 @@ class PriorParams(_Section):
     ``signal`` is how much the codes say, and with them the draws: 1 all, 0 nothing (``vaeseq.blurring``).
     """
 
-    seed: int = 0
+    seed: Seed = 0
     signal: Annotated[float, Field(gt=0, le=1)] = 1.0
     kind: Literal["mixture", "vamp", "flow", "autoregressive", "codes"] | None = "autoregressive"
     components: Count = 4
@@ -156,7 +157,7 @@ class PriorParams(_Section):
 class EvaluateParams(_Section):
     """How many rows of each split, draws of the prior, and importance samples; ``gap_rows`` have their code refined."""
 
-    seed: int = 0
+    seed: Seed = 0
     rows: Count = 1_000
     iwae_rows: Count = 300
     iwae_samples: Count = 50
@@ -171,7 +172,7 @@ class InterpolateParams(_Section):
     those of molecules have as many as they need. The others decode ``steps`` evenly spaced codes.
     """
 
-    seed: int = 0
+    seed: Seed = 0
     pairs: Annotated[int, Field(ge=0)] = 20
     random: Annotated[int, Field(ge=0)] = 10
     named: tuple[tuple[str, str], ...] = ()
@@ -191,7 +192,7 @@ class OptimizeParams(_Section):
     values, by chance where the objective was not measured.
     """
 
-    seed: int = 0
+    seed: Seed = 0
     seeds: Count = 1
     method: Literal["structural", "structural_without_space", "bayesian", "retraining", "ascent", "genetic"] = (
         "structural"

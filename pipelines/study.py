@@ -7,7 +7,6 @@ nothing but the dimension; what lines differ in names them, and seeds of one lin
 
 from pipelines.stage import DOMAINS, run
 
-import csv
 import json
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from ruamel.yaml import YAML
 from pipelines.glossary import FIGURES, number
 from pipelines.outputs import flat
 from vaeseq.errors import InputError
+from vaeseq.files import write_table
 
 OUT = Path("reports", "study")
 PANELS = ("elbo", "reconstruction", "kl", "mutual_information", "active_units", "exact_reconstruction")
@@ -178,10 +178,7 @@ def _write(path: Path, lines: dict[str, dict[str, list[Trial]]]) -> None:
         for line, found in its.items()
         for trial in found
     ]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    write_table(path, rows)
 
 
 def picture(domain: str, lines: dict[str, list[Trial]]) -> Figure:

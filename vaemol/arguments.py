@@ -107,7 +107,11 @@ def add_optimize(command: ArgumentParser) -> None:
         "random_prior",
     )
     options.add_search(command, methods)
-    command.add_argument("--start", metavar="FILE", help="SMILES to start with instead of draws of the prior, or -")
+    command.add_argument(
+        "--start",
+        metavar="FILE",
+        help="molecules to start with instead of draws of the prior: SMILES, or a csv table with a column smiles; or -",
+    )
     command.add_argument(
         "--lead",
         metavar="SMILES",

@@ -182,7 +182,7 @@ def _optimize(arguments: Namespace) -> int:
     from vaemol.optimization import optimize
     from vaemol.prediction import KIND, objective_in, together
     from vaemol.space import MoleculeSpace
-    from vaemol.strangers import canonical_each
+    from vaemol.strangers import canonical_each, smiles_in
     from vaeseq.rounds import SearchConfig
 
     names, weights = arguments.objective or ["qed"], arguments.weight
@@ -197,8 +197,7 @@ def _optimize(arguments: Namespace) -> int:
         raise InputError("front must be of several objectives without weights; --front needs --objective twice")
     if arguments.similarity and not arguments.lead:
         raise InputError("similarity must be to a lead; --similarity needs --lead")
-    lines = console.given_file(arguments.start, "molecules") if arguments.start else []
-    words = [line.word for line in lines if line.error or line.text.strip()]
+    words = list(smiles_in(console.given_file(arguments.start, "molecules"))) if arguments.start else []
     start = list(canonical_each([*words, arguments.lead] if arguments.lead else words))
     require, lead = list(arguments.require), start[-1] if arguments.lead else ""
     if arguments.lead and not lead:

@@ -19,6 +19,7 @@ from vaemol.molecule import parse
 from vaeseq.errors import InputError
 from vaeseq.parallel import ordered_map
 
+AGAIN = "make it again: python -m pipelines.reference"  # what is broken or missing of a reference
 LARGEST_RING = 7  # atoms
 _FOREIGN = Chem.MolFromSmarts("[!#1!#6!#7!#8!#9!#16!#17!#35,!+0]")  # or charged
 
@@ -70,7 +71,7 @@ def kept_patterns(folder: Path) -> tuple[str, ...]:
     try:
         return tuple((folder / "patterns.txt").read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"reference {str(folder)!r} must hold 'patterns.txt', got {error}; make it again") from error
+        raise InputError(f"reference {str(folder)!r} must hold 'patterns.txt', got {error}; {AGAIN}") from error
 
 
 def _passes(smiles: str, patterns: tuple[str, ...]) -> bool:

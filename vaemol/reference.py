@@ -4,24 +4,22 @@ It holds ``test.npz`` and ``scaffolds.npz``, molecules like the training molecul
 molecule has; ``training.npz``, the training molecules; and ``patterns.txt``, SMARTS that no molecule may hold.
 """
 
-import csv
 import hashlib
 import sys
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from vaemol import fcd, guacamol
-from vaemol.filters import kept_patterns
+from vaemol.filters import AGAIN, kept_patterns
 from vaemol.notation import to_smiles
 from vaemol.portrait import Portrait
-from vaemol.strangers import canonical_each
-from vaeseq.console import Line, given_file
+from vaemol.strangers import canonical_each, smiles_in
+from vaeseq.console import given_file
 from vaeseq.errors import InputError, Rejected
 from vaeseq.parallel import ordered_map
 
@@ -83,27 +81,13 @@ def known_in(path: Path) -> Container[str]:
     """
     if path.is_dir():
         return load_training(path / "training.npz")
-    try:
-        found = list(canonical_each(_smiles_in(given_file(str(path), "known molecules"))))
-    except csv.Error as error:
-        raise InputError(f"known molecules {str(path)!r} cannot be read: {error}") from error
+    found = list(canonical_each(smiles_in(given_file(str(path), "known molecules"))))
     unread = found.count("")
     if unread == len(found):
         raise InputError(f"known molecules must be SMILES, none of the {unread} in {str(path)!r} can be read")
     if unread:
         print(f"{unread} of {len(found)} known molecules are no readable SMILES", file=sys.stderr)
     return frozenset(found) - {""}
-
-
-def _smiles_in(lines: Iterator[Line]) -> Iterator[str]:
-    first = next(lines)
-    header = first.text.lower().replace('"', "").split(",")
-    if "smiles" in header:
-        place = header.index("smiles")
-        lines = (Line("".join(row[place : place + 1])) for row in csv.reader(line.text for line in lines) if row)
-    else:
-        lines = chain([first], lines)
-    return (line.word for line in lines if line.error or line.text.strip())
 
 
 def save_portrait(path: Path, found: Portrait) -> None:
@@ -157,12 +141,12 @@ def _load(path: Path, *names: str) -> dict[str, np.ndarray]:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in (*names, *fcd.Statistics._fields)}
     except Exception as error:  # numpy lets what zlib, tokenize and others say of a damaged file through
-        raise InputError(f"{str(path)!r} must hold {', '.join(names)}, got {error}; make it again") from error
+        raise InputError(f"{str(path)!r} must hold {', '.join(names)}, got {error}; {AGAIN}") from error
     shapes = found["mean"].shape, found["covariance"].shape
     if shapes != ((fcd.FEATURES,), (fcd.FEATURES, fcd.FEATURES)):
         raise InputError(
             f"{str(path)!r} must hold a mean of {fcd.FEATURES} and a covariance of {fcd.FEATURES} x {fcd.FEATURES} "
-            f"numbers, got {shapes[0]} and {shapes[1]}; make it again"
+            f"numbers, got {shapes[0]} and {shapes[1]}; {AGAIN}"
         )
     return found
 

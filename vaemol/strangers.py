@@ -1,11 +1,37 @@
 """SMILES from strangers, read in processes that can be killed."""
 
+import csv
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 
 from vaemol.notation import to_smiles
-from vaeseq.errors import Rejected
+from vaeseq.console import Line
+from vaeseq.errors import InputError, Rejected
 from vaeseq.parallel import ordered_map
+
+
+def smiles_in(lines: Iterator[Line]) -> Iterator[str]:
+    """The SMILES of a csv table with a column ``smiles``, or of lines that have one each, maybe before a name.
+
+    Raises:
+        InputError: Such a table cannot be cut into cells.
+    """
+    first = next(lines)
+    header = first.text.lower().replace('"', "").split(",")
+    if "smiles" in header:
+        place = header.index("smiles")
+        lines = (Line("".join(row[place : place + 1])) for row in _cells(line.text for line in lines) if row)
+    else:
+        lines = chain([first], lines)
+    return (line.word for line in lines if line.error or line.text.strip())
+
+
+def _cells(lines: Iterable[str]) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(lines)
+    except csv.Error as error:
+        raise InputError(f"a table of molecules cannot be read: {error}") from error
 
 
 def canonical_each(texts: Iterable[str], *, workers: int | None = None) -> Iterator[str]:

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,6 +48,14 @@ def csv_line(cells: Sequence[object]) -> str:
     # Before Python 3.13 it quotes only the line ends that its own, \r\n, has.
     csv.writer(line).writerow(map(marked, cells))
     return line.getvalue().removesuffix("\r\n") + "\n"
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write a CSV table; the fullest row names the columns, and what another lacks is blank. Nothing of no rows."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        if rows:
+            columns = list(max(rows, key=len))
+            file.writelines(map(csv_line, [columns, *([row.get(name, "") for name in columns] for row in rows)]))
 
 
 def marked(cell: object) -> object:

@@ -72,10 +72,11 @@ def test_what_cannot_be_fetched_is_an_input_error(tmp_path, domain, settings, sa
     assert not (tmp_path / "source.json").exists()
 
 
-def test_a_column_of_a_file_without_columns_is_an_input_error(tmp_path):
+@pytest.mark.parametrize("name", ["column", "id_column"])
+def test_a_column_of_a_file_without_columns_is_an_input_error(tmp_path, name):
     (tmp_path / "a.smi").write_text("C\n")
-    with pytest.raises(InputError, match=r"data\.column must be null"):
-        fetch("molecules", DataParams(source=f"file:{tmp_path / 'a.smi'}", column="x"), SOURCES, tmp_path / "raw")
+    with pytest.raises(InputError, match=rf"data\.{name} must be null"):
+        fetch("molecules", DataParams(source=f"file:{tmp_path / 'a.smi'}", **{name: "x"}), SOURCES, tmp_path / "raw")
 
 
 def test_a_public_set_comes_from_the_mirror(tmp_path, monkeypatch):

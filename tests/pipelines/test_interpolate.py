@@ -18,6 +18,7 @@ from vaemol.space import MoleculeSpace
 from vaeseq import checkpoint
 from vaeseq.checkpoint import Checkpoint
 from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
+from vaeseq.files import write_table
 from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
 from vaetext.everyday import sentences
@@ -170,13 +171,13 @@ def test_nothing_to_walk_between_is_no_fault(house):
 
 
 def test_a_table_shows_what_is_not_known_as_blank(tmp_path):
-    interpolate.write_table(tmp_path / "a.csv", [{"a": math.nan, "b": None, "c": 1 / 3, "d": "x,y"}])
+    write_table(tmp_path / "a.csv", interpolate._written([{"a": math.nan, "b": None, "c": 1 / 3, "d": "x,y"}]))
     assert (tmp_path / "a.csv").read_text() == 'a,b,c,d\n,,0.333333,"x,y"\n'
 
 
 def test_a_sentence_that_is_a_formula_comes_back_from_a_table_that_holds_none(tmp_path):
     texts = ["=HYPERLINK(1)", "'=a", "- no", "It's so."]
-    interpolate.write_table(tmp_path / "a.csv", [{"text": text, "weight": -0.5} for text in texts])
+    write_table(tmp_path / "a.csv", [{"text": text, "weight": -0.5} for text in texts])
     written = (tmp_path / "a.csv").read_text().splitlines()[1:]
     assert not [line for line in written if line.startswith(("=", "-"))]
     assert [(row["text"], row["weight"]) for row in table(tmp_path / "a.csv")] == [(text, "-0.5") for text in texts]

@@ -45,6 +45,7 @@ def test_our_own_files_are_right(name: str) -> None:
     [
         ("molecules.train.rate", -3),
         ("molecules.train.rate", "much"),
+        ("molecules.prior.seed", -1),
         ("molecules.prepare.notation", "inchi"),
         ("molecules.interpolate.kinds", []),
         ("sentences.prepare.vocabulary", 100_000),

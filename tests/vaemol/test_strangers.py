@@ -1,7 +1,11 @@
 import os
 import signal
 
-from vaemol.strangers import canonical_each
+import pytest
+
+from vaemol.strangers import canonical_each, smiles_in
+from vaeseq.console import Line
+from vaeseq.errors import InputError
 
 
 def test_each_is_read_in_order_and_what_is_no_molecule_is_empty():
@@ -18,3 +22,21 @@ def _deadly(text, notation):
 def test_what_kills_its_reader_costs_itself_alone(monkeypatch):
     monkeypatch.setattr("vaemol.strangers.to_smiles", _deadly)
     assert list(canonical_each(["a", "boom", "b"], workers=1)) == ["a", "", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("CCO ethanol\n\nCCN", ["CCO", "CCN"]),
+        ("id,SMILES,assay\n1,CCO,3\n2,,4\n3,CCN,5", ["CCO", "CCN"]),
+        ('"smiles","name, of it"\nCCO,"a, b"', ["CCO"]),
+        ("id,assay\n1,3", ["id,assay", "1,3"]),
+    ],
+)
+def test_molecules_are_in_lines_or_in_a_table(text, found):
+    assert list(smiles_in(map(Line, text.split("\n")))) == found
+
+
+def test_a_table_that_cannot_be_cut_is_an_input_error():
+    with pytest.raises(InputError, match="a table of molecules cannot be read"):
+        list(smiles_in(map(Line, ["smiles", '"' + "C" * 200_000 + '"'])))
