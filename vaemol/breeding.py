@@ -18,7 +18,7 @@ from vaeseq.rounds import Call, Source
 from vaeseq.seeds import mixed_seed
 
 SHARP = 0.01  # of the weights: a share of the parents that have most of the children
-TRIES = 50  # for a child that is new
+TRIES, PAIRS = 50, 2_500  # rounds of pairs for children that are new, and pairs in all: small rounds have more of them
 MUTATED = 0.5  # share of the crossed that are changed too; all others are
 LARGEST = 70  # heavy atoms
 
@@ -55,7 +55,7 @@ def children_of(
 ) -> list[str]:
     """Molecules that were not asked for and are admitted: two crossed, or one changed; fewer where few are new."""
     known, found = {call.text for call in calls}, dict[str, None]()
-    for _ in range(TRIES):
+    for _ in range(max(TRIES, math.ceil(PAIRS / max(1, count)))):
         if len(found) >= count or len(pairs := parents_of(calls, 2 * count, rng)) < 2:
             break
         born = [_child(one, other, rng) for one, other in zip(pairs[::2], pairs[1::2], strict=True)]

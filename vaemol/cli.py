@@ -142,6 +142,8 @@ def _propose(arguments: Namespace) -> int:
     space = _space(arguments)
     rank = objective_in(space, arguments.rank) if arguments.rank else None
     known = known_in(arguments.known) if arguments.known else None
+    if not arguments.similarity[0] <= arguments.similarity[1] <= 1:
+        raise InputError(f"similarity must be two shares, the lower first, got {arguments.similarity}")
     asked = Asked(arguments.count, tuple(arguments.similarity), arguments.rounds, arguments.kind)
     holds = all_of(arguments.require, named=partial(objective_in, space))
     propose = partial(_proposed, space, holds, asked, rank, known, arguments.seed)
@@ -198,14 +200,17 @@ def _optimize(arguments: Namespace) -> int:
     if arguments.similarity and not arguments.lead:
         raise InputError("similarity must be to a lead; --similarity needs --lead")
     words = list(smiles_in(console.given_file(arguments.start, "molecules"))) if arguments.start else []
-    start = list(canonical_each([*words, arguments.lead] if arguments.lead else words))
+    if arguments.start and not words:
+        raise InputError(f"start must hold molecules, {arguments.start!r} has none")
+    folder = MODEL.folder_of(arguments.model)
+    space = MoleculeSpace.load(folder)
+    given = [*words, arguments.lead] if arguments.lead else words
+    start = list(canonical_each(given, parents=space.standardise))
     require, lead = list(arguments.require), start[-1] if arguments.lead else ""
     if arguments.lead and not lead:
         raise InputError(f"lead must be readable SMILES, got {shown(arguments.lead)}")
     if lead:
         require.append(f"similarity:{lead}>={arguments.similarity or LIKE_THE_LEAD}")
-    folder = MODEL.folder_of(arguments.model)
-    space = MoleculeSpace.load(folder)
     named = partial(objective_in, space, max_heavy_atoms=arguments.max_heavy_atoms)
     oracles = [named(name) for name in names]
     oracle = together(oracles, weights) if several or weights else oracles[0]

@@ -1,10 +1,13 @@
 """An objective of your own: any program that reads a SMILES a line and prints a number a line."""
 
 import math
+import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -89,7 +92,7 @@ class CommandOracle:
         """None where the program gave no line for each molecule."""
         lines, seconds = "".join(f"{text}\n" for text in smiles), self._seconds * len(smiles)
         try:
-            done = subprocess.run(self._argv, input=lines, capture_output=True, text=True, timeout=seconds, check=False)
+            done = _ran(self._argv, lines, seconds)
         except subprocess.TimeoutExpired:
             return self._none(f"it took more than {seconds:g} s")
         except UnicodeDecodeError:
@@ -115,3 +118,16 @@ def _number(line: str) -> float:
     except ValueError:
         return math.nan
     return value if math.isfinite(value) else math.nan
+
+
+def _ran(argv: Sequence[str], lines: str, seconds: float) -> subprocess.CompletedProcess[str]:
+    """As ``subprocess.run``, but whatever the program has started ends with it."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(argv, text=True, start_new_session=True, **pipes) as program:
+        try:
+            out, err = program.communicate(lines, seconds)
+        except BaseException:
+            with suppress(ProcessLookupError):  # all of it has ended by itself
+                os.killpg(program.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(argv, program.returncode, out, err)

@@ -1,5 +1,6 @@
 """What samples of a model are worth beside real molecules: the measures of MOSES and the scores of GuacaMol."""
 
+import math
 from collections.abc import Sequence
 
 from vaemol import fcd, guacamol, metrics
@@ -9,6 +10,7 @@ from vaemol.metrics import Fraction
 from vaemol.portrait import portrait
 from vaemol.reference import Reference
 from vaemol.strangers import canonical_each
+from vaeseq.errors import InputError
 
 Figures = dict[str, Fraction | Distance]
 
@@ -46,11 +48,20 @@ def judged(
             f"frag_{name}": Fraction(metrics.cosine(own.fragments, real.fragments), len(valid)),
             f"scaf_{name}": Fraction(metrics.cosine(own.scaffolds, real.scaffolds), len(valid)),
         }
-    sketch = guacamol.sketch(valid, workers=workers, device=device)
     return figures | {
         "internal_diversity_1": metrics.diversity_of(own.fingerprints, p=1),
         "internal_diversity_2": metrics.diversity_of(own.fingerprints, p=2),
         "filters": share_passing(valid, reference.patterns, workers=workers),
-        "guacamol_kl": Fraction(guacamol.kl_score(sketch, reference.training.sketch), sketch.chemnet.of),
-        "guacamol_fcd": Fraction(guacamol.fcd_score(sketch, reference.training.sketch), sketch.chemnet.of),
+        **_guacamol(valid, reference.training.sketch, workers, device),
+    }
+
+
+def _guacamol(valid: list[str], training: guacamol.Sketch, workers: int | None, device: str | None) -> Figures:
+    try:
+        sketch = guacamol.sketch(valid, workers=workers, device=device)
+    except InputError:  # copies of one molecule: no score, and the other figures tell it
+        return dict.fromkeys(("guacamol_kl", "guacamol_fcd"), Fraction(math.nan, 1))
+    return {
+        "guacamol_kl": Fraction(guacamol.kl_score(sketch, training), sketch.chemnet.of),
+        "guacamol_fcd": Fraction(guacamol.fcd_score(sketch, training), sketch.chemnet.of),
     }

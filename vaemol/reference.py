@@ -73,7 +73,7 @@ def known_in(path: Path) -> Container[str]:
     """Which canonical SMILES are in a file, or among the training molecules of a folder.
 
     A file is a csv table with a column ``smiles``, or has a SMILES a line, maybe before a name. How many of it are no
-    molecules is said.
+    molecules is said. Of a salt the organic parent is known too.
 
     Raises:
         InputError: A folder that is none of this module's, or a file without a molecule.
@@ -82,12 +82,13 @@ def known_in(path: Path) -> Container[str]:
     if path.is_dir():
         return load_training(path / "training.npz")
     found = list(canonical_each(smiles_in(given_file(str(path), "known molecules"))))
+    charged = [smiles for smiles in found if set(".+-") & set(smiles)]
     unread = found.count("")
     if unread == len(found):
         raise InputError(f"known molecules must be SMILES, none of the {unread} in {str(path)!r} can be read")
     if unread:
         print(f"{unread} of {len(found)} known molecules are no readable SMILES", file=sys.stderr)
-    return frozenset(found) - {""}
+    return frozenset([*found, *canonical_each(charged, parents=True)]) - {""}
 
 
 def save_portrait(path: Path, found: Portrait) -> None:

@@ -30,6 +30,7 @@ class MoleculeSpace:
     Attributes:
         space: The latent space of texts in the model's notation.
         notation: ``selfies`` or ``smiles``.
+        standardise: Whether it reads of a salt the parent, as its training molecules were prepared.
         reread: How many molecules that were given to ``texts`` or ``readings`` the model reads as others, standardised,
             and one of them with what it is read as.
     """
@@ -39,7 +40,8 @@ class MoleculeSpace:
             raise InputError(f"model must be one of molecules, got one of {space.metadata.get('name')!r}")
         self.space, self.notation = space, space.metadata["notation"]
         limits = {name: value for name in ("max_characters", "max_heavy_atoms") if (value := space.metadata.get(name))}
-        how = {"standardise": space.metadata.get("standardise", False), "limits": Limits(**limits)}
+        self.standardise = bool(space.metadata.get("standardise"))
+        how = {"standardise": self.standardise, "limits": Limits(**limits)}
         self._made = partial(molecule_text, notation=self.notation, **how)
         self.reread: tuple[int, str, str] = (0, "", "")
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain
 
+from vaemol.molecule import parse, settled, standardise
 from vaemol.notation import to_smiles
 from vaeseq.console import Line
 from vaeseq.errors import InputError, Rejected
@@ -34,13 +35,24 @@ def _cells(lines: Iterable[str]) -> Iterator[list[str]]:
         raise InputError(f"a table of molecules cannot be read: {error}") from error
 
 
-def canonical_each(texts: Iterable[str], *, workers: int | None = None) -> Iterator[str]:
+def parent(smiles: str) -> str:
+    """Canonical SMILES of the organic parent of a molecule; '' where there is none."""
+    if (mol := parse(smiles)) is None:
+        return ""
+    try:
+        return settled(standardise(mol)[0])[0]
+    except Rejected:
+        return ""
+
+
+def canonical_each(texts: Iterable[str], *, parents: bool = False, workers: int | None = None) -> Iterator[str]:
     """The canonical SMILES of each; '' of what is no molecule, and of what hangs or crashes, which costs itself alone.
 
     Args:
         texts: Read ahead, in order.
+        parents: Of its organic parent, as preparing leaves it: a salt loses its counter-ion, charges are neutralised.
         workers: Processes, see ``vaeseq.parallel.ordered_map``.
     """
-    read = partial(to_smiles, notation="smiles")
+    read = parent if parents else partial(to_smiles, notation="smiles")
     for _, found in ordered_map(read, texts, workers=workers, preload=(to_smiles.__module__,)):
         yield "" if isinstance(found, Rejected) else found

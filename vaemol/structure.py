@@ -61,7 +61,8 @@ class Structural:
         rng = np.random.default_rng(seed)
         if len({call.value for call in finite}) < 2:  # a single lead says nothing of what is better
             given = self._source(calls, count)
-            return given + children_of(calls, count - len(given), rng, self._admits)
+            children = children_of(calls, count, rng, self._admits) if len(given) < count else []
+            return list(dict.fromkeys([*given, *children]))[:count]
         model = self._model(finite, rng)
         known = {call.text for call in calls}
         decoded = [text for text in self._decoded(finite, rng) if text not in known] if self._share else []

@@ -103,7 +103,7 @@ def searched(
         with _one_thread():
             proposed = propose(paid[:start], end - start)
         known = {call.text for call in paid}
-        texts = [text for text in proposed if text not in known][: end - len(paid)]
+        texts = [text for text in dict.fromkeys(proposed) if text not in known][: end - len(paid)]
         for piece, values in answered(oracle, texts):
             seconds = time.monotonic() - began
             paid += [_call(text, value, seconds) for text, value in zip(piece, values, strict=True)]

@@ -4,8 +4,10 @@ import math
 import shlex
 import subprocess
 import sys
+import time
 
 import numpy as np
+import psutil
 import pytest
 
 from vaemol.commanded import CommandOracle
@@ -67,14 +69,27 @@ def test_a_program_that_hangs_is_stopped(program):
     assert "more than 0.5 s" in oracle.failures[1]
 
 
+def test_what_a_program_has_started_ends_with_it(program, tmp_path):
+    note = tmp_path / "pid"
+    start = "import pathlib, subprocess\nstarted = subprocess.Popen(['sleep', '60'])\n"
+    body = f"{start}pathlib.Path({str(note)!r}).write_text(str(started.pid))"
+    assert math.isnan(program(f"{body}\ntime.sleep(60)", seconds=2.0)(["C"])[0])
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(pid := int(note.read_text())) and time.monotonic() < deadline:
+        if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return
+        time.sleep(0.05)
+    assert not psutil.pid_exists(pid)
+
+
 def test_a_batch_may_take_as_long_as_its_molecules(program, monkeypatch):
     limits = []
 
-    def run(argv, *, input, timeout, **_):
-        limits.append(timeout)
-        return subprocess.CompletedProcess(argv, 0, "1\n" * input.count("\n"), "")
+    def ran(argv, lines, seconds):
+        limits.append(seconds)
+        return subprocess.CompletedProcess(argv, 0, "1\n" * lines.count("\n"), "")
 
-    monkeypatch.setattr("vaemol.commanded.subprocess.run", run)
+    monkeypatch.setattr("vaemol.commanded._ran", ran)
     program("", seconds=7)(["C", "N", "O"])
     assert limits == [21]
 

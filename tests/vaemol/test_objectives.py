@@ -136,5 +136,7 @@ def test_a_lead_is_where_a_search_begins_and_what_it_stays_near(vaemol, tmp_path
     wide = ("--lead", lead, "--similarity", 0.01, "--start", tmp_path / "pool.smi", "--method", "genetic")
     for seed in range(3):
         assert tanimoto(vaemol(*wide, "--seed", seed)[1][0]["smiles"], lead) == 1
+    (tmp_path / "blank.smi").write_text("\n\n")
+    assert "start must hold molecules" in vaemol("--start", tmp_path / "blank.smi")[2]
     assert vaemol("--lead", "c1ccccc")[::2] == (1, "error: lead must be readable SMILES, got 'c1ccccc'\n")
     assert vaemol("--similarity", 0.3)[2] == "error: similarity must be to a lead; --similarity needs --lead\n"

@@ -187,3 +187,8 @@ def test_a_file_without_a_known_molecule_is_refused(tmp_path, content):
     (tmp_path / "known").write_text(content)
     with pytest.raises(InputError, match="known molecules must be SMILES, none of the"):
         known_in(tmp_path / "known")
+
+
+def test_of_a_known_salt_the_parent_is_known_too(tmp_path):
+    (tmp_path / "known").write_text("CC(=O)[O-].[Na+]\nCCO\n")
+    assert known_in(tmp_path / "known") == {"CC(=O)[O-].[Na+]", "CC(=O)O", "CCO"}

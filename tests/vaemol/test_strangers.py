@@ -13,6 +13,11 @@ def test_each_is_read_in_order_and_what_is_no_molecule_is_empty():
     assert list(canonical_each(texts, workers=1)) == ["CCO", "", "", "Oc1ccccc1", "", "", "CCO"]
 
 
+def test_of_a_salt_there_is_the_parent():
+    texts = ["CN1CCC[C@H]1c1cccnc1.Cl", "CC(=O)[O-].[Na+]", "[Na+].[Cl-]", "no molecule", "OCC"]
+    assert list(canonical_each(texts, parents=True, workers=1)) == ["CN1CCC[C@H]1c1cccnc1", "CC(=O)O", "", "", "CCO"]
+
+
 def _deadly(text, notation):
     if text == "boom":
         os.kill(os.getpid(), signal.SIGKILL)

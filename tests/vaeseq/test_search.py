@@ -11,7 +11,7 @@ from torch.distributions import Independent, Normal
 
 from vaeseq.calls import Run, resumed
 from vaeseq.errors import InputError
-from vaeseq.rounds import Call, SearchConfig
+from vaeseq.rounds import Call, SearchConfig, searched
 from vaeseq.search import Bayesian, PriorTexts, _drawn, search
 
 LATENT = 4
@@ -112,6 +112,19 @@ def test_steps_around_the_best_are_of_full_codes_whatever_the_prior_draws():
     whole, short = (_drawn(space, codes, codes[:, 0], 100, 0) for space in (Rounded(), Short()))
     assert short[:50].equal(whole[:50])
     torch.testing.assert_close(short[50:], 0.3 * whole[50:])
+
+
+def test_a_text_that_is_proposed_twice_is_asked_for_once():
+    asked = []
+
+    def oracle(texts):
+        asked.extend(texts)
+        return np.arange(len(texts), dtype=float)
+
+    rounds = searched(
+        lambda calls, count: ["a", "a", "b"] if not calls else ["b", "c", "c"], oracle, SearchConfig(4, 2, 1)
+    )
+    assert [call.text for batch in rounds for call in batch] == asked == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("read", [0, 3])
