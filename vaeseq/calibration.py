@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaeseq import kernel
 from vaeseq.corpus import Corpus
 from vaeseq.diagnostics import batches
 from vaeseq.model import SequenceVAE
@@ -70,11 +71,12 @@ def quality(mean: Tensor, deviation: Tensor, targets: Tensor) -> Quality:
 
 
 def calibrate(vae: SequenceVAE, corpus: Corpus) -> None:
-    """Settle how sure the head is, and where it knows anything: by rows of the valid split, or else of train.
+    """Have the head ask the rows it was taught (``vaeseq.kernel``), settle how sure it is, and where it knows anything.
 
-    Predicted deviations are multiplied so that the errors of held-out rows are as large as they say; codes are inside
-    where they are no further from those of training rows than nearly all held-out ones, and where these are few than
-    nearly all training rows would be if each were left out.
+    By rows of the valid split; without any nothing is asked, and those of train tell the rest. Predicted deviations are
+    multiplied so that the errors of held-out rows are as large as they say; codes are inside where they are no further
+    from those of training rows than nearly all held-out ones, and where these are few than nearly all training rows
+    would be if each were left out.
 
     References:
         Levi et al. (2022), Evaluating and Calibrating Uncertainty Prediction in Regression Tasks (one factor for all
@@ -85,6 +87,11 @@ def calibrate(vae: SequenceVAE, corpus: Corpus) -> None:
     train, valid = (corpus.rows(split)[known[corpus.rows(split)].any(axis=1)] for split in ("train", "valid"))
     learnt = predicted(vae, corpus, train)
     held_out = predicted(vae, corpus, valid) if len(valid) else learnt
+    if len(valid):
+        device = head.support.device
+        kernel.learn(head.cpu(), learnt.codes, learnt.targets, held_out.codes, held_out.targets)
+        head.to(device)
+        learnt, held_out = (predicted(vae, corpus, rows) for rows in (train, valid))
     both = [((its.targets - its.mean) / its.deviation).square().nanmean(dim=0).sqrt() for its in (held_out, learnt)]
     ratio = torch.where((~held_out.targets.isnan()).sum(dim=0) >= _ENOUGH, *both)
     head.spread.mul_(torch.where(ratio > 0, ratio, 1.0).to(head.spread))

@@ -1,7 +1,9 @@
 """What is known of texts beside their symbols, from their codes: measured or computed properties.
 
-The head learns together with encoder and decoder, so that the space is ordered by what it predicts. How sure it is, and
-where it knows anything at all, is settled afterwards on rows that taught it nothing, see ``vaeseq.calibration``.
+The head learns together with encoder and decoder, so that the space is ordered by what it predicts. Afterwards it also
+asks the rows that it was taught, the nearer the more (``vaeseq.kernel``), for a small network that has read each row a
+few times has not learnt all that they say. How sure it is, and where it knows anything at all, is settled last on rows
+that taught it nothing, see ``vaeseq.calibration``.
 
 References:
     Gómez-Bombarelli et al. (2018), a property predictor trained jointly, https://arxiv.org/abs/1610.02415
@@ -9,6 +11,7 @@ References:
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +20,11 @@ from torch.distributions import Normal
 
 HIDDEN = 64
 _WIDEST = 3.0  # a log deviation, in units of the property, is within plus and minus this
+
+
+def squared_distances(one: Tensor, other: Tensor) -> Tensor:
+    """Of each row ``(rows, latent)`` to each of others, ``(rows, others)``."""
+    return (one.square().sum(dim=1, keepdim=True) - 2 * one @ other.T + other.square().sum(dim=1)).clamp(min=0)
 
 
 class PropertyHead(nn.Module):
@@ -29,6 +37,10 @@ class PropertyHead(nn.Module):
         middle: Mean of the codes of the rows that are known ``(latent,)``.
         whitening: Makes these codes, less their mean, uncorrelated and of variance 1, ``(latent, latent)``.
         edge: How far from the middle, in these units, codes of held-out rows reach.
+        support: Codes of known rows ``(rows, latent)``, which are asked too; none of a head that is still learning.
+        pull: What each of them says of each property, in units of the training rows, ``(rows, properties)``.
+        reach: Squared distance at which that is a third of it, ``(properties,)``.
+        share: Of the mean that is theirs, the rest is the network's, ``(properties,)``.
     """
 
     def __init__(self, names: Sequence[str], latent: int) -> None:
@@ -42,8 +54,21 @@ class PropertyHead(nn.Module):
             ("middle", torch.zeros(latent)),
             ("whitening", torch.eye(latent)),
             ("edge", torch.tensor(torch.inf)),
+            ("support", torch.zeros(0, latent)),
+            ("pull", torch.zeros(0, count)),
+            ("reach", torch.ones(count)),
+            ("share", torch.zeros(count)),
         ):
             self.register_buffer(name, start)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:  # noqa: ANN401
+        if (support := state_dict.get(f"{prefix}support")) is not None and support.ndim == 2:
+            self.remember(*(table.new_zeros(len(support), table.shape[1]) for table in (self.support, self.pull)))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+    def remember(self, support: Tensor, pull: Tensor) -> None:
+        """Take other rows to ask, as many as there are."""
+        self.support, self.pull = support.to(self.support), pull.to(self.pull)
 
     def forward(self, z: Tensor) -> Normal:
         """Of each property, in its own units, for codes ``(batch, latent)``; batch shape ``(batch, properties)``."""
@@ -63,7 +88,12 @@ class PropertyHead(nn.Module):
         return -torch.where(known, told, 0.0).sum(dim=1)
 
     def measure(self, targets: np.ndarray) -> None:
-        """Take the units from training rows ``(rows, properties)``, of each property at least one known."""
+        """Take the units from training rows ``(rows, properties)``, of each property at least one known.
+
+        What was remembered of others is forgotten.
+        """
+        self.remember(self.support[:0], self.pull[:0])
+        self.share.zero_()
         centre, scale = np.nanmean(targets, axis=0), np.nanstd(targets, axis=0)
         self.centre.copy_(torch.as_tensor(centre))
         self.scale.copy_(torch.as_tensor(np.where(scale > 0, scale, 1.0)))
@@ -78,4 +108,7 @@ class PropertyHead(nn.Module):
 
     def _standard(self, z: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_deviation = self.layers(z).float().chunk(2, dim=1)
+        if len(self.support):
+            near = torch.exp(-squared_distances(z.float(), self.support).unsqueeze(2) / self.reach)
+            mean = torch.lerp(mean, (near * self.pull).sum(dim=1), self.share)
         return mean, (_WIDEST * torch.tanh(log_deviation / _WIDEST)).exp()
