@@ -16,7 +16,7 @@ from vaemol.shipped import MODEL
 from vaemol.tables import as_sdf, best_drawn, emit, front_kept, pairs_drawn, path_drawn
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Reading, Row
-from vaeseq.errors import InputError, shown
+from vaeseq.errors import InputError
 
 if TYPE_CHECKING:
     from vaemol.constraints import Constraint
@@ -67,16 +67,22 @@ def _sample(arguments: Namespace) -> int:
     return emit(commands.sampled(space, arguments.count, "smiles", **draw), ["smiles"], arguments)
 
 
+def _molecules(lines: Iterator[Line]) -> Iterator[Line]:
+    from vaemol.strangers import molecules_in
+
+    return molecules_in(lines)
+
+
 def _encode(arguments: Namespace) -> int:
     """Write the code of each molecule, the mean of its posterior."""
-    space, lines = _space(arguments), console.given(arguments.smiles, "molecules")
+    space, lines = _space(arguments), _molecules(console.given(arguments.smiles, "molecules"))
     columns = ["smiles", *commands.code_columns(space.latent), "error"]
     return console.emit(_noted(space, commands.encoded(space, lines, "smiles")), columns, arguments)
 
 
 def _predict(arguments: Namespace) -> int:
     """Predict the properties that the model was taught; inside: whether it knows molecules like it."""
-    space, lines = _space(arguments), console.given(arguments.smiles, "molecules")
+    space, lines = _space(arguments), _molecules(console.given(arguments.smiles, "molecules"))
     columns = ["smiles", *commands.predicted_columns(space), "error"]
     return console.emit(_noted(space, commands.predicted(space, lines, "smiles")), columns, arguments)
 
@@ -90,7 +96,7 @@ def _decode(arguments: Namespace) -> int:
 
 def _reconstruct(arguments: Namespace) -> int:
     """Encode each molecule, decode it again, and compare."""
-    space, lines = _space(arguments), console.given(arguments.smiles, "molecules")
+    space, lines = _space(arguments), _molecules(console.given(arguments.smiles, "molecules"))
     rows = commands.reconstructed(space, lines, "smiles", partial(_compared, space))
     return emit(
         _noted(space, rows), ["smiles", "reconstruction", "exact", "similarity", "error"], arguments, pairs_drawn
@@ -184,7 +190,7 @@ def _optimize(arguments: Namespace) -> int:
     from vaemol.optimization import optimize
     from vaemol.prediction import KIND, objective_in, together
     from vaemol.space import MoleculeSpace
-    from vaemol.strangers import canonical_each, smiles_in
+    from vaemol.strangers import to_start_with
     from vaeseq.rounds import SearchConfig
 
     names, weights = arguments.objective or ["qed"], arguments.weight
@@ -199,16 +205,10 @@ def _optimize(arguments: Namespace) -> int:
         raise InputError("front must be of several objectives without weights; --front needs --objective twice")
     if arguments.similarity and not arguments.lead:
         raise InputError("similarity must be to a lead; --similarity needs --lead")
-    words = list(smiles_in(console.given_file(arguments.start, "molecules"))) if arguments.start else []
-    if arguments.start and not words:
-        raise InputError(f"start must hold molecules, {arguments.start!r} has none")
     folder = MODEL.folder_of(arguments.model)
     space = MoleculeSpace.load(folder)
-    given = [*words, arguments.lead] if arguments.lead else words
-    start = list(canonical_each(given, parents=space.standardise))
-    require, lead = list(arguments.require), start[-1] if arguments.lead else ""
-    if arguments.lead and not lead:
-        raise InputError(f"lead must be readable SMILES, got {shown(arguments.lead)}")
+    start, lead = to_start_with(arguments.start, arguments.lead, parents=space.standardise)
+    require = list(arguments.require)
     if lead:
         require.append(f"similarity:{lead}>={arguments.similarity or LIKE_THE_LEAD}")
     named = partial(objective_in, space, max_heavy_atoms=arguments.max_heavy_atoms)
@@ -241,7 +241,7 @@ def _score(arguments: Namespace) -> int:
     from vaemol.scoring import scored
 
     names = arguments.objective or list(PROPERTIES)
-    lines = console.given(arguments.smiles, "molecules")
+    lines = _molecules(console.given(arguments.smiles, "molecules"))
     rows = console.chunks(scored(lines, names, max_heavy_atoms=arguments.max_heavy_atoms))
     return console.emit(rows, ["smiles", *names, "error"], arguments, {"sdf": as_sdf})
 
@@ -253,9 +253,7 @@ def _judge(arguments: Namespace) -> int:
 
     reference = Reference.load(arguments.reference)
     # A blank line is a sample that is no molecule, as `sample` writes it.
-    samples = [line.word for line in console.given_file(arguments.samples, "samples")]
-    if samples[0].lower() == "smiles":
-        del samples[0]
+    samples = [line.word for line in _molecules(console.given_file(arguments.samples, "samples"))]
     figures = judged(samples, reference).items()
     rows = [{"figure": name, "value": value, "of": of} for name, (value, of) in figures]
     return console.emit([rows], ["figure", "value", "of"], arguments)

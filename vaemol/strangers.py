@@ -7,13 +7,18 @@ from itertools import chain
 
 from vaemol.molecule import parse, settled, standardise
 from vaemol.notation import to_smiles
-from vaeseq.console import Line
-from vaeseq.errors import InputError, Rejected
+from vaeseq.console import Line, given_file
+from vaeseq.errors import InputError, Rejected, shown
 from vaeseq.parallel import ordered_map
 
 
 def smiles_in(lines: Iterator[Line]) -> Iterator[str]:
-    """The SMILES of a csv table with a column ``smiles``, or of lines that have one each, maybe before a name.
+    """The SMILES of ``molecules_in``, each by itself; blank lines are left out."""
+    return (line.word for line in molecules_in(lines) if line.error or line.text.strip())
+
+
+def molecules_in(lines: Iterator[Line]) -> Iterator[Line]:
+    """The cells of a csv table's column ``smiles``, or lines as they are: a SMILES each, maybe before a name.
 
     Raises:
         InputError: Such a table cannot be cut into cells.
@@ -22,10 +27,8 @@ def smiles_in(lines: Iterator[Line]) -> Iterator[str]:
     header = first.text.lower().replace('"', "").split(",")
     if "smiles" in header:
         place = header.index("smiles")
-        lines = (Line("".join(row[place : place + 1])) for row in _cells(line.text for line in lines) if row)
-    else:
-        lines = chain([first], lines)
-    return (line.word for line in lines if line.error or line.text.strip())
+        return (Line("".join(row[place : place + 1])) for row in _cells(line.text for line in lines))
+    return chain([first], lines)
 
 
 def _cells(lines: Iterable[str]) -> Iterator[list[str]]:
@@ -33,6 +36,21 @@ def _cells(lines: Iterable[str]) -> Iterator[list[str]]:
         yield from csv.reader(lines)
     except csv.Error as error:
         raise InputError(f"a table of molecules cannot be read: {error}") from error
+
+
+def to_start_with(file: str | None, lead: str | None, *, parents: bool) -> tuple[list[str], str]:
+    """Canonical SMILES of a file's molecules and last of a lead, which a search starts with; and of the lead by itself.
+
+    Raises:
+        InputError: The file has no molecule, or the lead is none.
+    """
+    words = list(smiles_in(given_file(file, "molecules"))) if file else []
+    if file and not words:
+        raise InputError(f"start must hold molecules, {file!r} has none")
+    start = list(canonical_each([*words, lead] if lead else words, parents=parents))
+    if lead and not start[-1]:
+        raise InputError(f"lead must be readable SMILES, got {shown(lead)}")
+    return start, start[-1] if lead else ""
 
 
 def parent(smiles: str) -> str:

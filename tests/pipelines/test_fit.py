@@ -253,7 +253,8 @@ import pipelines.stage, os, pathlib, sys, time
 from pipelines.signals import asked_to_stop
 with asked_to_stop() as asked:
     pathlib.Path("began").write_text(str(os.getpid()))
-    while not asked():
+    end = time.monotonic() + 60
+    while not asked() and time.monotonic() < end:
         time.sleep(0.01)
     time.sleep(0.5)
     pathlib.Path("saved").touch()

@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from vaemol.strangers import canonical_each, smiles_in
+from vaemol.strangers import canonical_each, molecules_in, smiles_in, to_start_with
 from vaeseq.console import Line
 from vaeseq.errors import InputError
 
@@ -40,6 +40,19 @@ def test_what_kills_its_reader_costs_itself_alone(monkeypatch):
 )
 def test_molecules_are_in_lines_or_in_a_table(text, found):
     assert list(smiles_in(map(Line, text.split("\n")))) == found
+
+
+def test_a_blank_cell_is_a_line_of_its_own():
+    lines = ["log_p,smiles", "1,CCO", "2,", "", "3,CCN"]
+    assert [line.text for line in molecules_in(map(Line, lines))] == ["CCO", "", "", "CCN"]
+
+
+@pytest.mark.parametrize("parents", [True, False])
+def test_a_search_starts_with_a_file_and_a_lead(tmp_path, parents):
+    (tmp_path / "mine.csv").write_text("id,smiles\n1,OCC.Cl\n2,x\n")
+    salt = "CCO" if parents else "CCO.Cl"
+    assert to_start_with(str(tmp_path / "mine.csv"), "NCC", parents=parents) == ([salt, "", "CCN"], "CCN")
+    assert to_start_with(None, None, parents=parents) == ([], "")
 
 
 def test_a_table_that_cannot_be_cut_is_an_input_error():
