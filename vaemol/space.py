@@ -11,7 +11,7 @@ from torch.distributions import Independent
 
 from vaemol.molecule import Limits
 from vaemol.notation import to_smiles
-from vaemol.record import molecule_text
+from vaemol.record import REASONS, molecule_text
 from vaeseq.errors import InputError, Rejected
 from vaeseq.inversion import Inverted
 from vaeseq.parallel import each, ordered_map
@@ -89,7 +89,8 @@ class MoleculeSpace:
 
     def _read(self, smiles: str, found: tuple[str, list[str]] | Rejected) -> str:
         if isinstance(found, Rejected):
-            raise InputError(f"molecule must be readable SMILES, got {smiles[:80]!r}: {found.reason}") from found
+            why = REASONS.get(found.reason, found.reason)
+            raise InputError(f"molecule must be readable SMILES, got {smiles[:80]!r}: {why}") from found
         text, changed = found
         if UNK in self.space.tokenizer.encode(text):
             raise InputError(f"molecule {smiles[:80]!r} holds a symbol that this model was not trained on")

@@ -39,7 +39,12 @@ def test_a_seed_decides_what_is_sampled(space):
 
 @pytest.mark.parametrize(
     ("smiles", "reason"),
-    [("nonsense", "unparsable"), ("", "empty"), ("C" * 100_000, "too_long"), ("[238U]", "not trained on")],
+    [
+        ("nonsense", "no SMILES that rdkit reads"),
+        ("", "no text"),
+        ("C" * 100_000, "more characters than the limit"),
+        ("[238U]", "not trained on"),
+    ],
 )
 def test_what_cannot_be_read_is_named(space, smiles, reason):
     with pytest.raises(InputError, match=reason) as caught:
@@ -82,7 +87,7 @@ def test_molecules_are_read_as_the_model_was_taught(space):
     assert identity(own, salt) == acid
     assert list(own.readings(map(Line, [salt, acid]))) == [(Line(text), own.texts([acid])) for text in (salt, acid)]
     assert own.reread[0] == 4
-    for large, reason in (("C" * 14, "too_many_atoms"), ("C" * 41, "too_long")):
+    for large, reason in (("C" * 14, "more heavy atoms than the limit"), ("C" * 41, "more characters than the limit")):
         with pytest.raises(InputError, match=reason):
             own.texts([large])
         assert space.texts([large])
