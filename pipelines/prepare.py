@@ -70,10 +70,10 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings, *, start: Path | N
     tokenizer = None
     if start:
         tokenizer, told = Tokenizer.load(start / "tokenizer.json"), domain_of(start)
-        for name in {"notation", "lower"} & type(settings).model_fields.keys():
-            if told.get(name) != (asked := getattr(settings, name)):
+        for name in {"notation", "lower"} & told.keys() & type(settings).model_fields.keys():
+            if told[name] != (asked := getattr(settings, name)):
                 raise InputError(
-                    f"prepare.{name} must be {told.get(name)!r}, as it is of the model in model.start, got {asked!r}; "
+                    f"prepare.{name} must be {told[name]!r}, as it is of the model in model.start, got {asked!r}; "
                     "with model.start: null a model learns from scratch"
                 )
         known = _CUTS & told.keys() & type(settings).model_fields.keys()
