@@ -73,7 +73,7 @@ def test_what_a_program_has_started_ends_with_it(program, tmp_path):
     note = tmp_path / "pid"
     start = "import pathlib, subprocess\nstarted = subprocess.Popen(['sleep', '60'])\n"
     body = f"{start}pathlib.Path({str(note)!r}).write_text(str(started.pid))"
-    assert math.isnan(program(f"{body}\ntime.sleep(60)", seconds=2.0)(["C"])[0])
+    assert math.isnan(program(f"{body}\ntime.sleep(60)", seconds=6.0)(["C"])[0])
     deadline = time.monotonic() + 10
     while psutil.pid_exists(pid := int(note.read_text())) and time.monotonic() < deadline:
         if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
