@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 
 import numpy as np
 
@@ -126,8 +125,7 @@ def _ran(argv: Sequence[str], lines: str, seconds: float) -> subprocess.Complete
     with subprocess.Popen(argv, text=True, start_new_session=True, **pipes) as program:
         try:
             out, err = program.communicate(lines, seconds)
-        except BaseException:
-            with suppress(ProcessLookupError):  # all of it has ended by itself
+        finally:
+            if program.poll() is None:  # it took too long, or this process is to stop
                 os.killpg(program.pid, signal.SIGKILL)
-            raise
     return subprocess.CompletedProcess(argv, program.returncode, out, err)
