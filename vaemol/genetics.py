@@ -7,11 +7,12 @@ References:
     chemical space, https://doi.org/10.1039/C8SC05372C
 """
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from rdkit import Chem, rdBase
-from rdkit.Chem import Atom, BondType, Mol, RWMol
+from rdkit.Chem import Atom, BondType, Mol, RWMol, rdqueries
 
 from vaemol.molecule import canonical, parse
 from vaeseq.errors import Rejected
@@ -19,6 +20,9 @@ from vaeseq.errors import Rejected
 ELEMENTS = (6, 6, 6, 7, 7, 8, 8, 16, 9, 17, 35)  # as often as they are tried
 RINGS = (5, 6)  # atoms of a ring that a new bond closes
 TRIES = 10
+
+_KEPT = 1024  # molecules last taken apart: the best parents have most of the children
+_RADICAL = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
 
 Change = Callable[[RWMol, np.random.Generator], bool]  # whether there was anything to change
 
@@ -36,7 +40,7 @@ def mutated(smiles: str, rng: np.random.Generator) -> str | None:
 def crossed(one: str, other: str, rng: np.random.Generator) -> str | None:
     """A part of each of two molecules, each cut at a bond outside of rings, joined; None after ten tries."""
     for _ in range(TRIES):
-        halves = [_half(_kekulized(smiles), rng) for smiles in (one, other)]
+        halves = [_half(RWMol(_kekulized(smiles)), rng) for smiles in (one, other)]
         if None in halves:
             return None
         (left, at), (right, to) = halves
@@ -47,8 +51,9 @@ def crossed(one: str, other: str, rng: np.random.Generator) -> str | None:
     return None
 
 
-def _kekulized(smiles: str) -> RWMol:
-    mol = RWMol(parse(smiles))
+@functools.lru_cache(maxsize=_KEPT)
+def _kekulized(smiles: str) -> Mol:
+    mol = parse(smiles)
     Chem.RemoveStereochemistry(mol)
     Chem.Kekulize(mol, clearAromaticFlags=True)
     for atom in mol.GetAtoms():
@@ -63,7 +68,7 @@ def _settled(mol: RWMol) -> str | None:
     with rdBase.BlockLogs():
         if Chem.SanitizeMol(mol, catchErrors=True) != Chem.SanitizeFlags.SANITIZE_NONE:
             return None
-        if any(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms()):
+        if mol.GetAtomsMatchingQuery(_RADICAL):
             return None
         try:
             text = canonical(mol)
