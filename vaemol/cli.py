@@ -77,14 +77,14 @@ def _encode(arguments: Namespace) -> int:
     """Write the code of each molecule, the mean of its posterior."""
     space, lines = _space(arguments), _molecules(console.given(arguments.smiles, "molecules"))
     columns = ["smiles", *commands.code_columns(space.latent), "error"]
-    return console.emit(_noted(space, commands.encoded(space, lines, "smiles")), columns, arguments)
+    return console.emit(_noted(space, commands.encoded(space, lines, "smiles")), columns, arguments, carried=True)
 
 
 def _predict(arguments: Namespace) -> int:
     """Predict the properties that the model was taught; inside: whether it knows molecules like it."""
     space, lines = _space(arguments), _molecules(console.given(arguments.smiles, "molecules"))
     columns = ["smiles", *commands.predicted_columns(space), "error"]
-    return console.emit(_noted(space, commands.predicted(space, lines, "smiles")), columns, arguments)
+    return console.emit(_noted(space, commands.predicted(space, lines, "smiles")), columns, arguments, carried=True)
 
 
 def _decode(arguments: Namespace) -> int:
@@ -98,9 +98,8 @@ def _reconstruct(arguments: Namespace) -> int:
     """Encode each molecule, decode it again, and compare."""
     space, lines = _space(arguments), _molecules(console.given(arguments.smiles, "molecules"))
     rows = commands.reconstructed(space, lines, "smiles", partial(_compared, space))
-    return emit(
-        _noted(space, rows), ["smiles", "reconstruction", "exact", "similarity", "error"], arguments, pairs_drawn
-    )
+    columns = ["smiles", "reconstruction", "exact", "similarity", "error"]
+    return emit(_noted(space, rows), columns, arguments, pairs_drawn, carried=True)
 
 
 def _compared(space: "MoleculeSpace", text: str, answer: str) -> Row:
@@ -243,7 +242,7 @@ def _score(arguments: Namespace) -> int:
     names = arguments.objective or list(PROPERTIES)
     lines = _molecules(console.given(arguments.smiles, "molecules"))
     rows = console.chunks(scored(lines, names, max_heavy_atoms=arguments.max_heavy_atoms))
-    return console.emit(rows, ["smiles", *names, "error"], arguments, {"sdf": as_sdf})
+    return console.emit(rows, ["smiles", *names, "error"], arguments, {"sdf": as_sdf}, carried=True)
 
 
 def _judge(arguments: Namespace) -> int:

@@ -16,7 +16,7 @@ from vaeseq.parallel import ordered_map
 def scored(
     lines: Iterable[Line], names: Sequence[str], *, max_heavy_atoms: int = 38, workers: int | None = None
 ) -> Iterator[Row]:
-    """A row for each line, in order: ``smiles``, canonical, a column of each name, and ``error``.
+    """A row for each line, in order: ``smiles``, canonical, a column of each name, ``error``, and its ``others``.
 
     A line that is no molecule, or that hangs or crashes its process, keeps its text and has the reason in ``error``.
 
@@ -35,7 +35,10 @@ def scored(
     own = [name for name in names if name not in programs]
     score = functools.partial(_score, names=own, oracles={name: oracles[name] for name in own if name in oracles})
     for chunk in chunks(ordered_map(score, lines, workers=workers, preload=("vaemol.scoring",))):
-        rows = [{"smiles": its.text, "error": row.reason} if isinstance(row, Rejected) else row for its, row in chunk]
+        rows = [
+            ({"smiles": its.text, "error": row.reason} if isinstance(row, Rejected) else row) | {"others": its.others}
+            for its, row in chunk
+        ]
         good = [row for row in rows if not row["error"]]
         for name, program in programs.items():
             for row, value in zip(good, program([str(row["smiles"]) for row in good]), strict=True):

@@ -18,17 +18,27 @@ def smiles_in(lines: Iterator[Line]) -> Iterator[str]:
 
 
 def molecules_in(lines: Iterator[Line]) -> Iterator[Line]:
-    """The cells of a csv table's column ``smiles``, or lines as they are: a SMILES each, maybe before a name.
+    """The SMILES of a csv table's column ``smiles``, or of lines, each maybe before a ``name``; the rest beside it.
 
     Raises:
         InputError: Such a table cannot be cut into cells.
     """
     first = next(lines)
-    header = first.text.lower().replace('"', "").split(",")
+    names = next(_cells([first.text])) if "smiles" in first.text.lower() else []
+    header = [name.strip().lower() for name in names]
     if "smiles" in header:
-        place = header.index("smiles")
-        return (Line("".join(row[place : place + 1])) for row in _cells(line.text for line in lines))
-    return chain([first], lines)
+        return (_of_cells(row, names, header.index("smiles")) for row in _cells(line.text for line in lines))
+    return map(_of_line, chain([first], lines))
+
+
+def _of_cells(cells: list[str], names: list[str], place: int) -> Line:
+    others = [its for i, its in enumerate(zip(names, cells, strict=False)) if i != place and its[0]]
+    return Line("".join(cells[place : place + 1]), others=tuple(others))
+
+
+def _of_line(line: Line) -> Line:
+    smiles, *name = line.text.split(maxsplit=1) or [""]
+    return line if line.error else Line(smiles, others=tuple(("name", its.strip()) for its in name))
 
 
 def _cells(lines: Iterable[str]) -> Iterator[list[str]]:

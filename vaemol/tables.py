@@ -24,12 +24,13 @@ def emit(
     kept: int = DRAWN,
     *,
     live: bool = False,
+    carried: bool = False,
 ) -> int:
     """Write rows as ``vaeseq.console.emit`` does, draw the first ``kept`` of them where a picture is asked for."""
     drawn: list[Row] = []
     if arguments.image:
         rows = _remembered(rows, drawn, kept)
-    code = console.emit(rows, columns, arguments, {"sdf": as_sdf}, live=live)
+    code = console.emit(rows, columns, arguments, {"sdf": as_sdf}, live=live, carried=carried)
     if arguments.image:
         _write_image(arguments.image, (draw or _each_drawn)(drawn))
     return code

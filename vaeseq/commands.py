@@ -134,7 +134,10 @@ def read(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[tup
     """Chunk by chunk a row for each line, and what the model reads of the rows without an error."""
     for chunk in chunks(space.readings(lines)):
         errors = [str(found) if isinstance(found, InputError) else "" for _, found in chunk]
-        rows = [{column: line.text, "error": error} for (line, _), error in zip(chunk, errors, strict=True)]
+        rows = [
+            {column: line.text, "others": line.others, "error": error}
+            for (line, _), error in zip(chunk, errors, strict=True)
+        ]
         yield rows, [text for _, found in chunk if not isinstance(found, InputError) for text in found]
 
 

@@ -28,6 +28,7 @@ class Line(NamedTuple):
 
     text: str
     error: str = ""
+    others: tuple[tuple[str, str], ...] = ()  # names and cells of what else stood there
 
     @property
     def word(self) -> str:
@@ -99,6 +100,7 @@ def emit(
     formats: Mapping[str, Render] | None = None,
     *,
     live: bool = False,
+    carried: bool = False,
 ) -> int:
     """Write rows as they come to ``arguments.output`` or standard output, and give the exit code.
 
@@ -108,6 +110,8 @@ def emit(
         arguments: With ``output`` and ``format``, see ``vaeseq.options.add_output``.
         formats: Further formats beside ``csv`` and ``json``.
         live: Rows are paid for: a file keeps those that came when the rest does not.
+        carried: A row's ``others``, as of ``Line``, stand behind the first column, where the first rows have them and
+            no column has their name.
 
     Raises:
         InputError: The output cannot be written.
@@ -118,13 +122,23 @@ def emit(
     counts = {"rows": 0, "failed": 0}
     rows = iter(rows)
     first = next(rows, [])  # before anything is written: what is wrong with all of the input shows here
+    rows = itertools.chain([first], rows)
+    if carried:
+        rows = _spread(rows, columns)
+        others = dict.fromkeys(name for row in first for name, _ in row.get("others", ()) if name not in columns)
+        columns = [columns[0], *others, *columns[1:]]
     with _sink(arguments.output, live) as stream:
-        for piece in render(_counted(itertools.chain([first], rows), counts), columns):
+        for piece in render(_counted(rows, counts), columns):
             stream.write(piece)
             stream.flush()
     if counts["failed"]:
         print(f"error: {counts['failed']} of {counts['rows']} rows failed: see their error column", file=sys.stderr)
     return 1 if counts["failed"] else 0
+
+
+def _spread(rows: Iterable[list[Row]], columns: Sequence[str]) -> Iterator[list[Row]]:
+    for chunk in rows:
+        yield [dict(its for its in row.get("others", ()) if its[0] not in columns) | row for row in chunk]
 
 
 def _counted(rows: Iterable[list[Row]], counts: dict[str, int]) -> Iterator[list[Row]]:

@@ -27,8 +27,17 @@ def test_a_score_is_what_its_function_says():
     assert np.isnan(long["penalised_log_p"])
     assert ethanol["isomers:C2H6O"] == 1 > aspirin["isomers:C2H6O"]
     assert ethanol["smiles"] == "CCO"
-    assert bad == {"smiles": "nonsense", "error": "unparsable"}
+    assert bad == {"smiles": "nonsense", "error": "unparsable", "others": ()}
     assert empty["error"] == "unparsable"
+
+
+def test_what_stands_beside_a_molecule_is_in_its_row(capsys, monkeypatch):
+    table = b"id,smiles,log_p\n1,C(,5\n2,CCO,6\n"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(table)))
+    assert main(["score", "--objective", "log_p"]) == 1
+    bad, good = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert bad == {"smiles": "C(", "id": "1", "log_p": "", "error": "unparsable"}, "its own log_p is no answer"
+    assert good == {"smiles": "CCO", "id": "2", "log_p": f"{properties(parse('CCO'))['log_p']:.9g}", "error": ""}
 
 
 def test_a_larger_molecule_may_have_a_value():

@@ -42,6 +42,22 @@ def test_molecules_are_in_lines_or_in_a_table(text, found):
     assert list(smiles_in(map(Line, text.split("\n")))) == found
 
 
+def test_what_stands_beside_a_molecule_goes_with_it():
+    table = ['id,SMILES,"IC50, nM",', "a1,CCO,5,x", '"b, 2",CCN', ',"",7']
+    assert [(line.text, dict(line.others)) for line in molecules_in(map(Line, table))] == [
+        ("CCO", {"id": "a1", "IC50, nM": "5"}),
+        ("CCN", {"id": "b, 2"}),
+        ("", {"id": "", "IC50, nM": "7"}),
+    ]
+    lines = [Line(" CCO  my ethanol "), Line("CCN"), Line(""), Line("", "line must be UTF-8 text")]
+    assert [(line.text, dict(line.others)) for line in molecules_in(iter(lines))] == [
+        ("CCO", {"name": "my ethanol"}),
+        ("CCN", {}),
+        ("", {}),
+        ("", {}),
+    ]
+
+
 def test_a_blank_cell_is_a_line_of_its_own():
     lines = ["log_p,smiles", "1,CCO", "2,", "", "3,CCN"]
     assert [line.text for line in molecules_in(map(Line, lines))] == ["CCO", "", "", "CCN"]
