@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent
 
-from vaemol.constraints import Constraint
+from vaemol.constraints import Constraint, kept
 from vaemol.notation import to_text
 from vaemol.space import MoleculeSpace
 from vaeseq.errors import Rejected
@@ -39,10 +39,8 @@ class Rereadable:
     def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
         """Canonical SMILES of each code; empty where it is no molecule, cannot be read again or is not admitted."""
         decoded = self._space.decode(z, temperature=temperature, seed=seed, beams=beams)
-        found = [smiles if smiles and self.reads(smiles) else "" for smiles in decoded]
-        if self._admits is None:
-            return found
-        return [smiles if held else "" for smiles, held in zip(found, self._admits(found), strict=True)]
+        held = {*kept(list(dict.fromkeys(filter(None, decoded))), self._admits)}
+        return [smiles if smiles in held and self.reads(smiles) else "" for smiles in decoded]
 
     def encode(self, texts: Sequence[str]) -> Independent:
         """q(z | x) of each molecule."""
