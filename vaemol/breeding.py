@@ -18,7 +18,7 @@ from vaeseq.rounds import Call, Source
 from vaeseq.seeds import mixed_seed
 
 SHARP = 0.01  # of the weights: a share of the parents that have most of the children
-TRIES, PAIRS = 50, 2_500  # rounds of pairs for children that are new, and pairs in all: small rounds have more of them
+TRIES, PAIRS = 10, 2_500  # rounds of pairs for children that are new, and pairs in all: small rounds have more of them
 MUTATED = 0.5  # share of the crossed that are changed too; all others are
 LARGEST = 70  # heavy atoms
 

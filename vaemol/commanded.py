@@ -7,13 +7,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
 from vaeseq.asking import Unanswered
 from vaeseq.errors import InputError
 
-PATIENCE = 3  # batches in a row that a program fails on, without an answer between them, before it counts as broken
+# Batches in a row that a program fails on, without an answer between them, before it counts as broken; and such of one
+# molecule, as it may fail on several dull ones.
+PATIENCE, PATIENCE_ALONE = 3, 20
 
 
 class CommandOracle:
@@ -54,7 +57,8 @@ class CommandOracle:
 
         Raises:
             Unanswered: The program fails on several molecules together.
-            InputError: It cannot be started, or failed on three batches in a row and on each molecule of the first two.
+            InputError: It cannot be started, or failed on three batches in a row and on each molecule of the first two;
+                where a batch is one molecule, on twenty.
         """
         if self._told.keys() >= set(smiles):
             return np.array([self._told[text] for text in smiles], dtype=np.float64)
@@ -81,10 +85,10 @@ class CommandOracle:
         """Count a failure, if it is not that of a part of what failed before."""
         if not self._failed.issuperset(smiles):
             self._failed, self._in_row = set(smiles), self._in_row + 1
-        if self._in_row == PATIENCE:
+        if self._in_row >= (PATIENCE if len(smiles) > 1 else PATIENCE_ALONE):
             raise InputError(
-                f"command {shlex.join(self._argv)!r} must print a number a line, it failed on {PATIENCE} batches in a "
-                f"row: {self._why}"
+                f"command {shlex.join(self._argv)!r} must print a number a line, it failed on {self._in_row} batches "
+                f"in a row: {self._why}"
             )
 
     def _asked(self, smiles: Sequence[str]) -> list[float] | None:
@@ -125,7 +129,7 @@ def _ran(argv: Sequence[str], lines: str, seconds: float) -> subprocess.Complete
     with subprocess.Popen(argv, text=True, start_new_session=True, **pipes) as program:
         try:
             out, err = program.communicate(lines, seconds)
-        finally:
-            if program.poll() is None:  # it took too long, or this process is to stop
+        finally:  # itself, where it took too long or this process is to stop, and what outlives it
+            with suppress(ProcessLookupError, PermissionError):  # there is nothing; it is ending
                 os.killpg(program.pid, signal.SIGKILL)
     return subprocess.CompletedProcess(argv, program.returncode, out, err)

@@ -1,6 +1,7 @@
 """New molecules from known ones by small changes of the graph, without a model: mutation and crossover.
 
 Both work on the Kekulé form, so that an aromatic ring can be changed like any other; what is then no molecule is None.
+Stereo is lost.
 
 References:
     Jensen (2019), A graph-based genetic algorithm and generative model/Monte Carlo tree search for the exploration of

@@ -117,7 +117,7 @@ def optimize(
     if pool:
         config = replace(config, initial=min(config.initial, len(source)))
         if method in CODED:
-            _say_unread(readable, source, method)
+            _say_unread(readable, source, config.initial, method)
     match method:
         case "structural" | "structural_without_space":
             share = 0.5 if method == "structural" else 0.0
@@ -145,12 +145,13 @@ def optimize(
     return searched(Weighed(propose, seed) if several else propose, oracle, config, calls=calls)
 
 
-def _say_unread(space: Rereadable, pool: PoolTexts, method: Method) -> None:
-    unread = sum(not space.reads(smiles) for smiles in pool.new(len(pool), set()))
-    if unread == len(pool) and method != "structural":
+def _say_unread(space: Rereadable, pool: PoolTexts, initial: int, method: Method) -> None:
+    first = pool.new(initial, set())  # a pool may be large, and most of it is never asked for
+    unread = sum(not space.reads(smiles) for smiles in first)
+    if unread == len(first) and method != "structural" and not any(map(space.reads, pool.new(len(pool), set()))):
         raise InputError(f"molecules to start with must be ones that the model can read for {method}, none of them is")
     if unread:
-        print(f"the model cannot read {unread} of {len(pool)} molecules to start with", file=sys.stderr)
+        print(f"the model cannot read {unread} of the first {len(first)} molecules", file=sys.stderr)
 
 
 CODED = ("bayesian", "retraining", "ascent", "structural")  # methods that look around the codes of molecules

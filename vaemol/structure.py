@@ -60,16 +60,22 @@ class Structural:
         seed = mixed_seed(self._seed, len(calls))
         rng = np.random.default_rng(seed)
         if len({call.value for call in finite}) < 2:  # a single lead says nothing of what is better
-            given = self._source(calls, count)
-            children = children_of(calls, count, rng, self._admits) if len(given) < count else []
-            return list(dict.fromkeys([*given, *children]))[:count]
+            found = dict.fromkeys(self._source(calls, count))
+            if len(found) < count:
+                found |= dict.fromkeys(self._decoded(calls, rng))
+            if len(found) < count:
+                found |= dict.fromkeys(children_of(calls, count, rng, self._admits))
+            return list(found)[:count]
         model = self._model(finite, rng)
-        known = {call.text for call in calls}
-        decoded = [text for text in self._decoded(finite, rng) if text not in known] if self._share else []
-        known |= set(decoded)
+        decoded = self._decoded(calls, rng)
+        known = {call.text for call in calls}.union(decoded)
         bred = [text for text in children_of(calls, self._candidates, rng, self._admits) if text not in known]
-        chosen = _promising(model, decoded, math.ceil(self._share * count), seed)
-        chosen += _promising(model, bred, count - len(chosen), seed + 1)
+        # The share of all calls, so that rounds of one have it too.
+        share = math.floor(self._share * (len(calls) + count)) - math.floor(self._share * len(calls))
+        chosen = _promising(model, decoded, share, mixed_seed(seed, 1))
+        chosen += _promising(model, bred, count - len(chosen), mixed_seed(seed, 2))
+        left = [text for text in decoded if text not in chosen]
+        chosen += _promising(model, left, count - len(chosen), mixed_seed(seed, 3))
         return chosen + self._source.new(count - len(chosen), known.union(chosen))
 
     def _model(self, calls: Sequence[Call], rng: np.random.Generator) -> TanimotoProcess:
@@ -80,15 +86,16 @@ class Structural:
         return TanimotoProcess([chosen[i].text for i in order], [chosen[i].value for i in order])
 
     def _decoded(self, calls: Sequence[Call], rng: np.random.Generator) -> list[str]:
-        read = [call for call in calls if self._space.reads(call.text)]
+        """Molecules of codes around and between those of good ones, none that was asked for."""
+        read = [call for call in calls if self._space.reads(call.text)] if self._share else []
         if not (texts := parents_of(read, 2 * self._candidates, rng)):
             return []
         unique = list(dict.fromkeys(texts))
         place = {text: i for i, text in enumerate(unique)}
         codes = self._space.encode(unique).mean
         pairs = torch.stack([codes[[place[text] for text in texts[i::2]]] for i in (0, 1)], dim=1)
-        decoded = self._space.decode(around(pairs, rng))
-        return [text for text in dict.fromkeys(decoded) if text]
+        known = {call.text for call in calls}
+        return [text for text in dict.fromkeys(self._space.decode(around(pairs, rng))) if text and text not in known]
 
 
 def around(pairs: Tensor, rng: np.random.Generator) -> Tensor:

@@ -25,6 +25,8 @@ def answered(oracle: Oracle, texts: Sequence[str]) -> Iterator[tuple[list[str], 
         try:
             values = np.asarray(oracle(piece), dtype=np.float64)
         except Unanswered:
+            if len(piece) == 1:
+                raise
             half = len(piece) // 2
             left += [piece[half:], piece[:half]]
             continue

@@ -11,11 +11,13 @@ from vaeseq import kernel
 from vaeseq.corpus import Corpus
 from vaeseq.diagnostics import batches
 from vaeseq.model import SequenceVAE
+from vaeseq.regression import PropertyHead
 
 NINETY = 1.6448536269514722  # deviations to both sides that hold nine tenths of a normal distribution
 _QUANTILE = 0.99  # of held-out rows that count as inside
 _ENOUGH = 5  # held-out values of a property that say how large its errors are
 _MANY = 100  # held-out rows that say how far codes reach; of fewer the quantile is their maximum, a matter of luck
+_AT_ONCE = 1_024  # codes that the head is asked about
 _RIDGE = 1e-3  # of the variance of codes, so that few rows have a whitening too
 
 
@@ -52,9 +54,19 @@ def predicted(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray) -> Predicted:
     found = []
     for batch in batches(corpus, rows, device):
         code = vae.posterior(batch.tokens, batch.observed).mean
-        told = vae.properties(code)
-        found.append([part.cpu() for part in (told.mean, told.stddev, batch.targets, code)])
+        found.append([part.cpu() for part in (*_told(vae.properties, code), batch.targets, code)])
     return Predicted(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+
+
+def _told(head: PropertyHead, codes: Tensor) -> tuple[Tensor, Tensor]:
+    told = head(codes)
+    return told.mean, told.stddev
+
+
+def _anew(head: PropertyHead, its: Predicted) -> Predicted:
+    """The same rows by a head that says something else of their codes; on the CPU."""
+    mean, deviation = zip(*(_told(head, codes) for codes in its.codes.split(_AT_ONCE)), strict=True)
+    return its._replace(mean=torch.cat(mean), deviation=torch.cat(deviation))
 
 
 def quality(mean: Tensor, deviation: Tensor, targets: Tensor) -> Quality:
@@ -70,6 +82,7 @@ def quality(mean: Tensor, deviation: Tensor, targets: Tensor) -> Quality:
     return Quality(len(true), r2, float(error.mean().sqrt()), float(within))
 
 
+@torch.no_grad()
 def calibrate(vae: SequenceVAE, corpus: Corpus) -> None:
     """Have the head ask the rows it was taught (``vaeseq.kernel``), settle how sure it is, and where it knows anything.
 
@@ -90,8 +103,8 @@ def calibrate(vae: SequenceVAE, corpus: Corpus) -> None:
     if len(valid):
         device = head.support.device
         kernel.learn(head.cpu(), learnt.codes, learnt.targets, held_out.codes, held_out.targets)
+        learnt, held_out = (_anew(head, its) for its in (learnt, held_out))
         head.to(device)
-        learnt, held_out = (predicted(vae, corpus, rows) for rows in (train, valid))
     both = [((its.targets - its.mean) / its.deviation).square().nanmean(dim=0).sqrt() for its in (held_out, learnt)]
     ratio = torch.where((~held_out.targets.isnan()).sum(dim=0) >= _ENOUGH, *both)
     head.spread.mul_(torch.where(ratio > 0, ratio, 1.0).to(head.spread))

@@ -132,7 +132,7 @@ def best_so_far(calls: Sequence[Call]) -> list[float]:
     """The highest value up to each call; nan as long as none has one."""
     best, highest = [], math.nan
     for call in calls:
-        if not math.isnan(call.value) and not call.value <= highest:
+        if math.isfinite(call.value) and not call.value <= highest:
             highest = call.value
         best.append(highest)
     return best

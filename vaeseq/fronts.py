@@ -12,6 +12,7 @@ import numpy as np
 from vaeseq.rounds import Call, Propose
 from vaeseq.seeds import mixed_seed
 
+_WEIGHTS = 1  # which of the streams of a round the weights come from
 _SUM = 0.05  # weight of the plain sum beside the largest lack: of two texts that share it, the better one
 
 
@@ -21,10 +22,12 @@ def on_front(values: np.ndarray) -> np.ndarray:
     Args:
         values: ``(texts, objectives)``, higher is better; a row with a nan is never on the front.
     """
-    whole = np.isfinite(values).all(axis=1)
-    found = whole.copy()
-    for i in np.flatnonzero(whole):
-        found[i] = not _beaten(values[i], values[whole])
+    found = np.zeros(len(values), dtype=bool)
+    front, size = np.empty_like(values), 0
+    # What beats a row comes before it when the highest come first, and so does a row of the front that beats it too.
+    for i in np.lexsort(-values.T[::-1]):
+        if np.isfinite(values[i]).all() and not _beaten(values[i], front[:size]):
+            found[i], front[size], size = True, values[i], size + 1
     return found
 
 
@@ -63,9 +66,13 @@ class Weighed:
         """The texts of one round."""
         if not calls:
             return self._propose(calls, count)
-        rng = np.random.default_rng(mixed_seed(self._seed, len(calls)))
-        weights = rng.dirichlet(np.ones(len(calls[0].parts)))
-        return self._propose(as_one(calls, weights), count)
+        return self._propose(weighed(calls, self._seed), count)
+
+
+def weighed(calls: Sequence[Call], seed: int) -> list[Call]:
+    """``as_one`` with weights by chance, the same for so many calls of a seed."""
+    rng = np.random.default_rng(mixed_seed(seed, len(calls), _WEIGHTS))
+    return as_one(calls, rng.dirichlet(np.ones(len(calls[0].parts))))
 
 
 def as_one(calls: Sequence[Call], weights: np.ndarray) -> list[Call]:

@@ -109,6 +109,8 @@ class PropertyHead(nn.Module):
     def _standard(self, z: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_deviation = self.layers(z).float().chunk(2, dim=1)
         if len(self.support):
-            near = torch.exp(-squared_distances(z.float(), self.support).unsqueeze(2) / self.reach)
-            mean = torch.lerp(mean, (near * self.pull).sum(dim=1), self.share)
+            far = squared_distances(z.float(), self.support)
+            columns = zip(self.pull.T, self.reach, strict=True)  # one at a time: each is as large as the distances
+            near = torch.stack([torch.exp(-far / reach) @ pull for pull, reach in columns], dim=1)
+            mean = torch.lerp(mean, near, self.share)
         return mean, (_WIDEST * torch.tanh(log_deviation / _WIDEST)).exp()

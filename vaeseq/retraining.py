@@ -15,6 +15,7 @@ import torch
 
 from vaeseq.corpus import SPLITS, Corpus
 from vaeseq.diagnostics import summarise
+from vaeseq.fronts import weighed
 from vaeseq.objectives import ObjectiveConfig
 from vaeseq.rounds import Call, Propose
 from vaeseq.seeds import mixed_seed
@@ -52,11 +53,12 @@ class Retrained:
         """The texts of one round."""
         # One time after the other, so that a resumed search has the very same model.
         while (end := self._learnt + EVERY) <= len(calls):
-            valued = [call for call in calls[:end] if math.isfinite(call.value)]
+            # Of several objectives the weights are of so many calls too, not of the round that asks.
+            known = weighed(calls[:end], self._seed) if calls[0].parts else calls[:end]
+            valued = [call for call in known if math.isfinite(call.value)]
             read = self._texts([call.text for call in valued])
-            known = [(text, call.value) for text, call in zip(read, valued, strict=True) if text]
-            if known:
-                texts, values = zip(*known, strict=True)
+            if pairs := [(text, call.value) for text, call in zip(read, valued, strict=True) if text]:
+                texts, values = zip(*pairs, strict=True)
                 seed = mixed_seed(self._seed, end)
                 self._space = retrained(self._space, texts, by_rank(np.array(values)), seed=seed)
                 self._propose = self._search(self._space)

@@ -37,7 +37,8 @@ Method = Literal["bayesian", "random_prior"]
 _CHUNK = 64  # prior draws decoded at a time
 _PATIENCE = 20  # chunks in a row without anything new before a space counts as exhausted
 _PARENTS = 10  # best texts around which half of the codes are drawn
-_STEPS = (0.1, 1.0)  # smallest and largest step from a parent; 1 forgets it
+_LEAST, _MOST = 0.1, 1.0  # smallest and largest step from a parent; 1 forgets it
+_WIDER, _NARROWER = 1.5, 0.7  # what the largest step is times after a round with a better text, and after one without
 _WIDTH = 6.0  # of the prior, in standard deviations, that the unit interval of the Gaussian process stands for
 
 
@@ -111,11 +112,13 @@ class Bayesian:
         if not calls:
             return self._prior(calls, count)
         # Round by round, so that a resumed search sees the very same numbers.
-        ended = [(start, end) for start, end in self._config.rounds() if end <= len(calls)]
-        for start, end in ended[len(self._codes) :]:
+        for start, end in self._ended(calls)[len(self._codes) :]:
             read = [call.text for call in calls[start:end] if self._space.reads(call.text)]
             self._codes.append(self._space.encode(read).mean)
         return self._chosen(torch.cat(self._codes), calls, count)
+
+    def _ended(self, calls: Sequence[Call]) -> list[tuple[int, int]]:
+        return [(start, end) for start, end in self._config.rounds() if end <= len(calls)]
 
     def _chosen(self, codes: Tensor, calls: Sequence[Call], count: int) -> list[str]:
         known = {call.text for call in calls}
@@ -123,11 +126,12 @@ class Bayesian:
         given = self._prior.new(count, known) if values is None else []
         if len(given) == count:
             return given
-        seed = mixed_seed(self._seed, len(calls))
+        seed = mixed_seed(self._seed, len(calls), 1)  # the prior's chunks are numbered too
         codes = codes if len(codes) else torch.zeros(1, self._space.latent)
         # A single lead, or several of one value, say nothing of what is better.
         parents = torch.zeros(len(codes)) if values is None else values
-        z = _drawn(self._space, codes, parents, max(self._config.candidates, count), seed)
+        reach = reached([[call.value for call in calls[start:end]] for start, end in self._ended(calls)])
+        z = _drawn(self._space, codes, parents, max(self._config.candidates, count), seed, reach)
         texts = [text for text in dict.fromkeys([*given, *self._space.decode(z)]) if text and text not in known]
         if values is None:
             return texts[:count]
@@ -140,12 +144,18 @@ class Bayesian:
 
 
 def _filled(values: Sequence[float]) -> Tensor | None:
-    """Float64 values, the lowest for a text that has none, so that its like is avoided; None if they do not differ."""
+    """Float64 values, standardised; a text that has none counts as the lowest; None if they do not differ.
+
+    Standardised here too as BoTorch takes what differs by less than 1e-8 for equal.
+    """
     filled = torch.tensor(values, dtype=torch.float64)
     finite = filled.isfinite()
     if len(filled[finite].unique()) < 2:
         return None
-    return torch.where(finite, filled, filled[finite].min())
+    filled = torch.where(finite, filled, filled[finite].min())
+    centred = filled - filled.mean()
+    centred = centred / centred.abs().max()  # the squares of the smallest numbers would be none
+    return centred / centred.std()
 
 
 def _surrogate(codes: Tensor, values: Tensor) -> "SingleTaskGP":
@@ -177,21 +187,37 @@ def _inputs(codes: Tensor) -> Tensor:
     return codes.double() / _WIDTH + 0.5
 
 
-def _drawn(space: TextSpace, codes: Tensor, values: Tensor, count: int, seed: int) -> Tensor:
+def reached(rounds: Sequence[Sequence[float]]) -> float:
+    """The largest step from the best texts, after rounds of these values: the size of the trust region.
+
+    Wider after a round that found a better text, narrower after one that did not, as in TuRBO; where it would be no
+    wider than the smallest step it is as wide as at first again.
+    """
+    best, reach = -math.inf, _MOST
+    for number, values in enumerate(rounds):
+        most = max((value for value in values if math.isfinite(value)), default=-math.inf)
+        if number:
+            reach = min(_MOST, reach * _WIDER) if most > best else reach * _NARROWER
+            reach = reach if reach > _LEAST else _MOST
+        best = max(best, most)
+    return reach
+
+
+def _drawn(space: TextSpace, codes: Tensor, values: Tensor, count: int, seed: int, reach: float = _MOST) -> Tensor:
     """Codes to choose from, half of them fresh draws of the prior and half around the best texts.
 
-    Around the best they are ``sqrt(1 - s^2) parent + s noise`` for steps s of all sizes: unlike a box or added noise,
-    this stays where N(0, I) has its mass, and hence where the decoder was trained.
+    Around the best they are ``sqrt(1 - s^2) parent + s noise`` for steps s of all sizes up to ``reach``: unlike a box
+    or added noise, this stays where N(0, I) has its mass, and hence where the decoder was trained.
     """
     generator = torch.Generator().manual_seed(seed)
     half = count // 2
     noise = torch.randn(half, codes.shape[1], generator=generator)
     parents = codes[values.argsort(descending=True, stable=True)[:_PARENTS]]
     chosen = parents[torch.randint(len(parents), (half,), generator=generator)]
-    low, high = map(math.log, _STEPS)
+    low, high = math.log(_LEAST), math.log(reach)
     steps = torch.exp(low + (high - low) * torch.rand(half, 1, generator=generator))
     near = (1 - steps**2).clamp(min=0).sqrt() * chosen + steps * noise
-    return torch.cat([near, space.prior_sample(count - half, seed=seed)])
+    return torch.cat([near, space.prior_sample(count - half, seed=mixed_seed(seed, 1))])
 
 
 @torch.no_grad()

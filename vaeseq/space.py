@@ -140,8 +140,9 @@ class LatentSpace:
         """
         head = self._predicting
         codes = self.encode(texts).mean.to(self.device)
-        told = head(codes)
-        return Told(told.mean.cpu(), told.stddev.cpu(), head.inside(codes).cpu())
+        told = [(its.mean, its.stddev) for its in map(head, codes.split(BATCH))]
+        mean, deviation = (torch.cat(parts).cpu() for parts in zip(*told, strict=True))
+        return Told(mean, deviation, head.inside(codes).cpu())
 
     def denser(self, way: Tensor) -> Tensor:
         """A way between the same ends ``(knots, latent)`` through what the prior holds likely; on the CPU.

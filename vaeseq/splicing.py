@@ -38,7 +38,7 @@ def spliced(batch: Batch, *, share: float, generator: torch.Generator | None) ->
     changed, lengths = chance < share, (tokens != PAD).sum(dim=1, keepdim=True)
     inner = lengths - 1  # <bos> begins every row, <eos> ends it
     stop = torch.where(changed, 1 + (begins.sqrt() * inner).long(), lengths)
-    start = 1 + ((1 - ends.sqrt()) * inner[other]).long()
+    start = 1 + ((1 - ends.sqrt()) * inner[other]).long().minimum(inner[other] - 1)
     start = torch.where(stop == 1, 1, start)
     total = torch.where(changed, stop + lengths[other] - start, lengths)
     place = torch.arange(int(total.max()), device=device)  # the one number that a GPU is waited for

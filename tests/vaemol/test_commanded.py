@@ -69,11 +69,12 @@ def test_a_program_that_hangs_is_stopped(program):
     assert "more than 0.5 s" in oracle.failures[1]
 
 
-def test_what_a_program_has_started_ends_with_it(program, tmp_path):
+@pytest.mark.parametrize("then", ["time.sleep(60)", "sys.exit()"])
+def test_what_a_program_has_started_ends_with_it(program, tmp_path, then):
     note = tmp_path / "pid"
     start = "import pathlib, subprocess\nstarted = subprocess.Popen(['sleep', '60'])\n"
     body = f"{start}pathlib.Path({str(note)!r}).write_text(str(started.pid))"
-    assert math.isnan(program(f"{body}\ntime.sleep(60)", seconds=6.0)(["C"])[0])
+    assert math.isnan(program(f"{body}\n{then}", seconds=6.0)(["C"])[0])
     deadline = time.monotonic() + 10
     while psutil.pid_exists(pid := int(note.read_text())) and time.monotonic() < deadline:
         if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
@@ -100,6 +101,15 @@ def test_a_program_that_always_fails_is_broken(program):
         assert np.isnan(in_pieces(oracle)(["C", text, "S"])).all()
     with pytest.raises(InputError, match="failed on 3 batches in a row: it ended with 1: out of order"):
         in_pieces(oracle)(["C", "N"])
+
+
+def test_a_program_that_is_asked_for_one_at_a_time_may_fail_on_several(program):
+    oracle = program("sys.exit(1) if 'N' in lines[0] else print(1)")
+    assert all(math.isnan(oracle([f"{'C' * n}N"])[0]) for n in range(1, 20))
+    assert oracle(["C"]).tolist() == [1]
+    broken = program("sys.exit(1)")
+    with pytest.raises(InputError, match="failed on 20 batches in a row"):
+        [broken([f"{'C' * n}N"]) for n in range(1, 21)]
 
 
 @pytest.mark.parametrize("body", ["print(len(lines) < 2 or sys.exit(1))", "print('\\n' * (len(lines) - 1))"])

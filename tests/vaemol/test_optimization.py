@@ -89,7 +89,7 @@ def test_a_pool_of_no_use_is_said(space, pool, says):
 def test_what_the_model_cannot_read_of_a_pool_is_said(space, method, capsys):
     how = {"method": method, "climbing": "pIC50"}
     optimize(space, oracles.qed, SMALL, start=["CCO", "CCBr", "CCN"], **how)
-    assert capsys.readouterr().err == "the model cannot read 1 of 3 molecules to start with\n"
+    assert capsys.readouterr().err == "the model cannot read 1 of the first 3 molecules\n"
     if method != "structural":  # which goes on by changes of graphs
         with pytest.raises(InputError, match=f"can read for {method}, none of them is"):
             optimize(space, oracles.qed, SMALL, start=["CCBr"], **how)

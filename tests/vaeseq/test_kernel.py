@@ -1,10 +1,11 @@
 """The laws of asking known rows beside the network."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from vaeseq.kernel import JUDGES, learn, left_out
+from vaeseq.kernel import JUDGES, learn, left_out, some_rows
 from vaeseq.regression import PropertyHead, squared_distances
 
 LATENT = 3
@@ -49,6 +50,25 @@ def test_a_network_that_is_right_already_is_left_alone(head: PropertyHead) -> No
     learn(head, taught, bent(taught), held, told)
     assert head.share.tolist() == [0.0, 0.0]
     torch.testing.assert_close(head(held).mean, told)
+
+
+def test_few_held_out_rows_leave_a_network_alone_that_meets_them_better_than_rows_meet_rows(head: PropertyHead) -> None:
+    taught, held = codes(0, 400), codes(1, JUDGES - 1)
+    noise = torch.randn(400, 2, generator=torch.Generator().manual_seed(3))
+    learn(head, taught, head.centre + head.scale * noise, held, head(held).mean.detach())
+    assert head.share.tolist() == [0.0, 0.0]
+
+
+def test_rows_of_a_property_that_few_know_are_among_those_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vaeseq.kernel.SUPPORT", 64)
+    targets = torch.zeros(5_000, 2)
+    targets[:, 1] = torch.nan
+    targets[1_000:1_040, 1] = 1.0
+    chosen = some_rows(targets)
+    assert len(set(chosen.tolist())) == 64
+    assert (np.diff(chosen) > 0).all()
+    assert (~targets[chosen, 1].isnan()).sum() == 32
+    assert some_rows(targets[:10]).tolist() == list(range(10))
 
 
 def test_what_was_remembered_is_kept_with_the_head_and_forgotten_for_other_rows(head: PropertyHead) -> None:

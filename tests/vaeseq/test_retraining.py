@@ -10,6 +10,7 @@ import torch
 from vaeseq import retraining
 from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.corpus import batch_of
+from vaeseq.fronts import Weighed
 from vaeseq.model import SequenceVAE
 from vaeseq.retraining import Retrained, by_rank, retrained
 from vaeseq.rounds import Call
@@ -76,6 +77,13 @@ def test_it_learns_every_so_many_calls_and_a_resumed_search_has_the_same_model(s
     at_once(calls[:9], 1)
     for a, b in zip(spaces[2].vae.parameters(), spaces[-1].vae.parameters(), strict=True):
         assert a.equal(b)
+    several = [call._replace(value=math.nan, parts=(float(i % 3), float(i % 5))) for i, call in enumerate(calls)]
+    for asked in ((4, 9), (9,)):
+        weighed = Weighed(Retrained(space, read, search, seed=5), 7)
+        for n in asked:
+            weighed(several[:n], 1)
+    for a, b in zip(spaces[-1].vae.parameters(), spaces[-4].vae.parameters(), strict=True):
+        assert a.equal(b), "of several objectives too"
     without = Retrained(space, lambda texts: [""] * len(texts), search, seed=5)
     count = len(spaces)
     without(calls, 1)

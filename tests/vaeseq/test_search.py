@@ -12,7 +12,7 @@ from torch.distributions import Independent, Normal
 from vaeseq.calls import Run, resumed
 from vaeseq.errors import InputError
 from vaeseq.rounds import Call, SearchConfig, searched
-from vaeseq.search import Bayesian, PriorTexts, _drawn, search
+from vaeseq.search import Bayesian, PriorTexts, _drawn, reached, search
 
 LATENT = 4
 GOAL = torch.tensor([1.2, -0.8, 0.5, -1.0])
@@ -125,6 +125,37 @@ def test_a_text_that_is_proposed_twice_is_asked_for_once():
         lambda calls, count: ["a", "a", "b"] if not calls else ["b", "c", "c"], oracle, SearchConfig(4, 2, 1)
     )
     assert [call.text for batch in rounds for call in batch] == asked == ["a", "b", "c"]
+
+
+def test_the_trust_region_grows_with_better_texts_and_shrinks_without():
+    first, better, worse = [1.0, math.nan], [math.inf, 2.0], [0.5]
+    assert reached([]) == reached([first]) == reached([first, better]) == 1
+    assert reached([first, worse]) == reached([first, [1.0]]) == reached([first, [math.nan]]) == pytest.approx(0.7)
+    assert reached([first, worse, worse]) == pytest.approx(0.49)
+    assert reached([first, worse, worse, better]) == pytest.approx(0.735)
+    assert reached([first, worse, better]) == 1
+    assert reached([first] + 6 * [worse]) == pytest.approx(0.7**6)
+    assert reached([first] + 7 * [worse]) == 1, "it is so narrow that it begins anew"
+
+
+def test_no_step_leaves_the_trust_region():
+    codes = torch.zeros(1, LATENT)
+    near = _drawn(Rounded(), codes, torch.zeros(1), 4_000, 0, 0.2)[:2_000]
+    far = _drawn(Rounded(), codes, torch.zeros(1), 4_000, 0)[:2_000]
+    sizes, freely = near.norm(dim=1) / LATENT**0.5, far.norm(dim=1) / LATENT**0.5
+    assert 0.1 < sizes.mean() < 0.2 < freely.mean()
+
+
+def test_the_unit_of_the_values_does_not_matter():
+    def texts(unit):
+        return [call.text for call in made(oracle=lambda texts: unit * closeness(texts))]
+
+    assert texts(1e-9) == texts(1.0) == texts(1e12)
+
+
+def test_steps_and_fresh_draws_are_of_two_streams():
+    codes = _drawn(Rounded(), torch.zeros(1, LATENT), torch.zeros(1), 2_000, 0)
+    assert abs(float(torch.cosine_similarity(codes[:1_000], codes[1_000:]).mean())) < 0.05
 
 
 @pytest.mark.parametrize("read", [0, 3])

@@ -1,0 +1,78 @@
+"""What a search by structure asks for when one of its sources is short."""
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Independent, Normal
+
+from vaemol.constraints import all_of
+from vaemol.structure import Structural
+from vaeseq.rounds import Call
+
+CHAINS = [f"{'C' * n}{end}" for n in range(2, 26) for end in "NOS"]
+STEREO = [f"C[C@H]({'C' * n}){end}" for n in range(2, 9) for end in "OF"]
+
+
+class Chains:
+    """A space of some molecules, whose codes are their places."""
+
+    latent = 2
+
+    def __init__(self, smiles: list[str]) -> None:
+        self.smiles = smiles
+
+    def reads(self, text: str) -> bool:
+        return text in self.smiles
+
+    def encode(self, texts: list[str]) -> Independent:
+        mean = torch.tensor([[1.0 + self.smiles.index(text), 0.0] for text in texts])
+        return Independent(Normal(mean, torch.ones_like(mean)), 1)
+
+    def decode(self, z: torch.Tensor) -> list[str]:
+        return [self.smiles[int(code.abs().sum() * 7) % len(self.smiles)] for code in z]
+
+
+class Spent:
+    """A source that has nothing left."""
+
+    def __call__(self, calls, count):
+        return []
+
+    def new(self, count, known):
+        return []
+
+
+def calls_of(smiles: list[str], values: list[float]) -> list[Call]:
+    return [Call(text, value, 0.0) for text, value in zip(smiles, values, strict=True)]
+
+
+def test_where_no_child_is_admitted_the_space_gives_all_of_a_round():
+    propose = Structural(Chains(STEREO), Spent(), seed=0, candidates=20, admits=all_of(["stereocentres>=1"]))
+    asked = calls_of(STEREO[:3], [1.0, 2.0, 3.0])
+    found = propose(asked, 6)
+    assert len(set(found)) == 6
+    assert set(found) <= set(STEREO[3:])
+
+
+@pytest.mark.parametrize("values", [[1.0, 1.0], [2.0, np.nan]])
+def test_before_values_differ_the_space_is_asked_too(values):
+    propose = Structural(Chains(STEREO), Spent(), seed=0, candidates=20, admits=all_of(["stereocentres>=1"]))
+    found = propose(calls_of(STEREO[:2], values), 4)
+    assert len(set(found)) == 4
+    assert set(found) <= set(STEREO[2:])
+
+
+def test_rounds_of_one_are_by_turns_of_the_space_and_bred():
+    propose, asked = Structural(Chains(CHAINS), Spent(), seed=0, candidates=20), calls_of(CHAINS[:2], [1.0, 2.0])
+    for _ in range(6):
+        (text,) = propose(asked, 1)
+        asked.append(Call(text, 1.0 + len(text) / 10, 0.0))
+    of_space = [call.text in CHAINS for call in asked[2:]]
+    assert 2 <= sum(of_space) <= 4
+
+
+def test_without_the_space_nothing_is_decoded():
+    propose = Structural(Chains(STEREO), Spent(), seed=0, candidates=20, share=0.0)
+    found = propose(calls_of(CHAINS[:3], [1.0, 2.0, 3.0]), 6)
+    assert len(found) == 6
+    assert not set(found) & set(STEREO)
