@@ -4,12 +4,9 @@ A row that cannot be read is still a row, with the reason; only a file that cann
 lines are no rows.
 """
 
-import contextlib
 import csv
-import itertools
 import re
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -19,22 +16,17 @@ import pyarrow.parquet as pq
 from pipelines.lines import LINE_LIMIT, SHOWN, Line, lines, opened
 from pipelines.params import shown
 from pipelines.sources import Domain, Format, Table
+from vaeseq.delimited import TEXT_NAMES, cells_of, delimiter_of, distinct, records
 from vaeseq.errors import InputError
 
-_TEXT_NAMES: dict[Domain, tuple[str, ...]] = {
-    "molecules": ("smiles", "canonical_smiles", "isomeric_smiles", "smi", "structure", "molecule", "mol"),
-    "sentences": ("text", "sentence", "sentences"),
-}
 _ID_NAMES = ("id", "name", "identifier", "compound_id", "molecule_id", "chembl_id", "molecule_chembl_id", "zinc_id")
 _FORMATS: dict[Domain, dict[str, Format]] = {
     "molecules": {".smi": "smi", ".smiles": "smi", ".txt": "smi", ".sdf": "sdf", ".sd": "sdf", ".mol": "sdf"},
     "sentences": {".txt": "txt"},
 }
 _TABLES: dict[str, Format] = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
-_DELIMITERS = ",;\t|"
 _TEXT_LIMIT = 100_000  # characters; far beyond the limits of any domain, and a chunk of such rows still fits memory
 _ENDS = tuple(".?!…。？！؟।")  # noqa: RUF001 - of sentences, in any script
-_OPEN_LINES = 64  # a quoted cell may run over so many lines; beyond, its quote is a slip of the pen
 _SDF_NAME = re.compile(r"^>.*<([^<>]+)>")
 
 
@@ -103,7 +95,7 @@ def _smi(stream: IO[bytes], path: Path) -> Iterator[RawRow]:
     first = True
     for line in lines(stream, path):
         smiles, _, name = line.text.strip().replace("\t", " ", 1).partition(" ")
-        if smiles and not (first and smiles.lower() in _TEXT_NAMES["molecules"]):
+        if smiles and not (first and smiles.lower() in TEXT_NAMES["molecules"]):
             yield _checked(line, _clean(name.strip()) or None, smiles)
         first = first and not smiles
 
@@ -117,13 +109,14 @@ def _csv(stream: IO[bytes], path: Path, table: Table, domain: Domain) -> Iterato
         if first is None:
             return
         delimiter = table.delimiter or _delimiter(first.text, path)
-        header = _cells(first.text, delimiter, table.quoted) or [first.text]
+        header = cells_of(first.text, delimiter, quoted=table.quoted) or [first.text]
     chosen = _choose(header, table, domain, path)
-    for line, cells in _records(numbered, delimiter, table.quoted, chosen.width):
+    whole = {"whole": lambda line: not line.too_long, "quoted": table.quoted}
+    for line, cells in records(numbered, delimiter, chosen.width, **whole):
         if cells is None or any(cells[chosen.width :]):
             too_long = line.too_long or len(line.text) > csv.field_size_limit()
             yield RawRow(line.number, None, _clean(line.text[:SHOWN]), {}, "too_long" if too_long else "malformed")
-        else:
+        elif any(cells):
             yield _row(line, cells, chosen)
 
 
@@ -131,50 +124,7 @@ def _delimiter(header: str, path: Path) -> str:
     """The tab where the name says so; else what the header has most of, outside of quotes."""
     if _suffix(path) == ".tsv" and "\t" in header:
         return "\t"
-    return max(_DELIMITERS, key=re.sub(r'"[^"]*"', "", header).count)
-
-
-def _records(
-    numbered: Iterator[Line], delimiter: str, quoted: bool, width: int
-) -> Iterator[tuple[Line, list[str] | None]]:
-    """Lines as cells, joined where a quoted cell runs on; None for a line that cannot be cut."""
-    ahead: deque[Line] = deque()
-    while ahead or (ahead := deque(itertools.islice(numbered, 1))):
-        line = ahead.popleft()
-        cells, taken = None if line.too_long else _cells(line.text, delimiter, quoted), 0
-        if cells is None and not line.too_long:
-            ahead.extend(itertools.islice(numbered, _OPEN_LINES - len(ahead)))
-            cells, taken = _run_on(line, ahead, delimiter, width)
-        for _ in range(taken):
-            ahead.popleft()
-        if cells is None or any(cells):
-            yield line, cells
-
-
-def _cells(text: str, delimiter: str, quoted: bool) -> list[str] | None:
-    """The cells of one line; None where its last quote is still open, or the library cannot cut it at all."""
-    if not quoted or '"' not in text:
-        return text.split(delimiter)
-    for strict in (True, False):
-        try:
-            return next(csv.reader([text], delimiter=delimiter, strict=strict))
-        except csv.Error as error:
-            if "unexpected end" in str(error):
-                return None
-    return None
-
-
-def _run_on(line: Line, ahead: Iterable[Line], delimiter: str, width: int) -> tuple[list[str] | None, int]:
-    """The cells of a line with as many of the next as close its quote, and how many; (None, 0) if none do."""
-    text = line.text
-    for taken, more in enumerate(ahead, 1):
-        text = f"{text}\n{more.text}"
-        if more.too_long or len(text) > LINE_LIMIT:
-            break
-        with contextlib.suppress(csv.Error):
-            cells = next(csv.reader([text], delimiter=delimiter, strict=True))
-            return (cells, taken) if len(cells) == width else (None, 0)
-    return None, 0
+    return delimiter_of(header)
 
 
 def _sdf(stream: IO[bytes], path: Path, id_column: str | None) -> Iterator[RawRow]:
@@ -221,24 +171,18 @@ def _parquet(stream: IO[bytes], path: Path, table: Table, domain: Domain) -> Ite
 
 def _choose(names: Sequence[str], table: Table, domain: Domain, path: Path) -> _Chosen:
     """Which columns hold what; the others keep their names, made distinct."""
-    distinct, seen = [], set[str]()
-    for i, name in enumerate(names):
-        name = _clean(name.strip()) or f"column_{i + 1}"
-        while name in seen:
-            name = f"{name}_{i + 1}"
-        distinct.append(name)
-        seen.add(name)
-    text = _place(distinct, table.column, _TEXT_NAMES[domain], path)
-    if text is None and len(distinct) == 1 and not _is_data(distinct[0], domain):
+    named = distinct(map(_clean, names))
+    text = _place(named, table.column, TEXT_NAMES[domain], path)
+    if text is None and len(named) == 1 and not _is_data(named[0], domain):
         text = 0
     if text is None:
         raise InputError(
-            f"data.column must name the column of the {domain} in {str(path)!r}: none of its columns {shown(distinct)} "
-            f"has a usual name ({', '.join(_TEXT_NAMES[domain])}); its first line must be the header"
+            f"data.column must name the column of the {domain} in {str(path)!r}: none of its columns {shown(named)} "
+            f"has a usual name ({', '.join(TEXT_NAMES[domain])}); its first line must be the header"
         )
-    identifier = _place(distinct, table.id_column, _ID_NAMES, path)
-    others = tuple((i, name) for i, name in enumerate(distinct) if i not in (text, identifier))
-    return _Chosen(text, identifier, others, len(distinct))
+    identifier = _place(named, table.id_column, _ID_NAMES, path)
+    others = tuple((i, name) for i, name in enumerate(named) if i not in (text, identifier))
+    return _Chosen(text, identifier, others, len(named))
 
 
 def _is_data(name: str, domain: Domain) -> bool:

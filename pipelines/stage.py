@@ -23,7 +23,8 @@ LACKING = {
 def run(main: Callable[..., None]) -> None:
     """Call ``main`` with the domain on the command line, if it takes one.
 
-    An ``InputError``, a loss that is not finite, and a machine without memory or a disk without room, become one line.
+    An ``InputError``, a loss that is not finite, a machine without memory or a disk without room, and Ctrl-C become one
+    line.
     """
     arguments = sys.argv[1:]
     wanted = main.__code__.co_argcount
@@ -34,6 +35,9 @@ def run(main: Callable[..., None]) -> None:
     except (InputError, FloatingPointError) as error:  # the latter of a loss that is not finite
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("stopped: the same command goes on from what is finished", file=sys.stderr)
+        raise SystemExit(130) from None
     except Exception as error:  # every library has a type of its own for it; what is none is raised again
         if (lacking := shortage(error)) is None:
             raise

@@ -1,10 +1,12 @@
 """What each command of ``vaemol`` takes. Imports nothing that takes time to load."""
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from vaemol.tables import DRAWN
 from vaeseq import options
+from vaeseq.errors import InputError
 
 OBJECTIVES = (
     "qed, penalised_log_p, a task of PMO such as zaleplon_mpo (README.md names them), similarity:SMILES, "
@@ -20,8 +22,10 @@ def add_with_image(add_options: options.AddOptions, command: ArgumentParser) -> 
 
 
 def _image(name: str) -> Path:
-    if Path(name).suffix not in (".png", ".svg"):
+    if Path(name).suffix.lower() not in (".png", ".svg"):
         raise ArgumentTypeError(f"must end in .png or .svg, got {name!r}")
+    if not Path(name).parent.is_dir():
+        raise ArgumentTypeError(f"must be in a folder that is there, got {name!r}")
     return Path(name)
 
 
@@ -68,7 +72,11 @@ def add_propose(command: ArgumentParser) -> None:
         help="of filling the gaps of a path, at most; default: %(default)s",
     )
     _add_require(command)
-    command.add_argument("--rank", metavar="OBJECTIVE", help=f"give its value, the best first: {OBJECTIVES}{PREDICTED}")
+    command.add_argument(
+        "--rank",
+        metavar="OBJECTIVE",
+        help=f"of more proposals, the best by a property, or {OBJECTIVES}{PREDICTED}; low ones after min:",
+    )
     command.add_argument(
         "--known", type=Path, metavar="FILE", help="say of each whether it is in a file of SMILES, or in a reference"
     )
@@ -177,3 +185,22 @@ def _add_max_heavy_atoms(command: ArgumentParser) -> None:
     command.add_argument(
         "--max-heavy-atoms", type=options.whole(1), default=38, help="of penalised_log_p; default: %(default)s"
     )
+
+
+def check_search(arguments: Namespace, names: Sequence[str]) -> None:
+    """The options of a search must go together with its objectives.
+
+    Raises:
+        InputError: They do not.
+    """
+    weights, climbs = arguments.weight, arguments.method == "ascent"
+    if weights and len(weights) != len(names):
+        raise InputError(f"weights must be as many as objectives, {len(names)}, got {len(weights)}")
+    if climbs and len(names) > 1:
+        raise InputError(f"ascent must climb one objective, got {len(names)}")
+    if climbs and weights and not weights[0] > 0:
+        raise InputError(f"ascent must climb what is sought, with a weight above 0, got {weights[0]!r}")
+    if arguments.front and (len(names) == 1 or weights):
+        raise InputError("front must be of several objectives without weights; --front needs --objective twice")
+    if arguments.similarity and not arguments.lead:
+        raise InputError("similarity must be to a lead; --similarity needs --lead")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from vaemol import arguments as takes
 from vaemol.shipped import MODEL
-from vaemol.tables import as_sdf, best_drawn, emit, front_kept, pairs_drawn, path_drawn
+from vaemol.tables import as_sdf, best_drawn, emit, front_kept, pairs_drawn, path_drawn, proposals_drawn
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Reading, Row
 from vaeseq.errors import InputError
@@ -91,7 +91,7 @@ def _decode(arguments: Namespace) -> int:
     """Read codes from a csv table and write the molecule of each; blank where the model writes no molecule."""
     space, lines = _space(arguments), console.given_file(arguments.codes, "codes")
     draw = {"temperature": arguments.temperature, "top_p": arguments.top_p, "seed": arguments.seed}
-    return emit(commands.decoded(space, lines, "smiles", **draw), ["smiles", "error"], arguments)
+    return emit(commands.decoded(space, lines, "smiles", **draw), ["smiles", "error"], arguments, carried=True)
 
 
 def _reconstruct(arguments: Namespace) -> int:
@@ -155,7 +155,7 @@ def _propose(arguments: Namespace) -> int:
     columns = [name for name in PROPOSAL if (rank or name != "value") and (known is not None or name != "known")]
     sets = enumerate(_sets(space, arguments, "molecules"), start=1)
     rows = (propose(number, given) for number, (_, given) in sets)
-    return emit(_noted(space, rows), columns, arguments)
+    return emit(_noted(space, rows), columns, arguments, partial(proposals_drawn, ranked=bool(rank)))
 
 
 def _proposed(
@@ -168,19 +168,21 @@ def _proposed(
     number: int,
     given: list[str] | InputError,
 ) -> list[Row]:
-    from vaemol.proposals import proposed, shown
+    from vaemol.proposals import ranked
 
     try:
         if isinstance(given, InputError):
             raise given
-        found = proposed(space, given, holds, asked, seed=seed)
-        rows = shown(found, given, rank)
+        rows = ranked(space, given, holds, asked, rank, seed=seed)
     except InputError as error:
         return [{"set": number, "error": str(error)}]
-    if len(given) == 2:
-        commands.say_missed_ends(number, given, found)
     told = [{"set": number, "known": known is not None and row.smiles in known, **row._asdict()} for row in rows]
-    return told if len(given) == 2 else [row | {"step": ""} for row in told]
+    if len(given) != 2:
+        return [row | {"step": ""} for row in told]
+    commands.say_missed_ends(number, given, [row.smiles for row in sorted(rows)])
+    if not all(holds(given)):
+        print(f"path {number}: an end does not hold what is required; only what is between them must", file=sys.stderr)
+    return told
 
 
 def _optimize(arguments: Namespace) -> int:
@@ -194,16 +196,7 @@ def _optimize(arguments: Namespace) -> int:
 
     names, weights = arguments.objective or ["qed"], arguments.weight
     several = len(names) > 1 and not weights
-    if weights and len(weights) != len(names):
-        raise InputError(f"weights must be as many as objectives, {len(names)}, got {len(weights)}")
-    if arguments.method == "ascent" and len(names) > 1:
-        raise InputError(f"ascent must climb one objective, got {len(names)}")
-    if arguments.method == "ascent" and weights and not weights[0] > 0:
-        raise InputError(f"ascent must climb what is sought, with a weight above 0, got {weights[0]!r}")
-    if arguments.front and not several:
-        raise InputError("front must be of several objectives without weights; --front needs --objective twice")
-    if arguments.similarity and not arguments.lead:
-        raise InputError("similarity must be to a lead; --similarity needs --lead")
+    takes.check_search(arguments, names)
     folder = MODEL.folder_of(arguments.model)
     space = MoleculeSpace.load(folder)
     start, lead = to_start_with(arguments.start, arguments.lead, parents=space.standardise)
@@ -271,10 +264,14 @@ def _judge_paths(arguments: Namespace) -> int:
 
 
 def _sets(space: "MoleculeSpace", arguments: Namespace, what: str) -> Iterator[Reading]:
-    """The molecules of the arguments together, or of each line, as the space writes them, or why it cannot."""
+    """The molecules of the arguments together, or of each line or row, as the space writes them, or why it cannot."""
     from vaemol.notation import to_smiles
+    from vaeseq.delimited import TEXT_NAMES, in_table
 
-    lines = console.given([" ".join(arguments.smiles)] if arguments.smiles not in ([], ["-"]) else [], what)
+    if arguments.smiles in ([], ["-"]):
+        lines = in_table(console.given([], what), TEXT_NAMES["molecules"])
+    else:
+        lines = iter([Line(" ".join(arguments.smiles))])
     for line in lines:  # one by one: whoever writes them may wait for what comes of the first
         for _, texts in space.readings([line], several=True):
             read = texts if isinstance(texts, InputError) else [to_smiles(text, space.notation) for text in texts]

@@ -23,6 +23,7 @@ from vaeseq.paths import PathKind, mixed
 
 CHUNK = 64  # codes decoded at a time
 PATIENCE = 40  # chunks at most
+RANKED = 5  # times as many proposals as are asked for, where the best of them are to be given
 STEPS = 0.05, 2.0  # from a molecule, in standard deviations of N(0, I): the shortest and the longest
 
 
@@ -40,6 +41,28 @@ class Asked(NamedTuple):
     similar: tuple[float, float] = (0.4, 1.0)
     rounds: int = ROUNDS
     kind: PathKind = "slerp"
+
+
+class Proposal(NamedTuple):
+    """A proposal as it is shown.
+
+    Attributes:
+        step: Its place among all, from 1: on a path, from its start on.
+        smiles: Canonical SMILES.
+        similarities: Tanimoto similarity to each molecule given, in their order.
+        qed: Drug-likeness, 0 to 1.
+        log_p: Octanol-water partition coefficient, log10.
+        sa_score: Synthetic accessibility, 1 (easy) to 10.
+        value: By the oracle that ranks; nan without one.
+    """
+
+    step: int
+    smiles: str
+    similarities: str
+    qed: float
+    log_p: float
+    sa_score: float
+    value: float
 
 
 def proposed(
@@ -63,6 +86,25 @@ def proposed(
         where = "between the two " if len(given) == 2 else ""
         raise InputError(f"no molecule was found {where}that is new and holds all that is required; require less of it")
     return found
+
+
+def ranked(
+    space: MoleculeSpace,
+    given: Sequence[str],
+    holds: Constraint,
+    asked: Asked,
+    rank: Oracle | None,
+    *,
+    seed: int = 0,
+) -> list[Proposal]:
+    """What is proposed and what there is to say of it; around molecules the best of ``RANKED`` times as many.
+
+    Raises:
+        InputError: As ``proposed``.
+    """
+    looked_for = asked._replace(count=RANKED * asked.count) if rank else asked
+    rows = shown(proposed(space, given, holds, looked_for, seed=seed), given, rank)
+    return rows if len(given) == 2 else rows[: asked.count]
 
 
 def analogues(
@@ -123,28 +165,6 @@ def mixtures(space: MoleculeSpace, smiles: Sequence[str], count: int, *, holds: 
             raise InputError(str(error)) from error
 
     return _first(count, _sifted(space, codes, holds, set(given), seed))
-
-
-class Proposal(NamedTuple):
-    """A proposal as it is shown.
-
-    Attributes:
-        step: Its place among all, from 1: on a path, from its start on.
-        smiles: Canonical SMILES.
-        similarities: Tanimoto similarity to each molecule given, in their order.
-        qed: Drug-likeness, 0 to 1.
-        log_p: Octanol-water partition coefficient, log10.
-        sa_score: Synthetic accessibility, 1 (easy) to 10.
-        value: By the oracle that ranks; nan without one.
-    """
-
-    step: int
-    smiles: str
-    similarities: str
-    qed: float
-    log_p: float
-    sa_score: float
-    value: float
 
 
 def shown(smiles: Sequence[str], given: Sequence[str], rank: Oracle | None = None) -> list[Proposal]:

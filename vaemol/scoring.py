@@ -7,6 +7,7 @@ from vaemol.commanded import CommandOracle
 from vaemol.molecule import parse, settled
 from vaemol.oracles import Oracle, oracle_of
 from vaemol.properties import PROPERTIES
+from vaemol.record import REASONS
 from vaeseq.asking import in_pieces
 from vaeseq.console import Line, Row, chunks
 from vaeseq.errors import Rejected
@@ -36,7 +37,8 @@ def scored(
     score = functools.partial(_score, names=own, oracles={name: oracles[name] for name in own if name in oracles})
     for chunk in chunks(ordered_map(score, lines, workers=workers, preload=("vaemol.scoring",))):
         rows = [
-            ({"smiles": its.text, "error": row.reason} if isinstance(row, Rejected) else row) | {"others": its.others}
+            ({"smiles": its.text, "error": REASONS.get(row.reason, row.reason)} if isinstance(row, Rejected) else row)
+            | {"others": its.others}
             for its, row in chunk
         ]
         good = [row for row in rows if not row["error"]]

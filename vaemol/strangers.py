@@ -1,13 +1,12 @@
 """SMILES from strangers, read in processes that can be killed."""
 
-import csv
 from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import chain
 
 from vaemol.molecule import parse, settled, standardise
 from vaemol.notation import to_smiles
 from vaeseq.console import Line, given_file
+from vaeseq.delimited import TEXT_NAMES, in_table
 from vaeseq.errors import InputError, Rejected, shown
 from vaeseq.parallel import ordered_map
 
@@ -18,34 +17,14 @@ def smiles_in(lines: Iterator[Line]) -> Iterator[str]:
 
 
 def molecules_in(lines: Iterator[Line]) -> Iterator[Line]:
-    """The SMILES of a csv table's column ``smiles``, or of lines, each maybe before a ``name``; the rest beside it.
-
-    Raises:
-        InputError: Such a table cannot be cut into cells.
-    """
-    first = next(lines)
-    names = next(_cells([first.text])) if "smiles" in first.text.lower() else []
-    header = [name.strip().lower() for name in names]
-    if "smiles" in header:
-        return (_of_cells(row, names, header.index("smiles")) for row in _cells(line.text for line in lines))
-    return map(_of_line, chain([first], lines))
+    """The SMILES of a table's column, or of lines, each maybe before a ``name``; the rest beside it."""
+    table = in_table(lines, TEXT_NAMES["molecules"])
+    return (line if line.error or line.others else _named(line) for line in table)
 
 
-def _of_cells(cells: list[str], names: list[str], place: int) -> Line:
-    others = [its for i, its in enumerate(zip(names, cells, strict=False)) if i != place and its[0]]
-    return Line("".join(cells[place : place + 1]), others=tuple(others))
-
-
-def _of_line(line: Line) -> Line:
+def _named(line: Line) -> Line:
     smiles, *name = line.text.split(maxsplit=1) or [""]
-    return line if line.error else Line(smiles, others=tuple(("name", its.strip()) for its in name))
-
-
-def _cells(lines: Iterable[str]) -> Iterator[list[str]]:
-    try:
-        yield from csv.reader(lines)
-    except csv.Error as error:
-        raise InputError(f"a table of molecules cannot be read: {error}") from error
+    return Line(smiles, others=tuple(("name", its.strip()) for its in name))
 
 
 def to_start_with(file: str | None, lead: str | None, *, parents: bool) -> tuple[list[str], str]:

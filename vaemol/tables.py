@@ -43,14 +43,25 @@ def _remembered(rows: Iterable[list[Row]], drawn: list[Row], most: int) -> Itera
 
 
 def _each_drawn(rows: list[Row]) -> tuple[str, list[str], list[str], int]:
-    return "grid", [str(row["smiles"]) for row in rows], [""] * len(rows), 5
+    return "grid", [str(row["smiles"]) for row in rows], [str(i + 1) for i in range(len(rows))], 5
 
 
 def pairs_drawn(rows: list[Row]) -> tuple[str, list[str], list[str], int]:
     """Each molecule beside what came back."""
-    pairs = [(str(row["smiles"]), str(row["reconstruction"])) for row in rows[: DRAWN // 2]]
-    legends = [("given", f"similarity {row['similarity']:.2f}") for row in rows[: DRAWN // 2]]
+    rows = rows[: DRAWN // 2]
+    pairs = [(str(row["smiles"]), str(row["reconstruction"])) for row in rows]
+    legends = [
+        ("given", "the same" if row["exact"] else f"another, similarity {row['similarity']:.2f}") for row in rows
+    ]
     return "strip", list(chain.from_iterable(pairs)), list(chain.from_iterable(legends)), 2
+
+
+def proposals_drawn(rows: list[Row], *, ranked: bool) -> tuple[str, list[str], list[str], int]:
+    """Paths, each turned like the one before, or proposals around molecules; with their place and value."""
+    places = [str(row["step"]) or str(i + 1) for i, row in enumerate(rows)]
+    values = [f": {row['value']:.3g}" if ranked else "" for row in rows]
+    legends = [place + value for place, value in zip(places, values, strict=True)]
+    return "strip" if all(row["step"] for row in rows) else "grid", [str(row["smiles"]) for row in rows], legends, 5
 
 
 def path_drawn(rows: list[Row], columns: int) -> tuple[str, list[str], list[str], int]:
@@ -100,7 +111,7 @@ def _write_image(path: Path, drawing: tuple[str, list[str], list[str], int]) -> 
     layout, smiles, legends, columns = drawing
     if not smiles:
         raise InputError(f"image {str(path)!r} needs at least one molecule; there is none to draw")
-    match layout, path.suffix:
+    match layout, path.suffix.lower():
         case "strip", ".svg":
             content = pictures.strip_svg(smiles, legends, columns=columns)
         case "strip", _:

@@ -9,6 +9,7 @@ import fcntl
 import io
 import math
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -31,13 +32,14 @@ class Run(NamedTuple):
     seed: int
 
 
-def resumed(path: Path, run: Run, start: Start) -> Iterator[list[Call]]:
+def resumed(path: Path, run: Run, start: Start, *, alone: bool = False) -> Iterator[list[Call]]:
     """Yield the calls that the file holds of a run, and then, round by round, those that are still to be made.
 
     Args:
         path: The file; it is made when it is not there.
         run: Names the calls.
         start: Starts the search with `calls` made so far, as ``functools.partial(search, space, oracle, config)``.
+        alone: No other run is meant to be in the file: where there are others alone, it is said on standard error.
 
     Raises:
         InputError: The file is not one of these, is broken before its end, or another search writes there.
@@ -49,9 +51,13 @@ def resumed(path: Path, run: Run, start: Start) -> Iterator[list[Call]]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(f"another search keeps its calls in {str(path)!r}; wait for it, or name another") from None
-        calls = recover(path).get(run, [])
+        runs = recover(path)
+        calls = runs.get(run, [])
         if calls:
             yield calls
+        elif runs and alone:
+            count = sum(map(len, runs.values()))
+            print(f"{path} holds {count} calls of other settings or models; this search begins anew", file=sys.stderr)
         done = len(calls)
         for batch in start(calls=calls):
             _append(path, run, done, batch)

@@ -144,7 +144,7 @@ def read(space: DomainSpace, lines: Iterable[Line], column: str) -> Iterator[tup
 def decoded(
     space: DomainSpace, lines: Iterator[Line], column: str, *, temperature: float, top_p: float, seed: int
 ) -> Iterator[list[Row]]:
-    """The text of each code in a table as ``encode`` writes it, or of bare numbers between commas.
+    """The text of each code in a table as ``encode`` writes it, with its other columns, or of bare numbers and commas.
 
     Raises:
         InputError: The first line is neither.
@@ -152,16 +152,24 @@ def decoded(
     first = next(lines)
     places = _places(first, space.space.latent)
     bare = places is None
+    names = [] if bare else _cells(first)
     if bare:
         places, lines = list(range(space.space.latent)), itertools.chain([first], lines)
     for number, chunk in enumerate(chunks(lines)):
         codes = [_code(line, places, bare=bare) for line in chunk]
         good = [code for code in codes if isinstance(code, list)]
         texts = iter(_texts(space, good, temperature=temperature, top_p=top_p, seed=chunk_seed(seed, number)))
+        rows = (("", code) if isinstance(code, str) else (next(texts), "") for code in codes)
         yield [
-            {column: "", "error": code} if isinstance(code, str) else {column: next(texts), "error": ""}
-            for code in codes
+            {column: text, "error": error, "others": _beside(line, names)}
+            for (text, error), line in zip(rows, chunk, strict=True)
         ]
+
+
+def _beside(line: Line, names: Sequence[str]) -> list[tuple[str, str]]:
+    """The cells that belong to no code."""
+    pairs = zip(names, _cells(line), strict=False)
+    return [(name, cell) for name, cell in pairs if name not in ("", "error") and not name.startswith("z_")]
 
 
 def _texts(
@@ -234,9 +242,11 @@ def searched(
 
     if arguments.calls:
         key = key_of(repr((arguments.initial, arguments.batch, *settings)), *files_of(model))
-        start = partial(resumed, arguments.calls, Run(f"{called} #{key}", arguments.method, arguments.seed), start)
+        run = Run(f"{called} #{key}", arguments.method, arguments.seed)
+        start = partial(resumed, arguments.calls, run, start, alone=True)
     made: list[Call] = []
-    for batch in start():
+    for answered in start():
+        batch = answered[: arguments.budget - len(made)]  # an earlier run may have made more
         made += batch
         first = len(made) - len(batch)
         bests = best_so_far(made)[first:]
@@ -250,6 +260,8 @@ def searched(
         raise InputError(
             f"{column} to ask for must be found, got none: nothing that the space gives holds what it must"
         )
+    if not any(math.isfinite(value) for call in made for value in call.parts or (call.value,)):
+        raise InputError(f"objective must have a value for some of the {len(made)} {column} asked for, it has none")
     if len(made) < arguments.budget:
         print(f"the space has no more new {column} to give: {len(made)} calls made", file=sys.stderr)
 

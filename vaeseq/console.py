@@ -45,7 +45,13 @@ def given(arguments: Sequence[str], what: str) -> Iterator[Line]:
     Raises:
         InputError: There is nothing.
     """
-    return _some(_lines(sys.stdin.buffer) if list(arguments) in ([], ["-"]) else map(Line, arguments), what)
+    if list(arguments) in ([], ["-"]):
+        return _some(_lines(sys.stdin.buffer), what)
+    if len(arguments) == 1 and Path(arguments[0]).suffix and Path(arguments[0]).is_file():
+        raise InputError(
+            f"{what} must be arguments or lines, got the name of a file: `< {arguments[0]}` gives its lines"
+        )
+    return map(Line, arguments)
 
 
 def given_file(name: str, what: str) -> Iterator[Line]:
@@ -110,14 +116,16 @@ def emit(
         arguments: With ``output`` and ``format``, see ``vaeseq.options.add_output``.
         formats: Further formats beside ``csv`` and ``json``.
         live: Rows are paid for: a file keeps those that came when the rest does not.
-        carried: A row's ``others``, as of ``Line``, stand behind the first column, where the first rows have them and
-            no column has their name.
+        carried: A row's ``others``, as of ``Line``, stand behind the first column, where the first rows have them; one
+            of the name of a column as ``<name>_given``.
 
     Raises:
         InputError: The output cannot be written.
     """
     known = {"csv": as_csv, "json": as_json, **(formats or {})}
     suffix = Path(arguments.output or "").suffix.removeprefix(".")
+    if not arguments.format and suffix not in {*known, "", "txt"}:
+        raise InputError(f"output must end in one of {', '.join(known)}, or have a --format, got {arguments.output!r}")
     render = known[arguments.format or (suffix if suffix in known else "csv")]
     counts = {"rows": 0, "failed": 0}
     rows = iter(rows)
@@ -125,7 +133,7 @@ def emit(
     rows = itertools.chain([first], rows)
     if carried:
         rows = _spread(rows, columns)
-        others = dict.fromkeys(name for row in first for name, _ in row.get("others", ()) if name not in columns)
+        others = dict.fromkeys(_told(name, columns) for row in first for name, _ in row.get("others", ()))
         columns = [columns[0], *others, *columns[1:]]
     with _sink(arguments.output, live) as stream:
         for piece in render(_counted(rows, counts), columns):
@@ -138,7 +146,11 @@ def emit(
 
 def _spread(rows: Iterable[list[Row]], columns: Sequence[str]) -> Iterator[list[Row]]:
     for chunk in rows:
-        yield [dict(its for its in row.get("others", ()) if its[0] not in columns) | row for row in chunk]
+        yield [{_told(name, columns): cell for name, cell in row.get("others", ())} | row for row in chunk]
+
+
+def _told(name: str, columns: Sequence[str]) -> str:
+    return f"{name}_given" if name in columns else name
 
 
 def _counted(rows: Iterable[list[Row]], counts: dict[str, int]) -> Iterator[list[Row]]:
@@ -155,6 +167,8 @@ def _sink(output: str | None, live: bool) -> Iterator[TextIO]:
         yield sys.stdout
         return
     path = Path(output).resolve()
+    if not path.parent.is_dir():
+        raise InputError(f"output must be in a folder that is there, got {output!r}")
     special = live or (path.exists() and not path.is_file())
     with (
         nullcontext(path) if special else replacing(path) as place,

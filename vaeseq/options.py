@@ -1,7 +1,7 @@
 """The options of the command lines. Imports nothing that takes time to load."""
 
 import math
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +27,7 @@ def parser_of(
         formats: Output formats beside csv and json, by function.
     """
     parser = ArgumentParser(program, description=description)
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(required=True, metavar="command")
     for verb, add_options in verbs.items():
         command = commands.add_parser(verb.__name__[1:].replace("_", "-"), help=verb.__doc__, description=verb.__doc__)
@@ -37,6 +38,15 @@ def parser_of(
             command.add_argument("--model", type=Path, help=told)
         add_output(command, formats.get(verb, ()))
     return parser
+
+
+class _Version(Action):
+    """Looks the version up when it is asked for, as that takes time."""
+
+    def __call__(self, parser: ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        parser.exit(message=f"latentpath {version('latentpath')}\n")
 
 
 def add_output(parser: ArgumentParser, formats: Sequence[str] = ()) -> None:

@@ -29,7 +29,7 @@ from vaeseq.state import TrainState
 from vaeseq.team import Noise, Team
 
 REVIVE_EVERY = 100  # steps between two at which idle entries of codebooks are put elsewhere, in the first half of all
-MISSED = 10.0  # nats of the bound that a nat above the rate is worth
+MISSED = 10.0  # nats of reconstruction that a nat too many is worth
 
 
 def fit(
@@ -225,14 +225,15 @@ def _look(state: TrainState, corpus: Corpus, rows: np.ndarray, epoch: float) -> 
 
 
 def badness(summary: Summary, rate: float | None) -> float:
-    """Orders states; lower is better: minus the bound, nats, and with a rate ``MISSED`` for each nat above it.
+    """Orders states; lower is better: minus the bound, nats, or with a rate what is left to say once it is carried.
 
-    A twentieth of the rate is free. The bound alone would favour the early states whose latent carries little, for at
-    the rates that a user asks for a nat that is carried gains less than a nat: one that is not carried but asked for
-    counts like one that is, so that of states below the rate the one is best that reconstructs best. A rate that had to
-    be met would keep an early state that happens to have it from a run whose last states need less (LOG.md).
+    The bound alone would favour the early states whose latent carries little, for at the rates that a user asks for a
+    nat that is carried gains less than a nat. So of states that carry no more than the rate and a twentieth, by which
+    the controller misses it from look to look, the one is best that reconstructs best; each nat beyond counts
+    ``MISSED``. A rate that had to be met would keep an early state that happens to have it from a run whose last states
+    need less (LOG.md).
     """
     if rate is None:
         return -summary.elbo
     missed = max(0.0, summary.kl - 1.05 * rate)
-    return MISSED * missed + max(0.0, rate - summary.kl) - summary.elbo
+    return MISSED * missed - summary.elbo - summary.kl

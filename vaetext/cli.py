@@ -57,30 +57,30 @@ def _sample(arguments: Namespace) -> int:
 
 def _encode(arguments: Namespace) -> int:
     """Write the code of each sentence, the mean of its posterior."""
-    space, lines = _space(arguments), console.given(arguments.text, "sentences")
+    space, lines = _space(arguments), _sentences(arguments)
     columns = ["text", *commands.code_columns(space.latent), "error"]
-    return console.emit(commands.encoded(space, lines, "text"), columns, arguments)
+    return console.emit(commands.encoded(space, lines, "text"), columns, arguments, carried=True)
 
 
 def _predict(arguments: Namespace) -> int:
     """Predict the properties that the model was taught; inside: whether it knows sentences like it."""
-    space, lines = _space(arguments), console.given(arguments.text, "sentences")
+    space, lines = _space(arguments), _sentences(arguments)
     columns = ["text", *commands.predicted_columns(space), "error"]
-    return console.emit(commands.predicted(space, lines, "text"), columns, arguments)
+    return console.emit(commands.predicted(space, lines, "text"), columns, arguments, carried=True)
 
 
 def _decode(arguments: Namespace) -> int:
     """Read codes from a csv table and write the sentence of each."""
     space, lines = _space(arguments), console.given_file(arguments.codes, "codes")
     draw = {"temperature": arguments.temperature, "top_p": arguments.top_p, "seed": arguments.seed}
-    return console.emit(commands.decoded(space, lines, "text", **draw), ["text", "error"], arguments)
+    return console.emit(commands.decoded(space, lines, "text", **draw), ["text", "error"], arguments, carried=True)
 
 
 def _reconstruct(arguments: Namespace) -> int:
     """Encode each sentence, decode it again, and compare; word_edits counts the words that differ."""
-    space, lines = _space(arguments), console.given(arguments.text, "sentences")
+    space, lines = _space(arguments), _sentences(arguments)
     rows = commands.reconstructed(space, lines, "text", _compared)
-    return console.emit(rows, ["text", "reconstruction", "exact", "word_edits", "error"], arguments)
+    return console.emit(rows, ["text", "reconstruction", "exact", "word_edits", "error"], arguments, carried=True)
 
 
 def _compared(read: str, answer: str) -> Row:
@@ -128,7 +128,7 @@ def _posterior(arguments: Namespace) -> int:
         ]
 
     space = _space(arguments)
-    return console.emit(_of_each(space, arguments, rows), ["text", "of", "found", "error"], arguments)
+    return console.emit(_of_each(space, arguments, rows), ["text", "of", "found", "error"], arguments, carried=True)
 
 
 def _neighbours(arguments: Namespace) -> int:
@@ -142,7 +142,8 @@ def _neighbours(arguments: Namespace) -> int:
         found = nearest(space, texts, among, arguments.count)
         return [[{"neighbour": its.text, "similarity": its.similarity} for its in each] for each in found]
 
-    return console.emit(_of_each(space, arguments, rows), ["text", "neighbour", "similarity", "error"], arguments)
+    columns = ["text", "neighbour", "similarity", "error"]
+    return console.emit(_of_each(space, arguments, rows), columns, arguments, carried=True)
 
 
 def _analogy(arguments: Namespace) -> int:
@@ -176,13 +177,14 @@ def _shift(arguments: Namespace) -> int:
         found = {s: shifted(space, texts, attribute.along, strength=s, **how) for s in arguments.strength}
         return [[{"strength": s, "shifted": its[i]} for s, its in found.items()] for i in range(len(texts))]
 
-    return console.emit(_of_each(space, arguments, rows), ["text", "strength", "shifted", "error"], arguments)
+    columns = ["text", "strength", "shifted", "error"]
+    return console.emit(_of_each(space, arguments, rows), columns, arguments, carried=True)
 
 
 def _sentences_in(space: "SentenceSpace", path: str) -> list[str]:
     """All sentences of a file, as the space reads them; blank lines are none, one that it cannot read is bad input."""
     found: list[str] = []
-    for number, (line, texts) in enumerate(space.readings(console.given_file(path, "sentences")), start=1):
+    for number, (line, texts) in enumerate(space.readings(_in_table(console.given_file(path, "sentences"))), start=1):
         if not isinstance(texts, InputError):
             found += texts
         elif line.error or line.text.strip():
@@ -196,16 +198,16 @@ def _of_each(
     space: "SentenceSpace", arguments: Namespace, rows: Callable[[list[str]], list[list[Row]]]
 ) -> Iterator[list[Row]]:
     """Several rows for each sentence given that can be read, and one with an error for each other."""
-    for given, texts in commands.read(space, console.given(arguments.text, "sentences"), "text"):
+    for given, texts in commands.read(space, _sentences(arguments), "text"):
         found = iter(rows(texts) if texts else [])
         yield [row for its in given for row in ([its] if its["error"] else [its | each for each in next(found)])]
 
 
 def _impute(arguments: Namespace) -> int:
     """Fill the blanks (words of underscores) of each sentence in several ways, each with its weight."""
-    space, lines = _space(arguments), console.given(arguments.text, "sentences")
+    space, lines = _space(arguments), _sentences(arguments)
     rows = (_filled(space, arguments, line) for line in lines)
-    return console.emit(rows, ["text", "completion", "weight", "error"], arguments)
+    return console.emit(rows, ["text", "completion", "weight", "error"], arguments, carried=True)
 
 
 def _filled(space: "SentenceSpace", arguments: Namespace, line: Line) -> list[Row]:
@@ -217,8 +219,9 @@ def _filled(space: "SentenceSpace", arguments: Namespace, line: Line) -> list[Ro
             raise InputError(line.error)
         found = completed(space, line.text, **how)
     except InputError as error:
-        return [{"text": line.text, "error": str(error)}]
-    return [{"text": line.text, "completion": its.text, "weight": its.weight, "error": ""} for its in found]
+        return [{"text": line.text, "others": line.others, "error": str(error)}]
+    own = {"text": line.text, "others": line.others, "error": ""}
+    return [own | {"completion": its.text, "weight": its.weight} for its in found]
 
 
 def _optimize(arguments: Namespace) -> int:
@@ -233,7 +236,19 @@ def _optimize(arguments: Namespace) -> int:
     start = partial(METHODS[arguments.method], SentenceSpace.load(folder), oracle, config, seed=arguments.seed)
     columns = ["call", "text", "value", "best_so_far", "seconds"]
     rows = commands.searched(start, arguments, "text", called=arguments.objective, parts=(), model=folder)
-    return console.emit(rows, columns, arguments)
+    return console.emit(rows, columns, arguments, live=True)
+
+
+def _sentences(arguments: Namespace) -> Iterator[Line]:
+    """The arguments, or lines of standard input, or there the cells of a table's column ``text``."""
+    lines = console.given(arguments.text, "sentences")
+    return _in_table(lines) if arguments.text in ([], ["-"]) else lines
+
+
+def _in_table(lines: Iterator[Line]) -> Iterator[Line]:
+    from vaeseq.delimited import TEXT_NAMES, in_table
+
+    return in_table(lines, TEXT_NAMES["sentences"])
 
 
 def _space(arguments: Namespace) -> "SentenceSpace":

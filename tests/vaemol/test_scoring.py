@@ -27,8 +27,8 @@ def test_a_score_is_what_its_function_says():
     assert np.isnan(long["penalised_log_p"])
     assert ethanol["isomers:C2H6O"] == 1 > aspirin["isomers:C2H6O"]
     assert ethanol["smiles"] == "CCO"
-    assert bad == {"smiles": "nonsense", "error": "unparsable", "others": ()}
-    assert empty["error"] == "unparsable"
+    assert bad == {"smiles": "nonsense", "error": "no SMILES that rdkit reads", "others": ()}
+    assert empty["error"] == "no SMILES that rdkit reads"
 
 
 def test_what_stands_beside_a_molecule_is_in_its_row(capsys, monkeypatch):
@@ -36,8 +36,9 @@ def test_what_stands_beside_a_molecule_is_in_its_row(capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(table)))
     assert main(["score", "--objective", "log_p"]) == 1
     bad, good = csv.DictReader(io.StringIO(capsys.readouterr().out))
-    assert bad == {"smiles": "C(", "id": "1", "log_p": "", "error": "unparsable"}, "its own log_p is no answer"
-    assert good == {"smiles": "CCO", "id": "2", "log_p": f"{properties(parse('CCO'))['log_p']:.9g}", "error": ""}
+    log_p = f"{properties(parse('CCO'))['log_p']:.9g}"
+    assert list(bad.values()) == ["C(", "1", "5", "", "no SMILES that rdkit reads"]
+    assert good == {"smiles": "CCO", "id": "2", "log_p_given": "6", "log_p": log_p, "error": ""}
 
 
 def test_a_larger_molecule_may_have_a_value():
@@ -55,7 +56,7 @@ def test_every_property_by_default(capsys):
 def test_bad_molecules_and_objectives(capsys):
     assert main(["score", "--objective", "qed", "CCO", "C1CC"]) == 1
     out, err = capsys.readouterr()
-    assert out.splitlines()[2] == "C1CC,,unparsable"
+    assert out.splitlines()[2] == "C1CC,,no SMILES that rdkit reads"
     assert err.startswith("error: 1 of 2 rows failed")
     assert main(["score", "--objective", "logp", "CCO"]) == 1
     message = capsys.readouterr().err

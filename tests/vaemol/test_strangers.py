@@ -5,7 +5,6 @@ import pytest
 
 from vaemol.strangers import canonical_each, molecules_in, smiles_in, to_start_with
 from vaeseq.console import Line
-from vaeseq.errors import InputError
 
 
 def test_each_is_read_in_order_and_what_is_no_molecule_is_empty():
@@ -45,7 +44,7 @@ def test_molecules_are_in_lines_or_in_a_table(text, found):
 def test_what_stands_beside_a_molecule_goes_with_it():
     table = ['id,SMILES,"IC50, nM",', "a1,CCO,5,x", '"b, 2",CCN', ',"",7']
     assert [(line.text, dict(line.others)) for line in molecules_in(map(Line, table))] == [
-        ("CCO", {"id": "a1", "IC50, nM": "5"}),
+        ("CCO", {"id": "a1", "IC50, nM": "5", "column_4": "x"}),
         ("CCN", {"id": "b, 2"}),
         ("", {"id": "", "IC50, nM": "7"}),
     ]
@@ -71,6 +70,18 @@ def test_a_search_starts_with_a_file_and_a_lead(tmp_path, parents):
     assert to_start_with(None, None, parents=parents) == ([], "")
 
 
-def test_a_table_that_cannot_be_cut_is_an_input_error():
-    with pytest.raises(InputError, match="a table of molecules cannot be read"):
-        list(smiles_in(map(Line, ["smiles", '"' + "C" * 200_000 + '"'])))
+def test_a_row_that_cannot_be_cut_costs_itself_alone():
+    lines = ["smiles,name", 'CCO,"5 inch', "CCC,b", "C,c,d", f'"{"C" * 200_000}",e', 'CCN,"two', 'lines"']
+    found = list(molecules_in(map(Line, lines)))
+    assert [line.text for line in found if not line.error] == ["CCC", "CCN"]
+    assert dict(found[-1].others) == {"name": "two lines"}
+    assert [line.text[:9] for line in found if line.error] == ['CCO,"5 in', "C,c,d", '"CCCCCCCC']
+    assert all("row must have 2 cells" in line.error for line in found if line.error)
+
+
+@pytest.mark.parametrize("header", ["Canonical_SMILES;id", "id\tsmiles", "smi|x"])
+def test_tables_are_known_by_their_usual_names_and_delimiters(header):
+    delimiter = next(mark for mark in ";\t|" if mark in header)
+    cells = ["CCO" if "smi" in name.lower() else "7" for name in header.split(delimiter)]
+    (line,) = molecules_in(map(Line, [header, delimiter.join(cells)]))
+    assert (line.text, len(line.others)) == ("CCO", 1)

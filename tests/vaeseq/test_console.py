@@ -119,7 +119,7 @@ def test_other_columns_of_the_first_rows_stand_behind_the_first(capsys):
     given = [[("a", [("id", "1"), ("of", "x")]), ("b", [("by", "2")])], [("c", [("late", "3"), ("id", "4")])]]
     rows = [[{"text": text, "others": others} for text, others in chunk] for chunk in given]
     console.emit(rows, ["text", "of"], Namespace(output=None, format=None), carried=True)
-    assert capsys.readouterr().out == "text,id,by,of\na,1,,\nb,,2,\nc,4,,\n"
+    assert capsys.readouterr().out == "text,id,of_given,by,of\na,1,x,,\nb,,,2,\nc,4,,,\n"
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):

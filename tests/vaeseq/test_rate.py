@@ -117,6 +117,8 @@ def test_a_nat_above_the_rate_buys_no_bound_and_one_below_counts_as_carried() ->
     assert badness(_summary(-50, 30), 30.0) < badness(_summary(-45, 0), 30.0)
     assert badness(_summary(-10, 10.4), 10.0) < badness(_summary(-11, 10.0), 10.0), "a twentieth is free"
     assert badness(_summary(-13, 10), 10.0) == badness(_summary(-10, 7), 10.0), "what is lacking counts as carried"
+    # The last of a training to 90 nats, and one before that carried half a nat less (LOG.md).
+    assert badness(_summary(-90.82, 90.59), 90.0) < badness(_summary(-90.30, 90.02), 90.0)
     assert badness(_summary(-13, 13), 10.0) > badness(_summary(-30, 7), 10.0)
     assert badness(_summary(-99.9, 98.4), 100.0) < badness(_summary(-97.8, 95.9), 100.0)
     # The last state of a run that needs fewer nats, and an early one that happened to have them.

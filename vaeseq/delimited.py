@@ -1,0 +1,129 @@
+"""Lines cut into the cells of a table, whatever delimits and quotes them. Imports nothing that takes time to load."""
+
+import contextlib
+import csv
+import itertools
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar
+
+from vaeseq.console import LONGEST_LINE, Line
+from vaeseq.files import unmarked
+
+# Usual names of the column that is read, in small letters.
+TEXT_NAMES: dict[str, tuple[str, ...]] = {
+    "molecules": ("smiles", "canonical_smiles", "isomeric_smiles", "smi", "structure", "molecule", "mol"),
+    "sentences": ("text", "sentence", "sentences"),
+}
+_DELIMITERS = ",;\t|"
+_NONE = "\x1f"  # which no text holds
+_OPEN_LINES = 64  # a quoted cell may run over so many lines; beyond, its quote is a slip of the pen
+
+
+class Readable(Protocol):
+    """A line of a file."""
+
+    @property
+    def text(self) -> str:
+        """Without its end."""
+
+
+AnyLine = TypeVar("AnyLine", bound=Readable)
+
+
+def in_table(lines: Iterator[Line], names: Sequence[str]) -> Iterator[Line]:
+    """The cells of a column, with the others of the row beside, where the first line is a header that names it.
+
+    Else the lines as they are. Blank rows are lines too; a row that cannot be cut has an error.
+
+    Args:
+        lines: At least one.
+        names: Of the column, in small letters, the likeliest first.
+    """
+    first = next(lines)
+    delimiter = delimiter_of(first.text)
+    header = [] if first.error else distinct(cells_of(first.text, delimiter) or [])
+    lowered = [name.lower() for name in header]
+    place = next((lowered.index(name) for name in names if name in lowered), None)
+    if place is None:
+        return itertools.chain([first], lines)
+    if len(header) == 1:
+        delimiter = _NONE  # a text by itself need not stand in quotes
+    cut = records(lines, delimiter, len(header), whole=lambda line: not line.error)
+    return (_of_row(line, cells, header, place) for line, cells in cut)
+
+
+def _of_row(line: Line, cells: list[str] | None, header: Sequence[str], place: int) -> Line:
+    if cells is None or any(cells[len(header) :]):
+        why = f"row must have {len(header)} cells, as the header has, and close its quotes"
+        return Line(line.text, line.error or why)
+    flat = [unmarked(" ".join(cell.splitlines())) for cell in cells]
+    # An error is of the command that wrote the table.
+    others = [its for i, its in enumerate(zip(header, flat, strict=False)) if i != place and its[0] != "error"]
+    return Line("".join(flat[place : place + 1]), others=tuple(others))
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """Names of columns without space around them, each another."""
+    found: dict[str, None] = {}
+    for number, name in enumerate(names, start=1):
+        name = name.strip() or f"column_{number}"
+        while name in found:
+            name = f"{name}_{number}"
+        found[name] = None
+    return list(found)
+
+
+def delimiter_of(header: str) -> str:
+    """What the header has most of, outside of quotes; a comma where it has none."""
+    return max(_DELIMITERS, key=re.sub(r'"[^"]*"', "", header).count)
+
+
+def records(
+    lines: Iterator[AnyLine], delimiter: str, width: int, *, whole: Callable[[AnyLine], bool], quoted: bool = True
+) -> Iterator[tuple[AnyLine, list[str] | None]]:
+    """Lines as cells, joined where a quoted cell runs on; None for a line that cannot be cut.
+
+    Args:
+        lines: After the header.
+        delimiter: Between cells.
+        width: Cells of a row that runs on.
+        whole: Whether a line could be read.
+        quoted: Cells may stand in quotes.
+    """
+    ahead: deque[AnyLine] = deque()
+    while ahead or (ahead := deque(itertools.islice(lines, 1))):
+        line = ahead.popleft()
+        cells, taken = cells_of(line.text, delimiter, quoted=quoted) if whole(line) else None, 0
+        if cells is None and whole(line):
+            ahead.extend(itertools.islice(lines, _OPEN_LINES - len(ahead)))
+            cells, taken = _run_on(line.text, itertools.takewhile(whole, ahead), delimiter, width)
+        for _ in range(taken):
+            ahead.popleft()
+        yield line, cells
+
+
+def cells_of(text: str, delimiter: str, *, quoted: bool = True) -> list[str] | None:
+    """The cells of one line; None where its last quote is still open, or the library cannot cut it at all."""
+    if not quoted or '"' not in text:
+        return text.split(delimiter)
+    for strict in (True, False):
+        try:
+            return next(csv.reader([text], delimiter=delimiter, strict=strict))
+        except csv.Error as error:
+            if "unexpected end" in str(error):
+                return None
+    return None
+
+
+def _run_on(text: str, ahead: Iterable[Readable], delimiter: str, width: int) -> tuple[list[str] | None, int]:
+    """The cells of a line with as many of the next as close its quote, and how many; (None, 0) if none do."""
+    for taken, more in enumerate(ahead, 1):
+        text = f"{text}\n{more.text}"
+        if len(text) > LONGEST_LINE:
+            break
+        with contextlib.suppress(csv.Error):
+            cells = next(csv.reader([text], delimiter=delimiter, strict=True))
+            return (cells, taken) if len(cells) == width else (None, 0)
+    return None, 0
