@@ -20,8 +20,8 @@ SEARCH = {"method": "ascent", "start": "training", "budget": 150}
 SETTINGS: dict[str, dict[str, dict[str, object]]] = {
     "molecules": {
         "model": {"embedding": 128, "encoder_hidden": 128, "decoder_hidden": 256, "language_hidden": 256},
-        "train": {"rate": 50.0, "code_noise": 0.1, "batch_size": 64, "learning_rate": 4e-3},
-        "prior": {"signal": 0.5, "steps": 1_500},
+        "train": {"rate": 75.0, "code_noise": 0.1, "batch_size": 64, "learning_rate": 4e-3},
+        "prior": {"signal": 0.3, "steps": 1_500},
         "interpolate": {"beams": 1, "pairs": 12, "random": 6},
     },
     "sentences": {
