@@ -87,10 +87,10 @@ ROWS = {
     "recipe_moses_cpu": (
         ("evaluate.test.iwae", "importance-weighted bound", "nats a molecule, higher is better"),
         ("evaluate.test.kl", "rate: KL to the prior of training", "nats"),
-        ("evaluate.test.reconstruction", "distortion: reconstruction from a draw", "nats, higher is better"),
+        ("evaluate.test.reconstruction", "distortion: reconstruction from a draw", "nats, lower is better"),
         ("evaluate.test.iwae_fitted", "importance-weighted bound, codes as drawn", "nats a molecule, higher is better"),
         ("evaluate.test.kl_fitted", "rate of these", "nats"),
-        ("evaluate.test.reconstruction_fitted", "their distortion", "nats, higher is better"),
+        ("evaluate.test.reconstruction_fitted", "their distortion", "nats, lower is better"),
         ("evaluate.test.language", "language model alone", "nats a molecule, lower is better"),
         ("evaluate.test.mutual_information", "mutual information of code and molecule", _BOUNDED),
         ("evaluate.test.mutual_information_cap", "its cap, ln of the rows", "nats"),
