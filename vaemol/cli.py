@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from vaemol import arguments as takes
 from vaemol.shipped import MODEL
-from vaemol.tables import as_sdf, best_drawn, emit, front_kept, pairs_drawn, path_drawn, proposals_drawn
+from vaemol.tables import as_sdf, as_they_are, best_drawn, emit, front_kept, pairs_drawn, path_drawn, proposals_drawn
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Reading, Row
 from vaeseq.errors import InputError
@@ -189,7 +189,7 @@ def _optimize(arguments: Namespace) -> int:
     """Search for molecules of high values in few oracle calls; each is written once it is answered."""
     from vaemol.constraints import all_of
     from vaemol.optimization import optimize
-    from vaemol.prediction import KIND, objective_in, together
+    from vaemol.prediction import KIND, LOW, objective_in, together
     from vaemol.space import MoleculeSpace
     from vaemol.strangers import to_start_with
     from vaeseq.rounds import SearchConfig
@@ -218,12 +218,12 @@ def _optimize(arguments: Namespace) -> int:
     search = partial(optimize, space, oracle, config, **how)
     called = ", ".join(names) + (f" weighed {', '.join(map(repr, weights))}" if weights else "")
     called += f" within {', '.join(require)}" if require else ""
-    parts = names if several else []
+    parts = {name: name.removeprefix(LOW) for name in names} if several else {}
     kept = {"called": called, "model": folder, "settings": [arguments.max_heavy_atoms, *start]}
-    rows = commands.searched(search, arguments, "smiles", parts=parts, **kept)
+    rows = as_they_are(commands.searched(search, arguments, "smiles", parts=list(parts), **kept), parts)
     if arguments.front:
         rows = front_kept(rows, parts, arguments.front)
-    columns = [*CALL[:2], *parts, CALL[-1]] if several else CALL
+    columns = [*CALL[:2], *parts.values(), CALL[-1]] if several else CALL
     return emit(rows, columns, arguments, partial(best_drawn, parts=parts), kept=arguments.budget, live=True)
 
 

@@ -1,7 +1,7 @@
 """Tables and pictures of the command line ``vaemol``."""
 
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import isfinite
 from pathlib import Path
@@ -69,11 +69,23 @@ def path_drawn(rows: list[Row], columns: int) -> tuple[str, list[str], list[str]
     return "strip", [str(row["smiles"]) for row in rows], [f"{row['t']:.3g}" for row in rows], columns
 
 
-def best_drawn(rows: list[Row], parts: Sequence[str]) -> tuple[str, list[str], list[str], int]:
+def as_they_are(rows: Iterable[list[Row]], parts: Mapping[str, str]) -> Iterator[list[Row]]:
+    """The same rows, what is to be low under its own name and as it is, not as its negative.
+
+    Args:
+        rows: Of a search.
+        parts: Objectives, and what each is called where it is written: ``min:sa_score``, ``sa_score``.
+    """
+    signs = {name: 1 if name == told else -1 for name, told in parts.items()}
+    for chunk in rows:
+        yield [row | {told: signs[name] * float(str(row[name])) for name, told in parts.items()} for row in chunk]
+
+
+def best_drawn(rows: list[Row], parts: Mapping[str, str]) -> tuple[str, list[str], list[str], int]:
     """The best twelve calls of a search, or of several objectives those that no other beats."""
     if parts:
-        best = _front(rows, parts)[:DRAWN]
-        legends = [", ".join(f"{float(str(row[name])):.3g}" for name in parts) for row in best]
+        best = _front(rows, list(parts))[:DRAWN]
+        legends = [", ".join(f"{told} {float(str(row[told])):.3g}" for told in parts.values()) for row in best]
     else:
         valued = [row for row in rows if isfinite(float(str(row["value"])))]
         best = sorted(valued, key=lambda row: float(str(row["value"])), reverse=True)[:12]
@@ -81,7 +93,7 @@ def best_drawn(rows: list[Row], parts: Sequence[str]) -> tuple[str, list[str], l
     return "grid", [str(row["smiles"]) for row in best], legends, 4
 
 
-def front_kept(rows: Iterable[list[Row]], parts: Sequence[str], path: str) -> Iterator[list[Row]]:
+def front_kept(rows: Iterable[list[Row]], parts: Mapping[str, str], path: str) -> Iterator[list[Row]]:
     """The same rows; at their end those that no other beats are written to a csv file, the best of the first first."""
     seen: list[Row] = []
     Path(path).touch()  # where it cannot be written, this is known before anything is paid for
@@ -91,9 +103,9 @@ def front_kept(rows: Iterable[list[Row]], parts: Sequence[str], path: str) -> It
             yield chunk
     finally:
         if seen:
-            best = sorted(_front(seen, parts), key=lambda row: -float(str(row[parts[0]])))
+            best = sorted(_front(seen, list(parts)), key=lambda row: -float(str(row[next(iter(parts))])))
             with replacing(Path(path)) as partial:
-                partial.write_text("".join(console.as_csv([best], ["smiles", *parts])), encoding="utf-8")
+                partial.write_text("".join(console.as_csv([best], ["smiles", *parts.values()])), encoding="utf-8")
 
 
 def _front(rows: list[Row], parts: Sequence[str]) -> list[Row]:

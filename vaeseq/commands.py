@@ -257,9 +257,7 @@ def searched(
         ]
         print(f"{len(made)} of {arguments.budget} calls{'' if parts else f', best {bests[-1]:.4g}'}", file=sys.stderr)
     if not made:
-        raise InputError(
-            f"{column} to ask for must be found, got none: nothing that the space gives holds what it must"
-        )
+        raise InputError(f"nothing that the space gives holds what is required, so there are no {column} to ask for")
     if not any(math.isfinite(value) for call in made for value in call.parts or (call.value,)):
         raise InputError(f"objective must have a value for some of the {len(made)} {column} asked for, it has none")
     if len(made) < arguments.budget:

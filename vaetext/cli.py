@@ -5,6 +5,7 @@ Each command is a thin face of a function: ``vaetext.space.SentenceSpace`` for t
 that take a second to load are imported inside the commands.
 """
 
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -104,7 +105,9 @@ def _walked(space: "SentenceSpace", arguments: Namespace, number: int, pair: Lin
     ends = pair.text.split("\t")
     try:
         if pair.error or len(ends) != 2:
-            raise InputError(pair.error or f"a path needs two sentences with a tab between, got {pair.text[:80]!r}")
+            raise InputError(
+                pair.error or f"a path needs two sentences (in a line with a tab between), got {pair.text[:80]!r}"
+            )
         how = {"steps": arguments.steps, "kind": arguments.kind, "beams": arguments.beams}
         if arguments.plain or arguments.fill:
             points = homotopy(space, *ends, **how, most=arguments.fill)
@@ -166,7 +169,11 @@ def _shift(arguments: Namespace) -> int:
     from vaetext.paths import edits_to
 
     space = _space(arguments)
-    attribute = trait(space, *(_sentences_in(space, path) for path in (arguments.lacking, arguments.having)))
+    kinds = [_sentences_in(space, path) for path in (arguments.lacking, arguments.having)]
+    attribute = trait(space, *kinds)
+    if (fewest := min(map(len, kinds))) < space.latent:
+        more = f"codes have {space.latent} dimensions, and as many sentences of each kind and more tell better"
+        print(f"{fewest} sentences hardly say what parts the two kinds: {more}", file=sys.stderr)
 
     def rows(texts: list[str]) -> list[list[Row]]:
         if not arguments.strength:
