@@ -16,6 +16,7 @@ from vaemol.shipped import MODEL
 from vaemol.tables import as_sdf, as_they_are, best_drawn, emit, front_kept, pairs_drawn, path_drawn, proposals_drawn
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Reading, Row
+from vaeseq.delimited import TEXT_NAMES
 from vaeseq.errors import InputError
 
 if TYPE_CHECKING:
@@ -266,10 +267,9 @@ def _judge_paths(arguments: Namespace) -> int:
 def _sets(space: "MoleculeSpace", arguments: Namespace, what: str) -> Iterator[Reading]:
     """The molecules of the arguments together, or of each line or row, as the space writes them, or why it cannot."""
     from vaemol.notation import to_smiles
-    from vaeseq.delimited import TEXT_NAMES, in_table
 
     if arguments.smiles in ([], ["-"]):
-        lines = in_table(console.given([], what), TEXT_NAMES["molecules"])
+        lines = console.in_table(console.given([], what), TEXT_NAMES["molecules"])
     else:
         lines = iter([Line(" ".join(arguments.smiles))])
     for line in lines:  # one by one: whoever writes them may wait for what comes of the first

@@ -5,8 +5,8 @@ from functools import partial
 
 from vaemol.molecule import parse, settled, standardise
 from vaemol.notation import to_smiles
-from vaeseq.console import Line, given_file
-from vaeseq.delimited import TEXT_NAMES, in_table
+from vaeseq.console import Line, given_file, in_table
+from vaeseq.delimited import TEXT_NAMES
 from vaeseq.errors import InputError, Rejected, shown
 from vaeseq.parallel import ordered_map
 

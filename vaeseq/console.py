@@ -12,11 +12,12 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO, TypeVar
 
+from vaeseq.delimited import LONGEST_LINE, cells_of, delimiter_of, distinct, records
 from vaeseq.errors import InputError
-from vaeseq.files import csv_line, replacing
+from vaeseq.files import csv_line, replacing, unmarked
 
 CHUNK = 256  # lines that are in memory at a time
-LONGEST_LINE = 1_000_000  # bytes; no text of either domain comes near
+_NO_DELIMITER = "\x1f"  # which no text holds
 
 Item = TypeVar("Item")
 Row = dict[str, object]
@@ -90,6 +91,38 @@ def _decoded(raw: bytes) -> Line:
         return Line(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         return Line(raw.decode("utf-8", errors="replace"), f"line must be UTF-8 text, byte {error.start} is not")
+
+
+def in_table(lines: Iterator[Line], names: Sequence[str]) -> Iterator[Line]:
+    """The cells of a column, with the others of the row beside, where the first line is a header that names it.
+
+    Else the lines as they are. Blank rows are lines too; a row that cannot be cut has an error.
+
+    Args:
+        lines: At least one.
+        names: Of the column, in small letters, the likeliest first.
+    """
+    first = next(lines)
+    delimiter = delimiter_of(first.text)
+    header = [] if first.error else distinct(cells_of(first.text, delimiter) or [])
+    lowered = [name.lower() for name in header]
+    place = next((lowered.index(name) for name in names if name in lowered), None)
+    if place is None:
+        return itertools.chain([first], lines)
+    if len(header) == 1:
+        delimiter = _NO_DELIMITER  # a text by itself need not stand in quotes
+    cut = records(lines, delimiter, len(header), whole=lambda line: not line.error)
+    return (_of_row(line, cells, header, place) for line, cells in cut)
+
+
+def _of_row(line: Line, cells: list[str] | None, header: Sequence[str], place: int) -> Line:
+    if cells is None or any(cells[len(header) :]):
+        why = f"row must have {len(header)} cells, as the header has, and close its quotes"
+        return Line(line.text, line.error or why)
+    flat = [unmarked(" ".join(cell.splitlines())) for cell in cells]
+    # An error is of the command that wrote the table.
+    others = [its for i, its in enumerate(zip(header, flat, strict=False)) if i != place and its[0] != "error"]
+    return Line("".join(flat[place : place + 1]), others=tuple(others))
 
 
 def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:

@@ -5,19 +5,16 @@ import csv
 import itertools
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
-
-from vaeseq.console import LONGEST_LINE, Line
-from vaeseq.files import unmarked
 
 # Usual names of the column that is read, in small letters.
 TEXT_NAMES: dict[str, tuple[str, ...]] = {
     "molecules": ("smiles", "canonical_smiles", "isomeric_smiles", "smi", "structure", "molecule", "mol"),
     "sentences": ("text", "sentence", "sentences"),
 }
+LONGEST_LINE = 1_000_000  # bytes; no text of either domain comes near
 _DELIMITERS = ",;\t|"
-_NONE = "\x1f"  # which no text holds
 _OPEN_LINES = 64  # a quoted cell may run over so many lines; beyond, its quote is a slip of the pen
 
 
@@ -30,38 +27,6 @@ class Readable(Protocol):
 
 
 AnyLine = TypeVar("AnyLine", bound=Readable)
-
-
-def in_table(lines: Iterator[Line], names: Sequence[str]) -> Iterator[Line]:
-    """The cells of a column, with the others of the row beside, where the first line is a header that names it.
-
-    Else the lines as they are. Blank rows are lines too; a row that cannot be cut has an error.
-
-    Args:
-        lines: At least one.
-        names: Of the column, in small letters, the likeliest first.
-    """
-    first = next(lines)
-    delimiter = delimiter_of(first.text)
-    header = [] if first.error else distinct(cells_of(first.text, delimiter) or [])
-    lowered = [name.lower() for name in header]
-    place = next((lowered.index(name) for name in names if name in lowered), None)
-    if place is None:
-        return itertools.chain([first], lines)
-    if len(header) == 1:
-        delimiter = _NONE  # a text by itself need not stand in quotes
-    cut = records(lines, delimiter, len(header), whole=lambda line: not line.error)
-    return (_of_row(line, cells, header, place) for line, cells in cut)
-
-
-def _of_row(line: Line, cells: list[str] | None, header: Sequence[str], place: int) -> Line:
-    if cells is None or any(cells[len(header) :]):
-        why = f"row must have {len(header)} cells, as the header has, and close its quotes"
-        return Line(line.text, line.error or why)
-    flat = [unmarked(" ".join(cell.splitlines())) for cell in cells]
-    # An error is of the command that wrote the table.
-    others = [its for i, its in enumerate(zip(header, flat, strict=False)) if i != place and its[0] != "error"]
-    return Line("".join(flat[place : place + 1]), others=tuple(others))
 
 
 def distinct(names: Iterable[str]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Row
+from vaeseq.delimited import TEXT_NAMES
 from vaeseq.errors import InputError
 from vaetext import arguments as takes
 from vaetext.shipped import MODEL
@@ -191,7 +192,8 @@ def _shift(arguments: Namespace) -> int:
 def _sentences_in(space: "SentenceSpace", path: str) -> list[str]:
     """All sentences of a file, as the space reads them; blank lines are none, one that it cannot read is bad input."""
     found: list[str] = []
-    for number, (line, texts) in enumerate(space.readings(_in_table(console.given_file(path, "sentences"))), start=1):
+    lines = console.in_table(console.given_file(path, "sentences"), TEXT_NAMES["sentences"])
+    for number, (line, texts) in enumerate(space.readings(lines), start=1):
         if not isinstance(texts, InputError):
             found += texts
         elif line.error or line.text.strip():
@@ -249,13 +251,7 @@ def _optimize(arguments: Namespace) -> int:
 def _sentences(arguments: Namespace) -> Iterator[Line]:
     """The arguments, or lines of standard input, or there the cells of a table's column ``text``."""
     lines = console.given(arguments.text, "sentences")
-    return _in_table(lines) if arguments.text in ([], ["-"]) else lines
-
-
-def _in_table(lines: Iterator[Line]) -> Iterator[Line]:
-    from vaeseq.delimited import TEXT_NAMES, in_table
-
-    return in_table(lines, TEXT_NAMES["sentences"])
+    return console.in_table(lines, TEXT_NAMES["sentences"]) if arguments.text in ([], ["-"]) else lines
 
 
 def _space(arguments: Namespace) -> "SentenceSpace":

@@ -6,8 +6,8 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaeseq.console import Line
-from vaeseq.delimited import distinct, in_table
+from vaeseq.console import Line, in_table
+from vaeseq.delimited import distinct
 from vaeseq.files import csv_line
 
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\x1f\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\0"))
