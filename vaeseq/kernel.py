@@ -77,7 +77,8 @@ def some_rows(targets: Tensor) -> np.ndarray:
     order = np.random.default_rng(0).permutation(len(targets))
     known = ~targets.isnan().numpy()[order]
     each = [order[its][: SUPPORT // len(known.T)] for its in known.T]
-    return np.sort(list(dict.fromkeys(np.concatenate([*each, order]).tolist()))[:SUPPORT])
+    first = dict.fromkeys(np.concatenate([*each, order]).tolist())
+    return np.sort(np.array(list(first)[:SUPPORT], dtype=np.int64))
 
 
 def left_out(factor: Tensor, weights: Tensor) -> Tensor:
