@@ -77,6 +77,9 @@ def test_a_row_that_cannot_be_cut_costs_itself_alone():
     assert dict(found[-1].others) == {"name": "two lines"}
     assert [line.text[:9] for line in found if line.error] == ['CCO,"5 in', "C,c,d", '"CCCCCCCC']
     assert all("row must have 2 cells" in line.error for line in found if line.error)
+    # What a quote in another row closes is no row of this table.
+    torn = ['CCO,"5', 'CCC,6",7']
+    assert [line.text for line in molecules_in(map(Line, ["smiles,name", *torn])) if line.error] == torn
 
 
 @pytest.mark.parametrize("header", ["Canonical_SMILES;id", "id\tsmiles", "smi|x"])
