@@ -29,19 +29,21 @@ def vaemol(model, capsys):
 
 @pytest.mark.parametrize("method", ["bayesian", "genetic", "structural"])
 def test_of_several_objectives_those_are_kept_that_no_other_beats(vaemol, tmp_path, method):
-    names = ("qed", "min:sa_score")
+    names, told = ("qed", "min:sa_score"), ("qed", "sa_score")
     asked = [part for name in names for part in ("--objective", name)]
     files = ("--front", tmp_path / "front.csv", "--calls", tmp_path / "calls.csv", "--image", tmp_path / "front.svg")
     code, rows, _ = vaemol(*asked, "--method", method, *files)
     assert code == 0
-    assert list(rows[0]) == ["call", "smiles", *names, "seconds"]
+    assert list(rows[0]) == ["call", "smiles", *told, "seconds"]
     smiles = [row["smiles"] for row in rows]
     assert len(set(smiles)) == 24
-    values = np.array([[float(row[name]) for name in names] for row in rows])
-    np.testing.assert_allclose(values, np.stack([oracles.qed(smiles), -oracle_of("sa_score")(smiles)], 1), rtol=1e-6)
+    values = np.array([[float(row[name]) for name in told] for row in rows])
+    np.testing.assert_allclose(values, np.stack([oracles.qed(smiles), oracle_of("sa_score")(smiles)], 1), rtol=1e-6)
+    best = on_front(values * [1, -1])
     with (tmp_path / "front.csv").open() as file:
         front = list(csv.DictReader(file))
-    assert {row["smiles"] for row in front} == {s for s, best in zip(smiles, on_front(values), strict=True) if best}
+    assert {row["smiles"] for row in front} == {s for s, kept in zip(smiles, best, strict=True) if kept}
+    assert {tuple(float(row[name]) for name in told) for row in front} == set(map(tuple, values[best].tolist()))
     assert [float(row["qed"]) for row in front] == sorted((float(row["qed"]) for row in front), reverse=True)
     assert (tmp_path / "front.svg").stat().st_size > 1000
     again = vaemol(*asked, "--method", method, *files)[1]
