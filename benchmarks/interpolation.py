@@ -1,9 +1,9 @@
 """Paths between molecules that are unlike, by a model and by ways that need none.
 
 Run as ``python -m benchmarks.interpolation MODEL``, a checkpoint folder of a model of MOSES' molecules, after
-``python -m pipelines.reference``. The pairs are 1,000 of MOSES' scaffold test set, whose scaffolds no training molecule
-has, of a Tanimoto similarity of at most .3. To judge paths of another making, ``python -m benchmarks.interpolation
-pairs > pairs.smi`` writes them, and ``vaemol judge-paths`` judges.
+``python -m pipelines.reference``; killed, it goes on where it was. The pairs are 1,000 of MOSES' scaffold test set,
+whose scaffolds no training molecule has, of a Tanimoto similarity of at most .3. To judge paths of another making,
+``python -m benchmarks.interpolation pairs > pairs.smi`` writes them, and ``vaemol judge-paths`` judges.
 
 The rows: *pure*, nine points on an arc between codes that decode to the ends; *assisted*, ``vaemol propose``; *straight
 line*, nine points between the means of the posteriors; *stoned*, without a model (``benchmarks.stoned``).
@@ -12,8 +12,9 @@ References:
     Polykovskiy et al. (2020), Molecular Sets, https://arxiv.org/abs/1811.12823
 """
 
+import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from benchmarks.parts import Parts
 from benchmarks.stoned import stoned_path
 from pipelines.download import sha256_of
 from pipelines.reference import OUT, smiles_in
+from pipelines.resume import code_of, locked, work_folder
 from vaemol.constraints import all_of
 from vaemol.filters import kept_patterns
 from vaemol.itineraries import figures_of
@@ -31,6 +33,7 @@ from vaemol.molecule import tanimoto
 from vaemol.notation import to_smiles
 from vaemol.smooth import smooth_path
 from vaemol.space import MoleculeSpace
+from vaeseq.checkpoint import files_of
 from vaeseq.errors import InputError
 from vaeseq.paths import PathKind
 from vaeseq.walks import ends_of, walk
@@ -73,6 +76,18 @@ def path_or_none(way: Callable[[Pair], list[str]], pair: Pair) -> list[str]:
         return [""]
 
 
+def walked(way: Callable[[Pair], list[str]], some: Sequence[Pair], kept: Path) -> list[list[str]]:
+    """The path between each pair, kept in a file as it is made: what is there is not made again."""
+    lines = kept.read_text(encoding="utf-8").splitlines(keepends=True) if kept.exists() else []
+    whole = [line for line in lines if line.endswith("\n")]  # a kill may have cut the last one
+    kept.write_text("".join(whole), encoding="utf-8")
+    with kept.open("a", encoding="utf-8") as file:
+        for pair in some[len(whole) :]:
+            file.write(json.dumps(path_or_none(way, pair)) + "\n")
+            file.flush()
+    return list(map(json.loads, kept.read_text(encoding="utf-8").splitlines()))
+
+
 def main(folder: Path) -> None:
     """Write ``benchmarks/results/interpolation_moses.json``."""
     space, some, patterns = MoleculeSpace.load(folder), list(pairs()), kept_patterns(OUT)
@@ -87,12 +102,14 @@ def main(folder: Path) -> None:
         budget={"pairs": len(some), "steps": STEPS},
     )
 
-    def judged(name: str, way: Callable[[Pair], list[str]]) -> dict[str, float | None]:
-        figures = figures_of([path_or_none(way, pair) for pair in some], some, patterns)._asdict()
+    def judged(name: str, way: Callable[[Pair], list[str]], work: Path) -> dict[str, float | None]:
+        figures = figures_of(walked(way, some, work / f"{name}.json"), some, patterns)._asdict()
         return figures if name == "stoned" else figures | unrefined
 
-    for name, way in ways(space).items():
-        parts.take(name, f"{name} {len(some)} {model}", partial(judged, name, way))
+    sources = code_of("vaemol", "vaeseq")
+    with locked(work_folder("interpolation", f"{len(some)} {SEED} {STEPS}", *files_of(folder), *sources)) as work:
+        for name, way in ways(space).items():
+            parts.take(name, f"{name} {len(some)} {model}", partial(judged, name, way, work))
 
 
 if __name__ == "__main__":
