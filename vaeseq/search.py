@@ -38,7 +38,7 @@ _CHUNK = 64  # prior draws decoded at a time
 _PATIENCE = 20  # chunks in a row without anything new before a space counts as exhausted
 _PARENTS = 10  # best texts around which half of the codes are drawn
 _LEAST, _MOST = 0.1, 1.0  # smallest and largest step from a parent; 1 forgets it
-_WIDER, _NARROWER = 1.5, 0.7  # what the largest step is times after a round with a better text, and after one without
+_SUCCESSES = 3  # rounds in a row with a better text, after which the largest step is twice as large
 _WIDTH = 6.0  # of the prior, in standard deviations, that the unit interval of the Gaussian process stands for
 
 
@@ -130,7 +130,8 @@ class Bayesian:
         codes = codes if len(codes) else torch.zeros(1, self._space.latent)
         # A single lead, or several of one value, say nothing of what is better.
         parents = torch.zeros(len(codes)) if values is None else values
-        reach = reached([[call.value for call in calls[start:end]] for start, end in self._ended(calls)])
+        rounds = [[call.value for call in calls[start:end]] for start, end in self._ended(calls)]
+        reach = reached(rounds, math.ceil(self._space.latent / self._config.batch))
         z = _drawn(self._space, codes, parents, max(self._config.candidates, count), seed, reach)
         texts = [text for text in dict.fromkeys([*given, *self._space.decode(z)]) if text and text not in known]
         if values is None:
@@ -187,18 +188,26 @@ def _inputs(codes: Tensor) -> Tensor:
     return codes.double() / _WIDTH + 0.5
 
 
-def reached(rounds: Sequence[Sequence[float]]) -> float:
+def reached(rounds: Sequence[Sequence[float]], patience: int) -> float:
     """The largest step from the best texts, after rounds of these values: the size of the trust region.
 
-    Wider after a round that found a better text, narrower after one that did not, as in TuRBO; where it would be no
-    wider than the smallest step it is as wide as at first again.
+    Twice as wide after three rounds in a row that found a better text, half as wide after ``patience`` that did not;
+    where it would be no wider than the smallest step it is as wide as at first again. A region that narrows sooner
+    finds less: small steps decode to texts that are known (LOG.md).
+
+    References:
+        Eriksson et al. (2019), Scalable global optimization via local Bayesian optimization (TuRBO), section 2,
+        https://arxiv.org/abs/1910.01739
     """
-    best, reach = -math.inf, _MOST
+    best, reach, better, failed = -math.inf, _MOST, 0, 0
     for number, values in enumerate(rounds):
         most = max((value for value in values if math.isfinite(value)), default=-math.inf)
         if number:
-            reach = min(_MOST, reach * _WIDER) if most > best else reach * _NARROWER
-            reach = reach if reach > _LEAST else _MOST
+            better, failed = (better + 1, 0) if most > best else (0, failed + 1)
+        if better == _SUCCESSES:
+            reach, better = min(_MOST, 2 * reach), 0
+        if failed == patience:
+            reach, failed = reach / 2 if reach / 2 > _LEAST else _MOST, 0
         best = max(best, most)
     return reach
 

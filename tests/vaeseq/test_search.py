@@ -129,13 +129,19 @@ def test_a_text_that_is_proposed_twice_is_asked_for_once():
 
 def test_the_trust_region_grows_with_better_texts_and_shrinks_without():
     first, better, worse = [1.0, math.nan], [math.inf, 2.0], [0.5]
-    assert reached([]) == reached([first]) == reached([first, better]) == 1
-    assert reached([first, worse]) == reached([first, [1.0]]) == reached([first, [math.nan]]) == pytest.approx(0.7)
-    assert reached([first, worse, worse]) == pytest.approx(0.49)
-    assert reached([first, worse, worse, better]) == pytest.approx(0.735)
-    assert reached([first, worse, better]) == 1
-    assert reached([first] + 6 * [worse]) == pytest.approx(0.7**6)
-    assert reached([first] + 7 * [worse]) == 1, "it is so narrow that it begins anew"
+
+    def higher(count):
+        return [[float(i)] for i in range(2, 2 + count)]
+
+    assert reached([], 2) == reached([first], 2) == reached([first, worse], 2) == 1
+    assert reached([first, worse, worse], 2) == reached([first, [1.0], [math.nan]], 2) == 0.5
+    assert reached([first, worse, better, worse], 2) == 1, "two in a row"
+    assert reached([first, *4 * [worse]], 2) == 0.25
+    assert reached([first, *4 * [worse], *higher(2)], 2) == 0.25
+    assert reached([first, *4 * [worse], *higher(3)], 2) == 0.5
+    assert reached([first, *4 * [worse], *higher(9)], 2) == 1
+    assert reached([first, *6 * [worse]], 2) == 0.125
+    assert reached([first, *8 * [worse]], 2) == 1, "it is so narrow that it begins anew"
 
 
 def test_no_step_leaves_the_trust_region():
