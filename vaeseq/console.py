@@ -159,6 +159,8 @@ def emit(
     suffix = Path(arguments.output or "").suffix.removeprefix(".")
     if not arguments.format and suffix not in {*known, "", "txt"}:
         raise InputError(f"output must end in one of {', '.join(known)}, or have a --format, got {arguments.output!r}")
+    if arguments.output and not Path(arguments.output).resolve().parent.is_dir():
+        raise InputError(f"output must be in a folder that is there, got {arguments.output!r}")
     render = known[arguments.format or (suffix if suffix in known else "csv")]
     counts = {"rows": 0, "failed": 0}
     rows = iter(rows)
@@ -200,8 +202,6 @@ def _sink(output: str | None, live: bool) -> Iterator[TextIO]:
         yield sys.stdout
         return
     path = Path(output).resolve()
-    if not path.parent.is_dir():
-        raise InputError(f"output must be in a folder that is there, got {output!r}")
     special = live or (path.exists() and not path.is_file())
     with (
         nullcontext(path) if special else replacing(path) as place,

@@ -37,7 +37,8 @@ def spliced(batch: Batch, *, share: float, generator: torch.Generator | None) ->
     chance, begins, ends = torch.rand(rows, 3, generator=generator, device=device).split(1, dim=1)
     changed, lengths = chance < share, (tokens != PAD).sum(dim=1, keepdim=True)
     inner = lengths - 1  # <bos> begins every row, <eos> ends it
-    stop = torch.where(changed, 1 + (begins.sqrt() * inner).long(), lengths)
+    # A root may be rounded up to 1: the own end never belongs to the beginning, the other's always to what follows.
+    stop = torch.where(changed, 1 + (begins.sqrt() * inner).long().minimum(inner - 1), lengths)
     start = 1 + ((1 - ends.sqrt()) * inner[other]).long().minimum(inner[other] - 1)
     start = torch.where(stop == 1, 1, start)
     total = torch.where(changed, stop + lengths[other] - start, lengths)

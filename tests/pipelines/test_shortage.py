@@ -117,3 +117,14 @@ def test_another_fault_is_ours_and_keeps_its_traceback(monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "argv", ["stage"])
     with pytest.raises(ZeroDivisionError):
         run(lambda: 1 / 0)
+
+
+def test_a_stage_that_is_interrupted_says_how_to_go_on(capsys, monkeypatch):
+    def main():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.argv", ["stage"])
+    with pytest.raises(SystemExit) as stopped:
+        run(main)
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == "stopped: the same command goes on from what is finished\n"

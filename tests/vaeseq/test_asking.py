@@ -30,6 +30,11 @@ def test_every_text_is_answered_once_in_order(most):
     assert in_pieces(few(most, []))(TEXTS).tolist() == list(map(ord, TEXTS))
 
 
+def test_a_text_by_itself_without_an_answer_does_not_go_on_for_ever():
+    with pytest.raises(Unanswered):
+        in_pieces(few(0, []))(["a", "b"])
+
+
 def test_nothing_is_asked_for_nothing():
     assert in_pieces(few(0, asked := []))([]).shape == (0,)
     assert asked == []

@@ -119,3 +119,22 @@ def test_the_area_under_the_best_by_hand():
     assert auc_top(calls, 2, 4, every=2) == pytest.approx((2 * 0.05 + 2 * 0.35) / 4)
     assert auc_top([], 10, 100) == 0
     assert auc_top(calls, 1, 5, every=5) == pytest.approx(0.5)
+
+
+def test_what_is_infinite_is_no_best():
+    calls = [Call("a", value, 0.0) for value in (0.3, math.inf, -math.inf, math.nan, 0.5)]
+    assert best_so_far(calls) == [0.3, 0.3, 0.3, 0.3, 0.5]
+    assert best_calls(calls, 1)[0].value == 0.5
+
+
+def test_a_search_that_begins_anew_beside_others_says_so(tmp_path, capsys):
+    path, call = tmp_path / "calls.csv", Call("a", 1.0, 0.0)
+
+    def go(run, **how):
+        list(resumed(path, run, lambda calls: iter([[call]]), **how))
+        return capsys.readouterr().err
+
+    assert go(RUN, alone=True) == ""
+    assert go(RUN, alone=True) == ""
+    assert "holds 2 calls of other settings or models" in go(OTHER, alone=True)
+    assert go(Run("other", "bayesian", 0)) == ""

@@ -1,10 +1,13 @@
+import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from vaeseq.commands import decoded, say_missed_ends
+from vaeseq.commands import decoded, say_missed_ends, searched
 from vaeseq.console import Line
 from vaeseq.errors import InputError
+from vaeseq.rounds import Call
 
 
 @pytest.mark.parametrize(
@@ -36,3 +39,19 @@ def test_a_bare_code_has_as_many_numbers_as_the_model_has_dimensions(given: str)
     assert rows[1]["error"] == f"code must be 2 finite numbers, got {given!r}"
     with pytest.raises(InputError, match="codes must be a csv table"):
         next(decoded(space, iter([Line(given)]), "text", **settings))
+
+
+def search(values: list[float], budget: int) -> list[list[dict[str, object]]]:
+    calls = [Call(str(i), value, 0.0) for i, value in enumerate(values)]
+    arguments = SimpleNamespace(calls=None, budget=budget)
+    return list(searched(lambda: iter([calls]), arguments, "text", called="a", parts=(), model=Path()))
+
+
+def test_of_more_calls_than_the_budget_so_many_are_written() -> None:
+    (rows,) = search([1.0, 3.0, 2.0], 2)
+    assert [(row["text"], row["best_so_far"]) for row in rows] == [("0", 1.0), ("1", 3.0)]
+
+
+def test_a_search_without_any_value_is_an_error() -> None:
+    with pytest.raises(InputError, match="a value for some of the 2 text asked for"):
+        search([math.nan, math.inf], 2)

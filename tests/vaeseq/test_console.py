@@ -134,6 +134,21 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path):
     assert (tmp_path / "paid.csv").read_text() == "a\n1\n"
 
 
+@pytest.mark.parametrize(("name", "says"), [("x.xlsx", "must end in one of csv, json"), ("no/x.csv", "folder that is")])
+def test_an_output_that_cannot_be_is_refused_before_anything_is_asked_for(tmp_path, name, says):
+    asked = iter([[{"a": 1}]])
+    with pytest.raises(InputError, match=says):
+        emitted(asked, ["a"], output=str(tmp_path / name))
+    assert len(list(asked)) == 1
+
+
+def test_the_name_of_a_file_is_no_text(tmp_path):
+    (tmp_path / "mine.smi").touch()
+    with pytest.raises(InputError, match="got the name of a file"):
+        console.given([str(tmp_path / "mine.smi")], "molecules")
+    assert [line.text for line in console.given(["CCO", "no.smi"], "molecules")] == ["CCO", "no.smi"]
+
+
 def test_a_link_stays_and_a_pipe_is_written_into(tmp_path):
     target, link, pipe = tmp_path / "there.csv", tmp_path / "link.csv", tmp_path / "pipe"
     target.write_text("old")

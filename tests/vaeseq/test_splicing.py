@@ -28,6 +28,13 @@ def _texts(tokens: torch.Tensor) -> list[list[int]]:
     return [[symbol for symbol in row if symbol != PAD] for row in tokens.tolist()]
 
 
+def test_a_spliced_row_has_an_end_whatever_is_drawn(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    for drawn in (0.0, 1 - 2**-24):
+        monkeypatch.setattr(torch, "rand", lambda *size, drawn=drawn, **_: torch.full(size, drawn))
+        made = spliced(batch, share=1.0, generator=_generator()).tokens
+        assert (made == EOS).sum(dim=1).tolist() == [1] * len(made)
+
+
 def test_a_spliced_row_begins_as_it_did_and_ends_as_another(batch: Batch) -> None:
     rows = _texts(batch.tokens)
     found = _texts(spliced(batch, share=1.0, generator=_generator()).tokens)

@@ -33,6 +33,16 @@ def test_sample_is_the_function(vaetext, space):
     assert [row["text"] for row in rows] == space.sample(20, seed=3)
 
 
+def test_a_table_goes_from_command_to_command(vaetext):
+    table = b'id,text,exact\n7,"I did not sell the house, did I?",yes\n'
+    _, (row,), _ = vaetext("reconstruct", stdin=table)
+    assert (row["id"], row["text"], row["exact_given"]) == ("7", ENDS[1], "yes")
+    _, rows, _ = vaetext("posterior", "--count", 2, stdin=table)
+    assert {row["id"] for row in rows} == {"7"}
+    _, (row,), _ = vaetext("reconstruct", "text")
+    assert row["text"] == "text", "arguments are no table"
+
+
 def test_samples_are_as_long_as_asked(vaetext, space):
     lengths = [len(text.split()) for text in space.sample(256, seed=3)]
     least, most = sorted(lengths)[64], sorted(lengths)[128]

@@ -1,0 +1,18 @@
+"""What is drawn of a command's rows."""
+
+from vaemol.tables import pairs_drawn, proposals_drawn
+
+
+def test_proposals_are_numbered_and_a_path_lies_alike():
+    rows = [{"smiles": smiles, "step": i, "value": i / 3} for i, smiles in enumerate(["CCO", "CCN"], start=1)]
+    assert proposals_drawn(rows, ranked=True) == ("strip", ["CCO", "CCN"], ["1: 0.333", "2: 0.667"], 5)
+    around = [row | {"step": ""} for row in rows]
+    assert proposals_drawn(around, ranked=False) == ("grid", ["CCO", "CCN"], ["1", "2"], 5)
+
+
+def test_what_came_back_is_the_same_or_another():
+    rows = [
+        {"smiles": "CCO", "reconstruction": "CCO", "exact": True, "similarity": 1.0},
+        {"smiles": "C" * 24, "reconstruction": "C" * 21, "exact": False, "similarity": 1.0},
+    ]
+    assert pairs_drawn(rows)[2] == ["given", "the same", "given", "another, similarity 1.00"]
