@@ -16,7 +16,6 @@ from math import exp, prod
 from typing import TypeVar
 
 from rdkit.Chem import GetPeriodicTable, Mol, MolFromSmarts, rdFingerprintGenerator
-from rdkit.Chem.Pharm2D import Generate, Gobbi_Pharm2D
 from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 from rdkit.DataStructs import ExplicitBitVect, SparseBitVect, TanimotoSimilarity, ULongSparseIntVect
 from rdkit.rdBase import BlockLogs
@@ -87,17 +86,6 @@ def atom_pairs(mol: Mol) -> ULongSparseIntVect:
         Carhart, Smith & Venkataraghavan, 1985, https://doi.org/10.1021/ci00046a002
     """
     return _PAIRS.GetSparseCountFingerprint(mol)
-
-
-def pharmacophore(mol: Mol) -> SparseBitVect:
-    """Which pairs and triples of features are there, by the bonds between them.
-
-    It takes a hundred times as long as the others, 10 ms, and longer with the cube of the number of features.
-
-    References:
-        Gobbi & Poppinger, 1998, https://doi.org/10.1002/(SICI)1097-0290(199824)61:1<47::AID-BIT9>3.0.CO;2-Z
-    """
-    return Generate.Gen2DFingerprint(mol, Gobbi_Pharm2D.factory)
 
 
 def similarity(mol: Mol, target: str, fingerprint: Fingerprint = ecfp4) -> float:

@@ -3,15 +3,12 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Literal, get_args
 
-import numpy as np
-
 from vaemol.breeding import Genetic
-from vaemol.constraints import Constraint, kept
-from vaemol.notation import to_smiles
+from vaemol.constraints import Constraint
 from vaemol.oracles import Oracle
+from vaemol.pool import PoolTexts
 from vaemol.prediction import LOW
 from vaemol.rereadable import Rereadable
 from vaemol.space import MoleculeSpace
@@ -27,44 +24,6 @@ from vaeseq.space import LatentSpace
 Method = Literal[
     "structural", "structural_without_space", "bayesian", "retraining", "ascent", "genetic", "random_prior"
 ]
-
-
-class PoolTexts:
-    """Proposes molecules of a pool, the lead first, the others in random order; canonical, each once.
-
-    The lead need not hold what the others must. Says how many of them are of no use.
-    """
-
-    def __init__(self, smiles: Iterable[str], seed: int, admits: Constraint | None = None, *, lead: str = "") -> None:
-        given = [to_smiles(text, "smiles") for text in smiles]
-        if not (read := list(dict.fromkeys(filter(None, given)))):
-            raise InputError("molecules to start with must be readable SMILES, none of them is")
-        first = to_smiles(lead, "smiles")
-        held = {*kept(read, admits)}
-        if not (texts := [text for text in read if text in held or text == first]):
-            raise InputError("molecules to start with must hold what is required, none of them does")
-        if first in read and first not in held:
-            print("the lead does not hold what is required: the search only starts with it", file=sys.stderr)
-        unread, barred = given.count(""), len(read) - len(texts)
-        if unread or barred:
-            print(
-                f"of {len(given)} molecules to start with {unread} are no readable SMILES, and {barred} do not hold "
-                "what is required",
-                file=sys.stderr,
-            )
-        order = np.random.default_rng(seed).permutation(len(texts))
-        self._texts = sorted((texts[i] for i in order), key=lambda text: text != first)
-
-    def __len__(self) -> int:
-        return len(self._texts)
-
-    def __call__(self, calls: Sequence[Call], count: int) -> list[str]:
-        """The first ``count`` that were not asked for."""
-        return self.new(count, {call.text for call in calls})
-
-    def new(self, count: int, known: set[str]) -> list[str]:
-        """The first ``count`` that are not known."""
-        return list(islice((text for text in self._texts if text not in known), max(0, count)))
 
 
 def optimize(
@@ -99,7 +58,7 @@ def optimize(
         calls: What an earlier run with the same arguments has paid for.
         start: Molecules to start with, by chance, all of them where they are fewer than the first round; without any,
             greedy decodings of draws from the prior.
-        lead: The one of these that comes first, whether it is admitted or not.
+        lead: The one of these that comes first, canonical, whether it is admitted or not.
         climbing: A property that the model predicts, for ``ascent``; after ``min:`` one to be low.
         admits: What a molecule must hold to be asked for; nothing is paid for the others.
         several: The oracle answers for several objectives at once: a Pareto front is sought (``vaeseq.fronts``).
@@ -115,9 +74,10 @@ def optimize(
     pool = list(start)
     source = PoolTexts(pool, seed, admits, lead=lead) if pool else PriorTexts(readable, seed)
     if pool:
-        config = replace(config, initial=min(config.initial, len(source)))
+        first = source.first(config.initial)
+        config = replace(config, initial=len(first))
         if method in CODED:
-            _say_unread(readable, source, config.initial, method)
+            _say_unread(readable, source, first, method)
     match method:
         case "structural" | "structural_without_space":
             share = 0.5 if method == "structural" else 0.0
@@ -145,10 +105,9 @@ def optimize(
     return searched(Weighed(propose, seed) if several else propose, oracle, config, calls=calls)
 
 
-def _say_unread(space: Rereadable, pool: PoolTexts, initial: int, method: Method) -> None:
-    first = pool.new(initial, set())  # a pool may be large, and most of it is never asked for
+def _say_unread(space: Rereadable, pool: PoolTexts, first: Sequence[str], method: Method) -> None:
     unread = sum(not space.reads(smiles) for smiles in first)
-    if unread == len(first) and method != "structural" and not any(map(space.reads, pool.new(len(pool), set()))):
+    if unread == len(first) and method != "structural" and not any(map(space.reads, pool.new(sys.maxsize, set()))):
         raise InputError(f"molecules to start with must be ones that the model can read for {method}, none of them is")
     if unread:
         print(f"the model cannot read {unread} of the first {len(first)} molecules", file=sys.stderr)

@@ -31,9 +31,9 @@ from vaemol.modifiers import (
     holds,
     isomers,
     of_reference,
-    pharmacophore,
     similarity,
 )
+from vaemol.pharmacophore import pharmacophore
 from vaemol.properties import aromatic_rings, log_p, qed, rings, tpsa
 
 # SMARTS: the scaffold of Target.HOPPED, what hangs on it, and a part of valsartan.

@@ -4,7 +4,8 @@ import pytest
 from vaemol import oracles
 from vaemol.builtin import builtin_molecules
 from vaemol.constraints import all_of
-from vaemol.optimization import METHODS, PoolTexts, optimize
+from vaemol.optimization import METHODS, optimize
+from vaemol.pool import PoolTexts
 from vaeseq import retraining
 from vaeseq.errors import InputError
 from vaeseq.rounds import SearchConfig
@@ -93,14 +94,6 @@ def test_what_the_model_cannot_read_of_a_pool_is_said(space, method, capsys):
     if method != "structural":  # which goes on by changes of graphs
         with pytest.raises(InputError, match=f"can read for {method}, none of them is"):
             optimize(space, oracles.qed, SMALL, start=["CCBr"], **how)
-
-
-def test_a_pool_is_canonical_shuffled_and_never_twice():
-    pool = PoolTexts(["OCC", "CCO", "nonsense", "CCN", "C", "CC"], 0)
-    assert sorted(pool.new(9, set())) == ["C", "CC", "CCN", "CCO"]
-    assert pool.new(2, {"C"}) == [text for text in pool.new(9, set()) if text != "C"][:2]
-    assert pool.new(-1, set()) == []
-    assert pool.new(9, set()) != PoolTexts(["OCC", "CCN", "C", "CC"], 2).new(9, set())
 
 
 def test_an_unknown_method_is_said(space):
