@@ -15,21 +15,31 @@ from vaeseq.tokenizer import BOS, MASK, PAD
 State = tuple[Tensor, Tensor]  # of an LSTM
 
 
-class Weights(NamedTuple):
-    """Of a decoder's LSTM, by gate (input, forget, cell, output), and of its output.
+class Gates(NamedTuple):
+    """Weights of an LSTM, by gate (input, forget, cell, output).
 
     Attributes:
         inputs: Of a symbol's embedding and the code ``(4, hidden, embedding + latent)``.
         recurrent: ``(4, hidden, hidden)``.
         bias: ``(4, hidden)``.
-        head: From state and code to what is looked for ``(embedding, hidden + latent)``.
-        head_bias: ``(embedding,)``.
-        symbol_bias: Of each symbol's logit, minus infinity where it is impossible ``(vocabulary,)``.
     """
 
     inputs: Tensor
     recurrent: Tensor
     bias: Tensor
+
+
+class Weights(NamedTuple):
+    """Of a decoder's LSTMs, which do not see each other, and of its output.
+
+    Attributes:
+        gates: Of each LSTM; the codes of one may have no dimension.
+        head: From the states of all and the code to what is looked for ``(embedding, hidden + latent)``.
+        head_bias: ``(embedding,)``.
+        symbol_bias: Of each symbol's logit, minus infinity where it is impossible ``(vocabulary,)``.
+    """
+
+    gates: tuple[Gates, ...]
     head: Tensor
     head_bias: Tensor
     symbol_bias: Tensor
@@ -95,7 +105,7 @@ class LSTMDecoder(nn.Module):
         lstm, hidden = self.lstm, self.lstm.hidden_size
         inputs, recurrent = lstm.weight_ih_l0.view(4, hidden, -1), lstm.weight_hh_l0.view(4, hidden, hidden)
         bias = (lstm.bias_ih_l0 + lstm.bias_hh_l0).view(4, hidden)
-        return Weights(inputs, recurrent, bias, self.head.weight, self.head.bias, self.symbol_bias)
+        return Weights((Gates(inputs, recurrent, bias),), self.head.weight, self.head.bias, self.symbol_bias)
 
     def expected(self, symbols: Tensor, z: Tensor, state: State) -> tuple[Tensor, State]:
         """What is looked for among the embeddings after each symbol, ``(batch, length, embedding)``."""
@@ -147,18 +157,11 @@ class CorrectingDecoder(LSTMDecoder):
         return super().symbol_bias + self.language.bias.detach()
 
     def weights(self) -> Weights:
-        """Of one LSTM whose units do not see those of the other."""
+        """As ``LSTMDecoder.weights``, of both."""
         own, given = super().weights(), self.language.weights()
-        hidden, latent = own.bias.shape[1], own.inputs.shape[2] - given.inputs.shape[2]
-        by_state, by_code = own.head.split([hidden, latent], dim=1)
-        return Weights(
-            torch.cat([own.inputs, functional.pad(given.inputs, (0, latent))], dim=1),
-            torch.stack([torch.block_diag(*gate) for gate in zip(own.recurrent, given.recurrent, strict=True)]),
-            torch.cat([own.bias, given.bias], dim=1),
-            torch.cat([by_state, given.head, by_code], dim=1),
-            own.head_bias + given.head_bias,
-            self.symbol_bias,
-        )
+        by_state, by_code = own.head.tensor_split([self.lstm.hidden_size], dim=1)
+        head = torch.cat([by_state, given.head, by_code], dim=1)
+        return Weights(own.gates + given.gates, head, own.head_bias + given.head_bias, self.symbol_bias)
 
 
 class LanguageModel(nn.Module):

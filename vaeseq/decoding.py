@@ -4,7 +4,9 @@ The steps are few products of small matrices, so all that can be is done before:
 LSTM is a row of a table, what a code adds is made once a text.
 """
 
+import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -13,25 +15,51 @@ from torch import Tensor
 from vaeseq.tokenizer import BOS, EOS, PAD, UNK
 
 if TYPE_CHECKING:
-    from vaeseq.decoder import LSTMDecoder
+    from vaeseq.decoder import Gates, LSTMDecoder
 
-# Rows of a step. A product of matrices rounds as its shape has it: with one shape for all, a greedy text depends on its
-# code alone, whatever is decoded beside it.
+# Rows of a step, at most, and of a product of matrices. That rounds as its shape has it: with one shape for all, a greedy
+# text depends on its code alone, whatever is decoded beside it.
 TILE = {"cpu": 128, "cuda": 4_096}
+BLOCK = {"cpu": 32, "cuda": 4_096}
 LOOK = {"cpu": 2, "cuda": 16}  # steps between two looks at which texts have ended; on a GPU each makes it wait
 
 
 class Rows(NamedTuple):
-    """Texts being decoded: what their codes add to the gates and to the output, and the state of the LSTM."""
+    """Texts being decoded: what their codes add to the output and to the gates of each LSTM, and its states."""
 
-    gates: Tensor
     output: Tensor
-    hidden: Tensor
-    cell: Tensor
+    gates: tuple[Tensor, ...]
+    hidden: tuple[Tensor, ...]
+    cells: tuple[Tensor, ...]
 
     def take(self, rows: Tensor) -> "Rows":
         """Some of them."""
-        return Rows(*(part[rows] for part in self))
+        return Rows(self.output[rows], *(tuple(part[rows] for part in parts) for parts in self[1:]))
+
+    def put(self, rows: Tensor, other: "Rows") -> None:
+        """Others in the place of some of them."""
+        self.output[rows] = other.output
+        for mine, its in zip(chain(*self[1:]), chain(*other[1:]), strict=True):
+            mine[rows] = its
+
+
+class Cell:
+    """An LSTM, its weights made ready for single steps."""
+
+    def __init__(self, gates: "Gates", embedding: Tensor, dtype: torch.dtype) -> None:
+        # From torch's order of the gates, i f g o, to one where the sigmoids lie together.
+        inputs, recurrent, bias = (part[[0, 1, 3, 2]].flatten(0, 1) for part in gates)
+        width = embedding.shape[1]
+        self.by_symbol = torch.addmm(bias, embedding, inputs[:, :width].t()).to(dtype)
+        self.by_code, self.by_state = inputs[:, width:].t(), recurrent.to(dtype).t().contiguous()
+
+    def step(self, symbols: Tensor, by_code: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """State after each of ``symbols``."""
+        gates = _add_product(self.by_symbol.index_select(0, symbols).add_(by_code), hidden, self.by_state)
+        sigmoids, g = gates.tensor_split([gates.shape[1] // 4 * 3], dim=1)
+        i, f, o = sigmoids.sigmoid_().chunk(3, dim=1)
+        cell = (cell * f).add_(g.tanh_().mul_(i))
+        return torch.tanh(cell.to(o.dtype)).mul_(o), cell
 
 
 class Steps:
@@ -41,41 +69,51 @@ class Steps:
         weights, embedding = decoder.weights(), decoder.embedding.weight
         kind = embedding.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else embedding.dtype
-        hidden, width = weights.bias.shape[1], embedding.shape[1]
-        # From torch's order of the gates, i f g o, to one where the sigmoids lie together.
-        inputs, recurrent = (part[[0, 1, 3, 2]].flatten(0, 1) for part in (weights.inputs, weights.recurrent))
-        bias = weights.bias[[0, 1, 3, 2]].flatten()
-        self.first_state, self.by_code = decoder.first_state, inputs[:, width:].t()
-        self.by_state = recurrent.to(dtype).t()
         head, self.output_bias, self.bias = weights.head, weights.head_bias, weights.symbol_bias
-        self.embedding: Tensor | None = embedding
+        self.first_state, self.embedding = decoder.first_state, embedding
         with torch.autocast(kind, enabled=False):
-            self.by_symbol = torch.addmm(bias, embedding, inputs[:, :width].t()).to(dtype)
-            if len(embedding) <= width:  # then the two products of the output are cheaper as one
+            self.cells = [Cell(gates, embedding, dtype) for gates in weights.gates]
+            if len(embedding) <= embedding.shape[1]:  # then the two products of the output are cheaper as one
                 self.output_bias = torch.addmv(self.bias, embedding, self.output_bias)
                 head, self.embedding = embedding @ head, None
-        self.output_by_state, self.output_by_code = head[:, :hidden].t(), head[:, hidden:].t()
+        self.sizes = [len(cell.by_state) for cell in self.cells]
+        by_state, by_code = head.t().tensor_split([sum(self.sizes)])
+        self.output_by_state, self.output_by_code = by_state.contiguous(), by_code
+
+    @property
+    def floats(self) -> int:
+        """Of a row, that a step has at once, about."""
+        return len(self.bias) + 4 * sum(self.sizes)
 
     def rows(self, z: Tensor) -> Rows:
         """Before the first symbol."""
         with torch.autocast(z.device.type, enabled=False):
-            hidden, cell = self.first_state(z)
-            dtype = self.by_state.dtype
+            hidden, cells = (state[0].split(self.sizes, dim=1) for state in self.first_state(z))
             output = torch.addmm(self.output_bias, z, self.output_by_code)
-            return Rows((z @ self.by_code).to(dtype), output, hidden[0].to(dtype), cell[0])
+            by_code = tuple((z[:, : len(cell.by_code)] @ cell.by_code).to(cell.by_state.dtype) for cell in self.cells)
+            hidden = tuple(part.to(its.dtype, copy=True) for part, its in zip(hidden, by_code, strict=True))
+            return Rows(output, by_code, hidden, tuple(part.clone() for part in cells))
 
     def step(self, symbols: Tensor, rows: Rows) -> tuple[Tensor, Rows]:
         """Logits ``(rows, vocabulary)`` of what follows each of ``symbols``, and the rows after them."""
         with torch.autocast(symbols.device.type, enabled=False):
-            gates = self.by_symbol.index_select(0, symbols).add_(rows.gates).addmm_(rows.hidden, self.by_state)
-            sigmoids, g = gates.split([gates.shape[1] // 4 * 3, gates.shape[1] // 4], dim=1)
-            i, f, o = sigmoids.sigmoid_().chunk(3, dim=1)
-            cell = (rows.cell * f).add_(g.tanh_().mul_(i))
-            hidden = torch.tanh(cell.to(o.dtype)).mul_(o)
+            states = zip(rows.gates, rows.hidden, rows.cells, strict=True)
+            after = [cell.step(symbols, *state) for cell, state in zip(self.cells, states, strict=True)]
+            hidden, cells = zip(*after, strict=True)
             # The last products are never rounded: two symbols must not seem alike that are not.
-            output = torch.addmm(rows.output, hidden.to(rows.output.dtype), self.output_by_state)
-            logits = torch.addmm(self.bias, output, self.embedding.t()) if self.embedding is not None else output
-            return logits, Rows(rows.gates, rows.output, hidden, cell)
+            states = torch.cat(hidden, dim=1).to(rows.output.dtype)
+            output = _add_product(rows.output.clone(), states, self.output_by_state)
+            if self.embedding is not None:
+                output = _add_product(self.bias.repeat(len(output), 1), output, self.embedding.t())
+            return output, Rows(rows.output, rows.gates, hidden, cells)
+
+
+def _add_product(to: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """``to + one @ other``, in the place of the former."""
+    size = BLOCK[to.device.type]
+    for start in range(0, len(to), size):
+        to[start : start + size].addmm_(one[start : start + size], other)
+    return to
 
 
 @torch.no_grad()
@@ -90,16 +128,17 @@ def draw(
 ) -> Tensor:
     """As ``SequenceLikelihood.draw``.
 
-    Texts are decoded in the places of one tile; where one has ended the next begins.
+    Texts are decoded in the places of one tile; where one has ended the next begins, and where none is left to begin
+    the tile becomes smaller.
     """
-    count, device = len(z), z.device
-    width, steps = TILE[device.type], Steps(decoder)
-    begun = _rows_by_tiles(steps, z, width)
+    count, device, steps = len(z), z.device, Steps(decoder)
+    block, begun = BLOCK[device.type], _rows_by_blocks(steps, z)
+    width = min(TILE[device.type], max(1, math.ceil(count / block)) * block)
     drawn = torch.full((count + 1, max_length + 1), PAD, device=device)  # the last is of places without a text
     drawn[:count, 0] = BOS
     chances = torch.rand(count + 1, max_length, generator=generator, device=device) if temperature > 0 else None
     text, length, symbols = torch.tensor([[count], [0], [BOS]], device=device).repeat(1, width)
-    rows = Rows(*(part.new_zeros(width, part.shape[1]) for part in begun))
+    rows = steps.rows(z.new_zeros(width, z.shape[1]))
     taken = step = 0
     while True:
         if step % LOOK[device.type] == 0:
@@ -108,10 +147,13 @@ def draw(
                 free, more = free[: count - taken], torch.arange(taken, min(taken + len(free), count), device=device)
                 taken += len(more)
                 text[free], length[free], symbols[free] = more, 0, BOS
-                for part, source in zip(rows, begun, strict=True):
-                    part[free] = source[more]
-            elif len(free) == width:
-                break
+                rows.put(free, begun.take(more))
+            elif taken == count:
+                if len(free) == len(text):
+                    break
+                if len(free) >= block:
+                    kept = torch.cat([(text != count).nonzero().squeeze(1), free[: len(free) % block]])
+                    text, length, symbols, rows = text[kept], length[kept], symbols[kept], rows.take(kept)
         logits, rows = steps.step(symbols, rows)
         logits[:, UNK] = -torch.inf
         logits[:, EOS].masked_fill_(length == 0, -torch.inf)
@@ -124,10 +166,14 @@ def draw(
     return drawn[:count, :longest]
 
 
-def _rows_by_tiles(steps: Steps, z: Tensor, width: int) -> Rows:
-    tiles = [torch.cat([tile, tile.new_zeros(width - len(tile), tile.shape[1])]) for tile in z.split(width)]
-    parts = [steps.rows(tile) for tile in tiles]
-    return Rows(*(torch.cat(part)[: len(z)] for part in zip(*parts, strict=True)))
+def _rows_by_blocks(steps: Steps, z: Tensor) -> Rows:
+    """Before the first symbol; the last are of no text."""
+    size = BLOCK[z.device.type]
+    blocks = [torch.cat([block, block.new_zeros(size - len(block), block.shape[1])]) for block in z.split(size)]
+    parts = [steps.rows(block) for block in blocks]
+    output, *states = zip(*parts, strict=True)
+    whole = [tuple(map(torch.cat, zip(*each, strict=True))) for each in states]
+    return Rows(torch.cat(output), *whole)
 
 
 def pick(logits: Tensor, temperature: float, top_p: float, chance: Tensor | None) -> Tensor:

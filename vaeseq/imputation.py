@@ -132,7 +132,7 @@ def _weighed(
     z = torch.stack([z for z, _ in codes], dim=1)
     ratio = torch.stack([prior.log_prob(z) - log_q for z, log_q in codes], dim=1)
     steps = Steps(vae.decoder)
-    side_by_side = max(1, ROOM // (particles * sum(steps.by_symbol.shape)))  # codes; a row may have more than fit
+    side_by_side = max(1, ROOM // (particles * steps.floats))  # codes; a row may have more than fit
     groups = [part.split(max(1, side_by_side // samples)) for part in (z, ratio, batch.tokens, ~batch.observed)]
     for codes_of, ratio_of, *texts in zip(*groups, strict=True):
         inputs = (codes_of.flatten(0, 1), *(text.repeat_interleave(samples, dim=0) for text in texts))

@@ -49,30 +49,35 @@ def test_a_greedy_text_is_the_same_in_every_batch(precision: str, base: Sequence
 
 @pytest.mark.parametrize("precision", ["auto", "float32"])
 @torch.no_grad()
-def test_every_step_has_one_shape_and_within_it_a_row_has_the_same_bits_at_every_place(
+def test_a_row_has_the_same_bits_at_every_place_of_every_width(
     precision: str, base: SequenceVAE, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Texts seldom show it: alone, four of five logits differ from those of a whole tile in their last bits.
-    shapes, step = set(), Steps.step
+    # Texts seldom show it: alone, four of five logits differ from those of a whole block in their last bits.
+    widths, step = [], Steps.step
 
     def noted(steps: Steps, symbols: Tensor, rows: Rows) -> tuple[Tensor, Rows]:
-        shapes.add(len(symbols))
+        widths.append(len(symbols))
         return step(steps, symbols, rows)
 
-    tile = decoding.TILE["cpu"]
+    tile, block = decoding.TILE["cpu"], decoding.BLOCK["cpu"]
     random = torch.Generator().manual_seed(0)
     z, order = torch.randn(tile, 64, generator=random), torch.randperm(tile, generator=random)
     symbols = torch.randint(5, 29, (tile,), generator=random)
     with autocast(CPU, precision):
         steps = Steps(base.decoder)
         logits, rows = steps.step(symbols, steps.rows(z))
-        again, moved = steps.step(symbols[order], steps.rows(z[order]))
+        for some in (order, *(order[:width] for width in range(block, tile, block))):
+            again, moved = steps.step(symbols[some], steps.rows(z).take(some))
+            assert again.equal(logits[some])
+            assert moved.hidden[0].equal(rows.hidden[0][some])
         monkeypatch.setattr(Steps, "step", noted)
-        for count in (1, 7, tile + 5):
-            base.decoder(torch.randn(count, 64, generator=random)).draw(9, temperature=0.0)
-    assert again.equal(logits[order])
-    assert moved.hidden.equal(rows.hidden[order])
-    assert shapes == {tile}
+        for count in (1, block + 7, 3 * tile):
+            widths.clear()
+            base.decoder(torch.randn(count, 64, generator=random)).draw(LONGEST, temperature=0.0)
+            assert widths[0] == min(tile, -(-count // block) * block)
+            assert {width % block for width in widths} == {0}
+            assert sorted(widths, reverse=True) == widths
+            assert widths[-1] == block, "the last texts do not pay for places without one"
 
 
 @pytest.mark.parametrize("language", [False, True])
