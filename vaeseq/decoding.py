@@ -17,8 +17,8 @@ from vaeseq.tokenizer import BOS, EOS, PAD, UNK
 if TYPE_CHECKING:
     from vaeseq.decoder import Gates, LSTMDecoder
 
-# Rows of a step, at most, and of a product of matrices. That rounds as its shape has it: with one shape for all, a greedy
-# text depends on its code alone, whatever is decoded beside it.
+# Rows of a step, at most, and of a product of matrices. That rounds as its shape has it: with one shape for all, a
+# greedy text depends on its code alone, whatever is decoded beside it.
 TILE = {"cpu": 128, "cuda": 4_096}
 BLOCK = {"cpu": 32, "cuda": 4_096}
 LOOK = {"cpu": 2, "cuda": 16}  # steps between two looks at which texts have ended; on a GPU each makes it wait
