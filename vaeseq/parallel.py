@@ -60,6 +60,7 @@ def ordered_map(
 
     Raises:
         InputError: ``LATENTPATH_DASK`` names no cluster that can be used, or its scheduler is lost.
+        RuntimeError: No process can start, as where the calling program has no ``if __name__ == "__main__":``.
     """
     context = _context(preload)
     waiting: deque[tuple[tuple[Item, ...], Any]] = deque()
@@ -77,6 +78,7 @@ def ordered_map(
             try:
                 results = running.results(handle)
             except Lost:
+                _must_start(context, seconds)
                 results = _one_by_one(function, batch, context, seconds)
             yield from zip(batch, results, strict=True)
 
@@ -166,6 +168,18 @@ class _Pool:
     def close(self) -> None:
         self._pool.stop()
         self._pool.join()
+
+
+def _must_start(context: BaseContext, seconds: float) -> None:
+    """No row is to blame where no process starts at all."""
+    with closing(_Pool(str, context, 1, seconds)) as alone:
+        try:
+            alone.results(alone.submit(()))
+        except Lost as lost:
+            raise RuntimeError(
+                "no worker process can start: each imports the main program, which must be a file or a module, and "
+                'do its work below if __name__ == "__main__":'
+            ) from lost
 
 
 def _one_by_one(

@@ -83,3 +83,13 @@ def test_no_more_processes_than_chunks(items, processes, monkeypatch):
     with pytest.raises(Started):
         next(ordered_map(len, ["a"] * items, workers=3))
     assert counts == [processes]
+
+
+def test_processes_that_cannot_start_are_not_the_fault_of_the_rows(tmp_path):
+    work = "from vaeseq.parallel import ordered_map\nprint(list(ordered_map(len, ['a', 'bc'])))\n"
+    (tmp_path / "unguarded.py").write_text(work)
+    for program, given in (("-", work), (str(tmp_path / "unguarded.py"), "")):
+        done = subprocess.run([sys.executable, program], input=given, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert done.stderr.splitlines()[-1].startswith("RuntimeError: no worker process can start")
