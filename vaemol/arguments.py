@@ -193,13 +193,13 @@ def check_search(arguments: Namespace, names: Sequence[str]) -> None:
     Raises:
         InputError: They do not.
     """
-    weights, climbs = arguments.weight, arguments.method == "ascent"
+    weights = arguments.weight
     if weights and len(weights) != len(names):
         raise InputError(f"weights must be as many as objectives, {len(names)}, got {len(weights)}")
-    if climbs and len(names) > 1:
+    if weights and len(names) == 1:
+        raise InputError("weights must be of several objectives; of one min: before its name seeks low values")
+    if arguments.method == "ascent" and len(names) > 1:
         raise InputError(f"ascent must climb one objective, got {len(names)}")
-    if climbs and weights and not weights[0] > 0:
-        raise InputError(f"ascent must climb what is sought, with a weight above 0, got {weights[0]!r}")
     if arguments.front and (len(names) == 1 or weights):
         raise InputError("front must be of several objectives without weights; --front needs --objective twice")
     if arguments.similarity and not arguments.lead:

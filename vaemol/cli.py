@@ -196,7 +196,7 @@ def _optimize(arguments: Namespace) -> int:
     from vaeseq.rounds import SearchConfig
 
     names, weights = arguments.objective or ["qed"], arguments.weight
-    several = len(names) > 1 and not weights
+    several = len(names) > 1
     takes.check_search(arguments, names)
     folder = MODEL.folder_of(arguments.model)
     space = MoleculeSpace.load(folder)
@@ -206,26 +206,29 @@ def _optimize(arguments: Namespace) -> int:
         require.append(f"similarity:{lead}>={arguments.similarity or LIKE_THE_LEAD}")
     named = partial(objective_in, space, max_heavy_atoms=arguments.max_heavy_atoms)
     oracles = [named(name) for name in names]
-    oracle = together(oracles, weights) if several or weights else oracles[0]
+    oracle = together(oracles) if several else oracles[0]
     how = {
         "method": arguments.method,
         "seed": arguments.seed,
         "climbing": names[0].replace(KIND, "", 1),
         "several": several,
+        "weights": weights,
     }
     admits = all_of(require, named=named) if require else None
     how |= {"admits": admits, "start": start, "lead": lead}
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
     search = partial(optimize, space, oracle, config, **how)
-    called = ", ".join(names) + (f" weighed {', '.join(map(repr, weights))}" if weights else "")
+    called = " + ".join(map("{!r} {}".format, weights, names)) if weights else ", ".join(names)
     called += f" within {', '.join(require)}" if require else ""
     parts = {name: name.removeprefix(LOW) for name in names} if several else {}
-    kept = {"called": called, "model": folder, "settings": [arguments.max_heavy_atoms, *start]}
+    kept = {"called": called, "model": folder, "weights": weights, "settings": [arguments.max_heavy_atoms, *start]}
     rows = as_they_are(commands.searched(search, arguments, "smiles", parts=list(parts), **kept), parts)
     if arguments.front:
         rows = front_kept(rows, parts, arguments.front)
-    columns = [*CALL[:2], *parts.values(), CALL[-1]] if several else CALL
-    return emit(rows, columns, arguments, partial(best_drawn, parts=parts), kept=arguments.budget, live=True)
+    one_value = weights or not several
+    columns = [*(CALL[:-1] if one_value else CALL[:2]), *parts.values(), CALL[-1]]
+    draw = partial(best_drawn, parts={} if one_value else parts)
+    return emit(rows, columns, arguments, draw, kept=arguments.budget, live=True)
 
 
 def _score(arguments: Namespace) -> int:

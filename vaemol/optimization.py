@@ -39,6 +39,7 @@ def optimize(
     climbing: str = "",
     admits: Constraint | None = None,
     several: bool = False,
+    weights: Sequence[float] = (),
 ) -> Iterator[list[Call]]:
     """Molecules that the oracle likes, round by round; see ``vaeseq.rounds.searched``.
 
@@ -61,7 +62,8 @@ def optimize(
         lead: The one of these that comes first, canonical, whether it is admitted or not.
         climbing: A property that the model predicts, for ``ascent``; after ``min:`` one to be low.
         admits: What a molecule must hold to be asked for; nothing is paid for the others.
-        several: The oracle answers for several objectives at once: a Pareto front is sought (``vaeseq.fronts``).
+        several: The oracle answers for several objectives at once: a Pareto front is sought (``vaeseq.fronts``),
+        weights: or the largest sum of them by these.
 
     Raises:
         InputError: The method is unknown, or climbs what the model does not predict; or nothing to start with is
@@ -102,7 +104,7 @@ def optimize(
             propose = source
         case other:
             raise InputError(f"method must be one of {', '.join(METHODS)}, got {other!r}")
-    return searched(Weighed(propose, seed) if several else propose, oracle, config, calls=calls)
+    return searched(Weighed(propose, seed, weights) if several else propose, oracle, config, calls=calls)
 
 
 def _say_unread(space: Rereadable, pool: PoolTexts, first: Sequence[str], method: Method) -> None:

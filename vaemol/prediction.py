@@ -32,14 +32,9 @@ def objective_in(space: MoleculeSpace, name: str, *, max_heavy_atoms: int = 38) 
     return oracle_of(name, max_heavy_atoms=max_heavy_atoms)
 
 
-def together(oracles: Sequence[Oracle], weights: Sequence[float] = ()) -> Oracle:
-    """Of several objectives the weighted sum, ``(molecules,)``, or without weights all, ``(molecules, objectives)``."""
-
-    def oracle(smiles: Sequence[str]) -> np.ndarray:
-        values = np.stack([each(smiles) for each in oracles], axis=1)
-        return values @ np.asarray(weights) if weights else values
-
-    return oracle
+def together(oracles: Sequence[Oracle]) -> Oracle:
+    """Of several objectives the values of all, ``(molecules, objectives)``."""
+    return lambda smiles: np.stack([each(smiles) for each in oracles], axis=1)
 
 
 def predicted_by(space: MoleculeSpace, name: str) -> Oracle:

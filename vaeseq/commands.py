@@ -224,6 +224,7 @@ def searched(
     called: str,
     parts: Sequence[str],
     model: Path,
+    weights: Sequence[float] = (),
     settings: Sequence[object] = (),
 ) -> Iterator[list[Row]]:
     """The calls of a search, round by round, those that an earlier run left in ``arguments.calls`` first.
@@ -235,10 +236,12 @@ def searched(
         called: Name of the objective in the file of calls, where a key of all that decides them follows it.
         parts: Names of the objectives, each a column, where a call has several values.
         model: Its folder.
+        weights: Of the objectives, where their sum is sought.
         settings: What else decides the calls.
     """
     from vaeseq.calls import Run, best_so_far, resumed
     from vaeseq.checkpoint import files_of
+    from vaeseq.fronts import summed
 
     if arguments.calls:
         key = key_of(repr((arguments.initial, arguments.batch, *settings)), *files_of(model))
@@ -246,7 +249,7 @@ def searched(
         start = partial(resumed, arguments.calls, run, start, alone=True)
     made: list[Call] = []
     for answered in start():
-        batch = answered[: arguments.budget - len(made)]  # an earlier run may have made more
+        batch = summed(answered[: arguments.budget - len(made)], weights)  # an earlier run may have made more
         made += batch
         first = len(made) - len(batch)
         bests = best_so_far(made)[first:]
@@ -255,7 +258,8 @@ def searched(
             | dict(zip(parts, call.parts, strict=True))
             for number, (call, best) in enumerate(zip(batch, bests, strict=True), start=first + 1)
         ]
-        print(f"{len(made)} of {arguments.budget} calls{'' if parts else f', best {bests[-1]:.4g}'}", file=sys.stderr)
+        best = "" if math.isnan(bests[-1]) else f", best {bests[-1]:.4g}"
+        print(f"{len(made)} of {arguments.budget} calls{best}", file=sys.stderr)
     if not made:
         raise InputError(f"nothing that the space gives holds what is required, so there are no {column} to ask for")
     if not any(math.isfinite(value) for call in made for value in call.parts or (call.value,)):

@@ -1,4 +1,4 @@
-"""Several objectives at once: which texts no other beats in all of them, and a search for such.
+"""Several objectives at once: which texts no other beats in all of them, and a search for such, or for a sum.
 
 References:
     Knowles (2006), ParEGO (each round weighs the objectives by chance; equation 2), https://doi.org/10.1109/TEVC.2005.851274
@@ -57,16 +57,24 @@ class Weighed:
     Args:
         propose: A search of one objective.
         seed: Of the weights.
+        weights: Where there are any, the value is the sum by these instead.
     """
 
-    def __init__(self, propose: Propose, seed: int) -> None:
-        self._propose, self._seed = propose, seed
+    def __init__(self, propose: Propose, seed: int, weights: Sequence[float] = ()) -> None:
+        self._propose, self._seed, self._weights = propose, seed, weights
 
     def __call__(self, calls: Sequence[Call], count: int) -> list[str]:
         """The texts of one round."""
         if not calls:
             return self._propose(calls, count)
-        return self._propose(weighed(calls, self._seed), count)
+        return self._propose(summed(calls, self._weights) if self._weights else weighed(calls, self._seed), count)
+
+
+def summed(calls: Sequence[Call], weights: Sequence[float]) -> list[Call]:
+    """The calls with one value each, the sum of their parts by weights; without weights as they are."""
+    if not weights:
+        return list(calls)
+    return [call._replace(value=float(np.dot(call.parts, weights))) for call in calls]
 
 
 def weighed(calls: Sequence[Call], seed: int) -> list[Call]:

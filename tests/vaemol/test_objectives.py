@@ -83,6 +83,9 @@ def test_weighted_objectives_are_one(vaemol):
     smiles = [row["smiles"] for row in rows]
     wanted = oracles.qed(smiles) - 0.25 * oracle_of("log_p")(smiles)
     np.testing.assert_allclose([float(row["value"]) for row in rows], wanted, rtol=1e-6)
+    np.testing.assert_allclose([float(row["log_p"]) for row in rows], oracle_of("log_p")(smiles), rtol=1e-6)
+    assert [*rows[0]] == ["call", "smiles", "value", "best_so_far", "qed", "log_p", "seconds"]
+    assert float(rows[-1]["best_so_far"]) == max(float(row["value"]) for row in rows)
     assert "best" in err
 
 
@@ -104,7 +107,7 @@ def test_nothing_is_paid_for_what_does_not_hold_what_is_required(vaemol, tmp_pat
     [
         (("--start", "POOL", "--require", "qed>=0.99"), "none of them does"),
         (("--objective", "qed", "--weight", 1, "--weight", 2), "weights must be as many as objectives, 1, got 2"),
-        (("--method", "ascent", "--objective", "property:pIC50", "--weight", -1), "with a weight above 0, got -1.0"),
+        (("--objective", "qed", "--weight", -1), "of one min: before its name"),
         (("--front", "x.csv"), "front must be of several objectives"),
         (("--objective", "min:nothing"), "objective must be"),
         (("--require", "log_p>=2", "--require", "log_p<=1"), "must not exclude each other"),
