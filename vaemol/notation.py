@@ -27,6 +27,7 @@ _CUT: dict[Notation, re.Pattern[str]] = {
 }
 _SELFIES = re.compile(r"(?:\[[^\[\]]+\]|\.)*")
 _MAX_SELFIES = 10 * MAX_CHARACTERS
+_KEPT = 10_000  # SELFIES last read: searches and paths meet the same ones again and again
 _CONSTRAINTS_LOCK = threading.Lock()
 
 
@@ -98,6 +99,7 @@ def _canonical(smiles: str) -> str:
         return ""
 
 
+@functools.lru_cache(maxsize=_KEPT)
 def _selfies_to_smiles(text: str) -> str:
     # The library's decoder skips what stands before the first bracket: an <unk> there would go unseen.
     if len(text) > _MAX_SELFIES or not _SELFIES.fullmatch(text):
