@@ -69,12 +69,13 @@ def main() -> None:
         longer = control.along * (attribute.along.norm() / control.along.norm())
         texts, judged = [row["text"] for row in test], partial(shares, test, label, wanted)
         shift = partial(shifted, space, texts, beams=BEAMS)
+        stronger = zip(STRENGTHS, shift(attribute.along, strengths=STRENGTHS), strict=True)
         figures[f"{label}_{was}_to_{wanted}"] = {
             "rows": len(test),
             "nearest": judged(changed(space, texts, attribute, distance, beams=BEAMS)),
             "nearest_control": judged(changed(space, texts, control._replace(along=longer), distance, beams=BEAMS)),
-            **{f"strength_{s:g}": judged(shift(attribute.along, strength=s)) for s in STRENGTHS},
-            "control": judged(shift(longer)),
+            **{f"strength_{s:g}": judged(its) for s, its in stronger},
+            "control": judged(*shift(longer)),
         }
     write(
         "attributes_everyday",

@@ -121,9 +121,9 @@ def _turned(codes: Tensor, by: Tensor) -> Tensor:
 
 
 def shifted(
-    space: TextSpace, texts: Sequence[str], along: Tensor, *, strength: float = 1.0, beams: int = 1
-) -> list[str]:
-    """Each text with more of an attribute: decoded ``strength`` times a direction ``(latent,)`` from its own code.
+    space: TextSpace, texts: Sequence[str], along: Tensor, *, strengths: Sequence[float] = (1.0,), beams: int = 1
+) -> list[list[str]]:
+    """Each text with more of an attribute: decoded so many times a direction ``(latent,)`` from its own code.
 
     The shift keeps the length of a code, as an arc does.
 
@@ -131,30 +131,54 @@ def shifted(
         space: A trained model.
         texts: To be changed.
         along: As of ``direction``.
-        strength: 0 gives the texts back, as far as codes decode to them; below it the attribute is taken away.
+        strengths: 0 gives the texts back, as far as codes decode to them; below it the attribute is taken away.
         beams: Width of the beam search, see ``LatentSpace.decode``.
+
+    Returns:
+        For each strength, all texts.
     """
     if not texts:
-        return []
-    return space.decode(_turned(space.pinned(texts).codes, strength * along), beams=beams)
+        return [[] for _ in strengths]
+    codes = space.pinned(texts).codes
+    return [space.decode(_turned(codes, strength * along), beams=beams) for strength in strengths]
 
 
-def analogy(space: TextSpace, start: str, end: str, other: str, *, strength: float = 1.0, beams: int = 1) -> str:
-    """What is to ``other`` as ``end`` is to ``start``.
+def analogy(
+    space: TextSpace, start: str, end: str, other: str, *, strengths: Sequence[float] = (1.0,), beams: int = 1
+) -> list[str]:
+    """What is to ``other`` as ``end`` is to ``start``, for each strength.
 
     Raises:
         InputError: A text cannot be read, or ``start`` and ``end`` have one code.
     """
-    return shifted(space, [other], direction(space, [start], [end]), strength=strength, beams=beams)[0]
+    found = shifted(space, [other], direction(space, [start], [end]), strengths=strengths, beams=beams)
+    return [text for (text,) in found]
 
 
-def nearest(space: TextSpace, texts: Sequence[str], among: Sequence[str], count: int) -> list[list[Neighbour]]:
-    """For each text the ``count`` others whose codes point most nearly where its own does, the nearest first."""
-    others = list(dict.fromkeys(among))
-    codes, candidates = (torch.nn.functional.normalize(space.encode(its).mean, dim=1) for its in (texts, others))
-    found = []
-    for text, code in zip(texts, codes, strict=True):
-        similarity, places = (candidates @ code).sort(descending=True, stable=True)
-        ranked = zip(places.tolist(), similarity.tolist(), strict=True)
-        found.append([Neighbour(others[i], value) for i, value in ranked if others[i] != text][:count])
-    return found
+class Neighbours:
+    """Texts by where their codes point.
+
+    Args:
+        space: A trained model.
+        texts: Of which the nearest are to be found.
+    """
+
+    def __init__(self, space: TextSpace, texts: Sequence[str]) -> None:
+        self._space, self._texts = space, list(dict.fromkeys(texts))
+        self._codes = self._pointing(self._texts)
+
+    def nearest(self, texts: Sequence[str], count: int) -> list[list[Neighbour]]:
+        """For each text the ``count`` others whose codes point most nearly where its own does, the nearest first."""
+        found = []
+        for text, code in zip(texts, self._pointing(texts), strict=True):
+            similarity, places = (self._codes @ code).topk(min(count + 1, len(self._texts)))  # itself among them
+            ranked = [
+                Neighbour(self._texts[i], value)
+                for i, value in zip(places.tolist(), similarity.tolist(), strict=True)
+                if self._texts[i] != text
+            ]
+            found.append(ranked[:count])
+        return found
+
+    def _pointing(self, texts: Sequence[str]) -> Tensor:
+        return torch.nn.functional.normalize(self._space.encode(texts).mean, dim=1)

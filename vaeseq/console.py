@@ -48,7 +48,8 @@ def given(arguments: Sequence[str], what: str) -> Iterator[Line]:
     """
     if list(arguments) in ([], ["-"]):
         return _some(_lines(sys.stdin.buffer), what)
-    if len(arguments) == 1 and Path(arguments[0]).suffix and Path(arguments[0]).is_file():
+    # Path.is_file raises for a text that is too long for a name.
+    if len(arguments) == 1 and Path(arguments[0]).suffix and os.path.isfile(arguments[0]):
         raise InputError(
             f"{what} must be arguments or lines, got the name of a file: `< {arguments[0]}` gives its lines"
         )
@@ -116,13 +117,15 @@ def in_table(lines: Iterator[Line], names: Sequence[str]) -> Iterator[Line]:
 
 
 def _of_row(line: Line, cells: list[str] | None, header: Sequence[str], place: int) -> Line:
-    if cells is None or any(cells[len(header) :]):
-        why = f"row must have {len(header)} cells, as the header has, and close its quotes"
-        return Line(line.text, line.error or why)
-    flat = [unmarked(" ".join(cell.splitlines())) for cell in cells]
+    broken = cells is None or any(cells[len(header) :])
+    flat = [] if broken else [unmarked(" ".join(cell.splitlines())) for cell in cells]
+    flat += [""] * (len(header) - len(flat))
     # An error is of the command that wrote the table.
-    others = [its for i, its in enumerate(zip(header, flat, strict=False)) if i != place and its[0] != "error"]
-    return Line("".join(flat[place : place + 1]), others=tuple(others))
+    others = tuple(its for i, its in enumerate(zip(header, flat, strict=False)) if i != place and its[0] != "error")
+    if broken:
+        why = f"row must have {len(header)} cells, as the header has, and close its quotes"
+        return Line(line.text, line.error or why, others)
+    return Line(flat[place], others=others)
 
 
 def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:

@@ -9,6 +9,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
 from vaeseq import commands, console, options
@@ -124,8 +125,11 @@ def _posterior(arguments: Namespace) -> int:
     """What the posterior of each sentence holds: the sentence of its mean, and those of draws."""
     from vaeseq.walks import neighbourhoods
 
+    chunk = count()
+
     def rows(texts: list[str]) -> list[list[Row]]:
-        found = neighbourhoods(space, texts, samples=arguments.count, seed=arguments.seed)
+        seed = commands.chunk_seed(arguments.seed, next(chunk))
+        found = neighbourhoods(space, texts, samples=arguments.count, seed=seed)
         return [
             [{"of": "mean", "found": its.mean}, *({"of": "draw", "found": text} for text in its.samples)]
             for its in found
@@ -137,14 +141,15 @@ def _posterior(arguments: Namespace) -> int:
 
 def _neighbours(arguments: Namespace) -> int:
     """Of a file of sentences, those whose codes are nearest to that of each."""
-    from vaeseq.attributes import nearest
+    from vaeseq.attributes import Neighbours
 
     space = _space(arguments)
-    among = _sentences_in(space, arguments.among)
+    among = Neighbours(space, _sentences_in(space, arguments.among))
+    none = [{"error": f"no other sentence stands in {arguments.among}"}]
 
     def rows(texts: list[str]) -> list[list[Row]]:
-        found = nearest(space, texts, among, arguments.count)
-        return [[{"neighbour": its.text, "similarity": its.similarity} for its in each] for each in found]
+        found = among.nearest(texts, arguments.count)
+        return [[{"neighbour": its.text, "similarity": its.similarity} for its in each] or none for each in found]
 
     columns = ["text", "neighbour", "similarity", "error"]
     return console.emit(_of_each(space, arguments, rows), columns, arguments, carried=True)
@@ -157,10 +162,8 @@ def _analogy(arguments: Namespace) -> int:
     space = _space(arguments)
     start, end, other = space.texts(arguments.text)
     strengths = arguments.strength or [1.0]
-    rows = [
-        {"text": other, "strength": s, "shifted": analogy(space, start, end, other, strength=s, beams=arguments.beams)}
-        for s in strengths
-    ]
+    found = analogy(space, start, end, other, strengths=strengths, beams=arguments.beams)
+    rows = [{"text": other, "strength": s, "shifted": its} for s, its in zip(strengths, found, strict=True)]
     return console.emit([rows], ["text", "strength", "shifted"], arguments)
 
 
@@ -181,9 +184,10 @@ def _shift(arguments: Namespace) -> int:
             nearest = changed(space, texts, attribute, partial(edits_to, space), beams=arguments.beams)
             none = "no sentence that has it was found"
             return [[{"strength": "", "shifted": text, "error": "" if text else none}] for text in nearest]
-        how = {"beams": arguments.beams}
-        found = {s: shifted(space, texts, attribute.along, strength=s, **how) for s in arguments.strength}
-        return [[{"strength": s, "shifted": its[i]} for s, its in found.items()] for i in range(len(texts))]
+        strengths = arguments.strength
+        found = shifted(space, texts, attribute.along, strengths=strengths, beams=arguments.beams)
+        each = zip(*found, strict=True)
+        return [[{"strength": s, "shifted": its} for s, its in zip(strengths, row, strict=True)] for row in each]
 
     columns = ["text", "strength", "shifted", "error"]
     return console.emit(_of_each(space, arguments, rows), columns, arguments, carried=True)

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vaeseq.attributes import Neighbour, analogy, changed, direction, nearest, shifted, trait
+from vaeseq.attributes import Neighbour, Neighbours, analogy, changed, direction, shifted, trait
 from vaeseq.errors import InputError
 
 
@@ -32,23 +32,24 @@ def test_two_kinds_that_do_not_differ_give_no_direction(lacking, having):
 
 def test_a_shift_turns_a_code_and_keeps_its_length():
     along = torch.tensor([0.0, 3.0])
-    assert shifted(SPACE, ["3 0", "0 3"], along) == ["2.12 2.12", "0.00 3.00"]
-    assert shifted(SPACE, ["3 0"], along, strength=-1.0) == ["2.12 -2.12"]
-    assert shifted(SPACE, ["3 4"], along, strength=0.0) == ["3.00 4.00"]
-    assert shifted(SPACE, [], along) == []
+    assert shifted(SPACE, ["3 0", "0 3"], along) == [["2.12 2.12", "0.00 3.00"]]
+    assert shifted(SPACE, ["3 0"], along, strengths=(-1.0, 0.0)) == [["2.12 -2.12"], ["3.00 0.00"]]
+    assert shifted(SPACE, [], along, strengths=(1.0, 2.0)) == [[], []]
 
 
 def test_an_analogy_is_the_shift_by_the_difference_of_two():
-    assert analogy(SPACE, "1 1", "1 4", "3 0") == shifted(SPACE, ["3 0"], torch.tensor([0.0, 3.0]))[0]
+    (longer,) = shifted(SPACE, ["3 0"], torch.tensor([0.0, 6.0]))
+    assert analogy(SPACE, "1 1", "1 4", "3 0", strengths=(0.0, 2.0)) == ["3.00 0.00", *longer]
 
 
 def test_the_nearest_point_where_a_code_points_and_are_other_texts():
     among = ["1 0", "5 0.1", "0 1", "5 0.1", "-1 0"]
-    (found,) = nearest(SPACE, ["1 0"], among, 2)
+    (found,) = Neighbours(SPACE, among).nearest(["1 0"], 2)
     assert [its.text for its in found] == ["5 0.1", "0 1"]
     assert found[0] == Neighbour("5 0.1", pytest.approx(0.9998, abs=1e-4))
     assert found[1].similarity == pytest.approx(0, abs=1e-6)
-    assert len(nearest(SPACE, ["1 0", "0 1"], among, 10)[1]) == 3
+    assert len(Neighbours(SPACE, among).nearest(["1 0", "0 1"], 10)[1]) == 3
+    assert Neighbours(SPACE, ["1 0", "1 0"]).nearest(["1 0"], 3) == [[]]
 
 
 def test_two_kinds_are_parted_by_what_varies_little_within_them():

@@ -147,6 +147,8 @@ def test_the_name_of_a_file_is_no_text(tmp_path):
     with pytest.raises(InputError, match="got the name of a file"):
         console.given([str(tmp_path / "mine.smi")], "molecules")
     assert [line.text for line in console.given(["CCO", "no.smi"], "molecules")] == ["CCO", "no.smi"]
+    long = "Mr. Smith said so. " * 20 + "So?"
+    assert [line.text for line in console.given([long], "sentences")] == [long]
 
 
 def test_a_link_stays_and_a_pipe_is_written_into(tmp_path):

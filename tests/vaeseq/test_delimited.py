@@ -39,7 +39,7 @@ def test_lines_that_cannot_be_read_keep_their_reason():
     lines = [Line("text,id"), Line('a,"1'), bad, Line('b",2')]
     found = list(in_table(iter(lines), ["text"]))
     assert [bool(line.error) for line in found] == [True, True, False]
-    assert found[1] == bad
+    assert found[1] == bad._replace(others=(("id", ""),))
     assert list(in_table(iter([bad, Line("a")]), ["text"])) == [bad, Line("a")]
 
 
@@ -54,3 +54,14 @@ def test_a_table_has_the_rows_that_the_library_reads():
     rows = list(csv.DictReader(io.StringIO(table)))
     found = list(in_table(iter(lines_of(table)), ["text"]))
     assert [line.text for line in found] == [row["text"].replace("\n", " ") for row in rows]
+
+
+def test_rows_that_are_blank_short_or_broken_have_all_columns_too():
+    found = list(in_table(map(Line, ["id,text,of", "", "7", "8,a,b,c", "9,x,y"]), ["text"]))
+    assert [line.others for line in found] == [
+        (("id", ""), ("of", "")),
+        (("id", "7"), ("of", "")),
+        (("id", ""), ("of", "")),
+        (("id", "9"), ("of", "y")),
+    ]
+    assert [bool(line.error) for line in found] == [False, False, True, False]

@@ -6,7 +6,8 @@ from functools import partial
 
 import pytest
 
-from vaeseq.attributes import changed, direction, nearest, shifted, trait
+from vaeseq.attributes import Neighbours, changed, direction, shifted, trait
+from vaeseq.console import CHUNK
 from vaeseq.walks import neighbourhoods
 from vaetext.cli import main
 from vaetext.paths import edits_to, homotopy, steady_homotopy
@@ -121,6 +122,12 @@ def test_what_is_wrong_is_one_line(vaetext, tmp_path, capsys):
     assert "config.json" in capsys.readouterr().err
 
 
+def test_posterior_draws_anew_for_every_line(vaetext):
+    code, rows, _ = vaetext("posterior", "--count", 4, stdin=f"{ENDS[0]}\n".encode() * (CHUNK + 1))
+    assert code == 0
+    assert [row["found"] for row in rows[:5]] != [row["found"] for row in rows[-5:]]
+
+
 def test_posterior_is_the_function(vaetext, space):
     code, rows, _ = vaetext("posterior", *ENDS, "--count", 2, "--seed", 5)
     assert code == 0
@@ -135,10 +142,14 @@ def test_neighbours_are_of_the_file_and_a_bad_sentence_keeps_its_place(vaetext, 
     code, rows, _ = vaetext("neighbours", "--among", among, "--count", 2, stdin=f"{ENDS[0]}\n\n{ENDS[1]}\n".encode())
     assert code == 1
     assert [row["text"] for row in rows] == [ENDS[0], ENDS[0], "", ENDS[1], ENDS[1]]
-    (first,) = nearest(space, [ENDS[0]], among.read_text().splitlines(), 2)
+    (first,) = Neighbours(space, among.read_text().splitlines()).nearest([ENDS[0]], 2)
     assert [row["neighbour"] for row in rows[:2]] == [its.text for its in first]
     assert [row["similarity"] for row in rows[:2]] == pytest.approx([its.similarity for its in first])
     assert rows[2]["error"]
+    among.write_text(f"{ENDS[0]}\n")
+    code, rows, _ = vaetext("neighbours", "--among", among, ENDS[0])
+    assert code == 1
+    assert [row["error"] for row in rows] == [f"no other sentence stands in {among}"]
 
 
 def test_shift_and_analogy_are_the_functions(vaetext, space, tmp_path):
@@ -157,9 +168,8 @@ def test_shift_and_analogy_are_the_functions(vaetext, space, tmp_path):
     code, rows, _ = vaetext("shift", ENDS[1], *given)
     assert code == 0
     along = direction(space, ["Take off the tie."], ["Take off the black tie."])
-    assert [row["shifted"] for row in rows] == [
-        shifted(space, [ENDS[1]], along, strength=s, beams=16)[0] for s in (0.0, -2.0)
-    ]
+    found = shifted(space, [ENDS[1]], along, strengths=(0.0, -2.0), beams=16)
+    assert [row["shifted"] for row in rows] == [text for (text,) in found]
     code, least, _ = vaetext("shift", ENDS[1], *given[:4], "--beams", 2)
     parting = trait(space, ["Take off the tie."], ["Take off the black tie."])
     assert [row["shifted"] for row in least] == changed(space, [ENDS[1]], parting, partial(edits_to, space), beams=2)
