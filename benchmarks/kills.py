@@ -102,7 +102,9 @@ def killed(domain: str, folder: Path, kills: int) -> dict[str, Any]:
             process.wait()
             done, orphans = done + 1, orphans + trainers(folder)
             continue
-        ends.append("" if failed else weights(domain, folder))
+        if failed:
+            raise SystemExit(f"training {domain} fails by itself after {done} kills")
+        ends.append(weights(domain, folder))
     if started(domain, folder, by_dvc=True).wait():
         raise SystemExit(f"training {domain} cannot go on after {done} kills")
     ends.append(weights(domain, folder))
@@ -124,7 +126,7 @@ def main(kills: int) -> None:
     write(
         "trust_kills",
         command=f"python -m benchmarks.kills {kills}",
-        data={"name": "tests/tiny.yaml", "rows": 2},
+        data={"name": "tests/tiny.yaml", "rows": 2_600},
         seed=SEED,
         budget={"kills": kills, "steps": STEPS},
         figures={**sums, "identical_fraction": sums["identical"] / sums["ends"], **found},

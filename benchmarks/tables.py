@@ -37,12 +37,17 @@ def table(name: str) -> str:
     lines = of_models(MATRICES[name], figures) if name in MATRICES else of_one(ROWS[name], figures)
     if not lines:
         return MISSING
-    machine = result["machine"]
-    where = machine["gpu"] or f"{machine['cores']} CPU cores, {machine['processor']}"
-    lines.append(
-        f"\n`{result['command']}`, data `{result['data']['name']}`, seed {result['seed']}, {where}, {result['date']}."
-    )
+    told = f"`{result['command']}`, data `{result['data']['name']}`, seed {result['seed']}"
+    lines.append(f"\n{told}, {_circumstances(list(result.get('parts', {}).values()) or [result])}.")
     return "\n".join(lines) + "\n"
+
+
+def _circumstances(parts: Sequence[Figures]) -> str:
+    """Where and when all parts of a result were measured."""
+    machines = [part["machine"] for part in parts]
+    where = [machine["gpu"] or f"{machine['cores']} CPU cores, {machine['processor']}" for machine in machines]
+    dates = [part["date"] for part in parts]
+    return ", ".join(dict.fromkeys(where)) + ", " + " to ".join(dict.fromkeys([min(dates), max(dates)]))
 
 
 def of_one(rows: Sequence[tuple[str, str, str]], figures: Figures) -> list[str]:

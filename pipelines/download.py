@@ -53,11 +53,18 @@ def mirror_folder(setting: str | None) -> Path | None:
 
 
 def cache_folder() -> Path:
-    """Where downloads stay: ``LATENTPATH_CACHE``, else ``latentpath`` in ``XDG_CACHE_HOME`` or ``~/.cache``."""
+    """Where downloads stay: ``LATENTPATH_CACHE``, else ``latentpath`` in ``XDG_CACHE_HOME`` or ``~/.cache``.
+
+    Raises:
+        InputError: There is no home to be found.
+    """
     if named := os.environ.get("LATENTPATH_CACHE"):
         return Path(os.path.expanduser(named))
     home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "latentpath"
+    try:
+        return (Path(home) if home else Path.home() / ".cache") / "latentpath"
+    except RuntimeError as error:  # no HOME, and no such user
+        raise InputError(f"downloads must have a folder; name one in LATENTPATH_CACHE ({error})") from error
 
 
 def sha256_of(path: Path) -> str:
@@ -79,6 +86,7 @@ def save(stream: IO[bytes], file: SourceFile, path: Path, advance: Callable[[int
             digest, size = _copy(stream, part, file, advance)
             part.flush()
             os.fsync(part.fileno())
+            os.fchmod(part.fileno(), 0o644)  # whose cache this is may not be who made it
         _check(file, file.address, digest, size)
         os.replace(part.name, path)
     finally:

@@ -110,7 +110,7 @@ def front_found(searches: Searches) -> list[Call]:
 
 def _values(calls: Sequence[Call]) -> np.ndarray:
     """Of several objectives, ``(calls, objectives)``."""
-    return np.array([call.parts for call in calls]).reshape(len(calls), -1)
+    return np.array([call.parts for call in calls]) if calls else np.empty((0, 1))
 
 
 def described(calls: Sequence[Call], training: Training) -> list[Row]:

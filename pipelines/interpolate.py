@@ -7,6 +7,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, groupby, islice
 from operator import itemgetter
 from pathlib import Path
@@ -71,10 +72,9 @@ def main(domain: str) -> None:
 
 def held_out(prepared: Path, column: str, seed: int) -> list[str]:
     """The test rows, or without any the valid rows, in random order."""
-    table = pq.read_table(prepared / "rows.parquet", columns=[column, "split"])
-    texts, split = (np.asarray(table.column(name)) for name in (column, "split"))
-    rows = texts[split == "test"] if (split == "test").any() else texts[split == "valid"]
-    return np.random.default_rng(seed).permutation(rows).tolist()
+    read = partial(pq.read_table, prepared / "rows.parquet", columns=[column])
+    rows = read(filters=[("split", "=", "test")]) or read(filters=[("split", "=", "valid")])
+    return np.random.default_rng(seed).permutation(np.asarray(rows.column(column))).tolist()
 
 
 def _identity(module: ModuleType, space: TextSpace, text: str) -> str:

@@ -62,11 +62,16 @@ def main(domain: str) -> None:
 
 
 def _work(params: OptimizeParams) -> Path:
-    """The folder of the calls made with exactly these parameters, model, rows to start from and code."""
+    """The folder of the calls made with exactly these parameters, model, rows to start from and code.
+
+    Which objective, method and seed a call is of stands beside it.
+    """
+    settings = params.model_dump_json(exclude={"objectives", "front", "method", "seed", "seeds"})
     rows = [ROWS] if params.start == "training" else []
-    return work_folder(
-        "optimize-molecules", params.model_dump_json(), *files_of(MODEL), *rows, *code_of("vaemol", "vaeseq")
-    )
+    folders = [Path(text.removeprefix("filters:")) for text in params.require if text.startswith("filters:")]
+    rows += [path for folder in folders if (path := folder / "patterns.txt").exists()]
+    code = code_of("vaemol", "vaeseq", "pipelines.optimize", "pipelines.findings", "pipelines.columns")
+    return work_folder("optimize-molecules", settings, *files_of(MODEL), *rows, *code)
 
 
 def _searched(

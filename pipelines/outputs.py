@@ -258,10 +258,11 @@ def recorded(domain: str, root: Path) -> tuple[dict[str, object], list[str]]:
     complete = [stage for stage in SECTIONS if last_file(domain, stage, root).is_file()]
     lock = _yaml(root / "dvc.lock").get("stages", {})
     entries = {stage: lock[f"{stage}@{domain}"] for stage in complete if f"{stage}@{domain}" in lock}
-    for entry in entries.values():
+    outdated = _outdated(entries)
+    for entry in (entry for stage, entry in entries.items() if stage not in outdated):
         for name, value in entry.get("params", {}).get("params.yaml", {}).items():
             _lay(params, name.removeprefix(f"{domain}.").split("."), value)
-    return params, [stage for stage in complete if stage not in _outdated(entries)]
+    return params, [stage for stage in complete if stage not in outdated]
 
 
 def _lay(params: dict[str, object], names: list[str], value: object) -> None:

@@ -42,12 +42,16 @@ _CUTS = {"cut", "vocabulary"}  # what settings of sentences say of the vocabular
 
 @dataclass(frozen=True)
 class _Plan:
-    """What one domain does with its rows; two records with the same ``key`` are duplicates."""
+    """What one domain does with its rows; two records with the same ``key`` are duplicates.
+
+    ``chunk`` is how many rows a process takes at once, where those of ``ordered_map`` would take it too long.
+    """
 
     records: Callable[[RawRow], list[Record]]
     split: Callable[[Record], Split]
     key: str
     preload: tuple[str, ...]
+    chunk: int | None = None
 
 
 def prepare_corpus(raw: Path, out: Path, settings: _Settings, *, start: Path | None = None) -> dict[str, object]:
@@ -125,7 +129,8 @@ def _plan(source: Raw, settings: _Settings) -> _Plan:
         records = functools.partial(molecule_records, **{name: getattr(settings, name) for name in names})
         names = ("split", "valid_fraction", "test_fraction", "seed")
         split = functools.partial(molecule_split, **{name: getattr(settings, name) for name in names})
-        return _Plan(records, split, "smiles", ("pipelines.records", "vaemol.record"))
+        chunk = max(1, 256 // (1 + settings.randomise)) if settings.randomise else None
+        return _Plan(records, split, "smiles", ("pipelines.records", "vaemol.record"), chunk)
     labels = tuple(dict.fromkeys(label for table in source.tables for label in table.labels))
     limits = {name: getattr(settings, name) for name in ("max_words", "max_characters", "lower")}
     records = functools.partial(sentence_records, labels=labels, **limits)
@@ -176,7 +181,8 @@ def _outcomes(
     left = iter(taken)
     for table, size in zip(source.tables, sizes, strict=True):
         found = itertools.compress(rows(raw / table.file, table, source.domain), itertools.islice(left, size))
-        for row, result in ordered_map(plan.records, found, workers=settings.workers, preload=plan.preload):
+        how = {"workers": settings.workers, "preload": plan.preload, "chunk": plan.chunk}
+        for row, result in ordered_map(plan.records, found, **how):
             row = row if row.id or len(sizes) == 1 else row._replace(id=f"{table.member or table.file}:{row.line}")
             if tokenizer and not isinstance(result, Rejected):
                 result = _spelt(result, tokenizer)

@@ -17,9 +17,10 @@ def work_folder(label: str, settings: str, *files: Path) -> Path:
     return Path(os.environ.get(WORK, "work"), f"{label}-{key_of(settings, *files)}")
 
 
-def code_of(*packages: str) -> list[Path]:
-    """The modules of these packages: what a result was made by."""
-    return [path for name in packages for path in sorted(Path(__file__).parents[1].joinpath(name).glob("*.py"))]
+def code_of(*names: str) -> list[Path]:
+    """What a result was made by: the modules of a package, or one module, ``pipelines.train``."""
+    places = [Path(__file__).parents[1].joinpath(*name.split(".")) for name in names]
+    return [path for place in places for path in sorted(place.glob("*.py")) or [place.with_suffix(".py")]]
 
 
 @contextmanager

@@ -92,16 +92,17 @@ def _race(objective: str, rows: list[Row], known: dict[str, float]) -> Chart | N
     series = []
     for method in dict.fromkeys(row["method"] for row in rows):
         name, style = (RANDOM, DRAWN) if method == BASELINE else (in_words(method), SEARCHED)
-        by_call: dict[int, list[float]] = {}
+        by_seed: dict[str, dict[int, float]] = {}
         for row in rows:
             if row["method"] == method and (best := value(row, "best_so_far")) is not None:
-                by_call.setdefault(int(row["call"]), []).append(best)
-        if not by_call:
+                by_seed.setdefault(row["seed"], {})[int(row["call"])] = best
+        if not by_seed:
             continue
-        ordered = [by_call[call] for call in sorted(by_call)]
-        spread = any(len(values) > 1 for values in ordered)
-        band = [[min(v) for v in ordered], [max(v) for v in ordered]] if spread else [None, None]
-        series.append(Series(name, sorted(by_call), [fmean(v) for v in ordered], style, *band))
+        # A mean is of all seeds: from where each has a value, and one that ended early keeps its last.
+        calls = range(max(map(min, by_seed.values())), max(map(max, by_seed.values())) + 1)
+        ordered = [[its.get(call, its[max(its)]) for its in by_seed.values()] for call in calls]
+        band = [[min(v) for v in ordered], [max(v) for v in ordered]] if len(by_seed) > 1 else [None, None]
+        series.append(Series(name, [*calls], [fmean(v) for v in ordered], style, *band))
     if not series:
         return None
     taught = known.get("best_training")

@@ -214,6 +214,9 @@ def _child(client: "MlflowClient", experiment: str, parent: "Run", found: Output
         failed_again = status == "FAILED" and run.info.status == "FINISHED"
         if not failed_again and not _contradicts(client, run, found):
             return run
+    for run in runs:
+        if run.info.status == "RUNNING":  # nobody else would end it
+            client.set_terminated(run.info.run_id, "FAILED")
     tags["latentpath.attempt"] = str(len(runs) + 1)
     return client.create_run(experiment, found.started or None, tags, found.stage)
 

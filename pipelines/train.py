@@ -156,7 +156,8 @@ def _work(domain: str, params: MoleculeParams | SentenceParams, prepared: Path) 
         data.append(prepared / "rows.parquet")
     if start := start_of(domain, params.model.start):
         data += sorted(path for path in start.iterdir() if path.is_file())
-    return work_folder(f"train-{domain}", sections, *data, *code_of("vaeseq"))
+    code = code_of("vaeseq", "pipelines.train", "pipelines.columns", "pipelines.start")
+    return work_folder(f"train-{domain}", sections, *data, *code)
 
 
 def _saved(work: Path) -> Path:
@@ -171,7 +172,8 @@ def _keep_finished(saved: Path, domain: str) -> None:
     kept = saved.replace(saved.with_name(FINISHED))
     for other in kept.parent.parent.glob(f"train-{domain}-*/{FINISHED}"):
         if other != kept:
-            with suppress(InputError), locked(other.parent):  # not where a training takes it up just now
+            # Not where a training takes it up just now, nor where it is another user's.
+            with suppress(InputError, OSError), locked(other.parent):
                 other.unlink(missing_ok=True)
 
 
@@ -237,7 +239,8 @@ def _card(
     prepared: Path,
     metrics: dict[str, Any],
 ) -> str:
-    digest = hashlib.sha256((prepared / "tokens.safetensors").read_bytes()).hexdigest()
+    with (prepared / "tokens.safetensors").open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     figures = "\n".join(f"| {name} | {value} |" for name, value in metrics.items())
     posterior, prior = config.encoder.posterior, config.prior.kind.replace("_", " ")
     corrected = " that corrects a language model" if config.language else ""

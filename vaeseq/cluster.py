@@ -40,8 +40,15 @@ class Cluster:
 
     @property
     def room(self) -> int:
-        """Two chunks for each thread of the workers that are there now."""
-        return 2 * max(1, sum(self._ask(self._client.nthreads).values()))
+        """Two chunks for each of the workers that are there now.
+
+        Raises:
+            InputError: One of them has several threads.
+        """
+        threads = self._ask(self._client.nthreads)
+        if any(count > 1 for count in threads.values()):  # a hanging library is stopped with its process
+            raise InputError(f"workers of {self._address!r} must have one thread each: dask worker --nthreads 1")
+        return 2 * max(1, len(threads))
 
     def submit(self, chunk: Sequence[object]) -> "Future":
         """Have a chunk done by whichever worker is free."""

@@ -5,7 +5,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -20,7 +20,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield partial
         _to_disk(partial)
         partial.replace(path)
-        _to_disk(path.parent)  # the name too
+        with suppress(OSError):  # some network file systems have none of it
+            _to_disk(path.parent)  # the name too
     finally:
         partial.unlink(missing_ok=True)
 
@@ -29,7 +30,8 @@ def key_of(settings: str, *files: Path) -> str:
     """Sixteen hexadecimal digits that stand for these settings and the contents of these files."""
     key = hashlib.sha256(settings.encode())
     for file in files:
-        key.update(hashlib.sha256(file.read_bytes()).digest())
+        with file.open("rb") as stream:
+            key.update(hashlib.file_digest(stream, "sha256").digest())
     return key.hexdigest()[:16]
 
 

@@ -5,6 +5,7 @@ import io
 import ipaddress
 import ssl
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +101,18 @@ def test_the_cache_follows_its_variables(tmp_path, monkeypatch):
     assert cache_folder() == tmp_path / "mine"
 
 
+def test_without_a_home_the_error_says_what_to_do(monkeypatch):
+    for name in ("XDG_CACHE_HOME", "LATENTPATH_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nowhere():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    with pytest.raises(InputError, match="LATENTPATH_CACHE"):
+        cache_folder()
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/moved":
@@ -163,6 +176,7 @@ def test_https_fills_the_cache(server, tmp_path, place):
     path = obtain(source_file(f"{server}/{place}"), mirror=None, cache=tmp_path)
     assert path == tmp_path / "toy" / "toy.smi"
     assert path.read_bytes() == CONTENT
+    assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_damaged_copy_in_the_cache_is_fetched_again(server, tmp_path):

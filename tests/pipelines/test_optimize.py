@@ -235,6 +235,10 @@ def test_other_settings_model_code_or_rows_to_start_from_start_afresh(house, mon
     assert work() == begun
     assert begun.parent == house / "elsewhere"
     assert work(max_heavy_atoms=20) != begun
+    assert work(seeds=3, objectives=("log_p",), method="genetic") == begun, "each call says which search it is of"
+    filtered = work(require=(f"filters:{tmp_path}",))
+    (tmp_path / "patterns.txt").write_text("C")
+    assert work(require=(f"filters:{tmp_path}",)) != filtered
     on_rows = work(start="training")
     with optimize.ROWS.open("ab") as rows:
         rows.write(b"another")
@@ -243,14 +247,15 @@ def test_other_settings_model_code_or_rows_to_start_from_start_afresh(house, mon
     Path("models/molecules/another.json").write_text("{}")
     assert work() != begun
     Path("models/molecules/another.json").unlink()
-    written = [tmp_path / f"{package}.py" for package in ("vaemol", "vaeseq")]
+    written = [tmp_path / f"{name}.py" for name in ("vaemol", "vaeseq", "pipelines.optimize", "pipelines.findings")]
+    (tmp_path / "pipelines.columns.py").touch()
     monkeypatch.setattr(optimize, "code_of", lambda *packages: [tmp_path / f"{package}.py" for package in packages])
     keys = set()
     for changed in (None, *written):
         for path in written:
             path.write_text(f"# {path == changed}")
         keys.add(work())
-    assert len(keys) == 3
+    assert len(keys) == 5
 
 
 def test_a_wrong_objective_is_named_before_the_first_search(house):

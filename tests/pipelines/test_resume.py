@@ -18,6 +18,8 @@ def test_code_is_every_module_of_the_packages() -> None:
     found = {f"{path.parent.name}/{path.name}" for path in code_of("vaemol", "vaeseq") if path.is_file()}
     assert found >= {"vaemol/oracles.py", "vaeseq/search.py"}
     assert not [name for name in found if name.startswith("pipelines")]
+    (module,) = code_of("pipelines.train")
+    assert module.read_text().startswith('"""Stage: train')
 
 
 def test_two_never_work_in_one_folder(tmp_path: Path) -> None:

@@ -54,6 +54,23 @@ def test_a_band_goes_from_the_worst_seed_to_the_best(root):
     assert 'class="band' not in chapter(root)["objectives"][0]["chart"].svg
 
 
+def test_the_mean_of_seeds_is_of_all_of_them(root, monkeypatch):
+    ends = {"0": [None, 0.2, 0.9], "1": [0.1, 0.3, 0.4, 0.4, 0.6]}
+    rows = [
+        {"method": "structural", "seed": seed, "call": str(call), "best_so_far": "" if best is None else str(best)}
+        for seed, bests in ends.items()
+        for call, best in enumerate(bests, start=1)
+    ]
+    drawn = []
+    monkeypatch.setattr(searches, "lines", lambda title, series, **how: drawn.extend(series))
+    searches._race("qed", rows, {})
+    (race,) = drawn
+    assert list(race.x) == [2, 3, 4, 5]
+    assert race.y == pytest.approx([0.25, 0.65, 0.65, 0.75])
+    assert race.low == [0.2, 0.4, 0.4, 0.6]
+    assert race.high == [0.3, 0.9, 0.9, 0.9]
+
+
 def test_the_best_training_row_is_a_line_to_beat(root, write_json):
     assert ("best training row", "reference") not in chapter(root)["objectives"][0]["chart"].legend
     write_json(root / "reports/molecules/optimize.json", {"qed": {"best_training": 0.91}})

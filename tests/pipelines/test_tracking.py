@@ -172,13 +172,13 @@ def test_other_params_get_another_parent(root):
 
 
 def test_other_results_of_the_same_params_get_another_run(root):
-    tracking.mirror("molecules", "train", root=root)
+    tracking.mirror("molecules", "train", root=root, status="RUNNING")
     write_history(root, history(8, offset=0.5))
     tracking.mirror("molecules", "train", root=root, status="RUNNING")
     tracking.mirror("molecules", "train", root=root)
-    found = [run for run in runs(root) if "latentpath.stage" in run.data.tags]
-    lengths = {run.data.tags["latentpath.attempt"]: len(curve(root, run, "train/loss")) for run in found}
-    assert lengths == {"1": 20, "2": 8}
+    found = {run.data.tags.get("latentpath.attempt"): run for run in runs(root)}
+    ends = {number: (found[number].info.status, len(curve(root, found[number], "train/loss"))) for number in "12"}
+    assert ends == {"1": ("FAILED", 20), "2": ("FINISHED", 8)}
 
 
 def test_other_speed_is_no_other_result(root):
@@ -207,13 +207,13 @@ def test_files_are_told_with_the_params_that_made_them(root):
 def test_stages_that_an_earlier_stage_has_outrun_are_left_out(root):
     def lock(read):
         out, dep = {"path": "models/molecules", "md5": "new.dir"}, {"path": "models/molecules", "md5": read}
-        write_json(
-            root / "dvc.lock", {"stages": {"prior@molecules": {"outs": [out]}, "evaluate@molecules": {"deps": [dep]}}}
-        )
-        return outputs.recorded("molecules", root)[1]
+        its = {"deps": [dep], "params": {"params.yaml": {"molecules.evaluate": {"rows": 7}}}}
+        write_json(root / "dvc.lock", {"stages": {"prior@molecules": {"outs": [out]}, "evaluate@molecules": its}})
+        params, stages = outputs.recorded("molecules", root)
+        return stages, params["evaluate"]["rows"]
 
-    assert lock("new.dir") == ["fetch", "prepare", "train", "prior", "evaluate"]
-    assert lock("old.dir") == ["fetch", "prepare", "train", "prior"]
+    assert lock("new.dir") == (["fetch", "prepare", "train", "prior", "evaluate"], 7)
+    assert lock("old.dir") == (["fetch", "prepare", "train", "prior"], 10)
 
 
 def test_a_line_that_is_still_being_written_is_left_out(tmp_path):

@@ -1,4 +1,6 @@
 import csv
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,19 @@ def test_a_disk_that_fails_later_leaves_it_too(step: str, tmp_path: Path, monkey
         partial.write_text("new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_has_no_sync_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync = os.fsync
+
+    def files_alone(number: int) -> None:
+        if stat.S_ISDIR(os.fstat(number).st_mode):
+            raise OSError(22, "Invalid argument")
+        sync(number)
+
+    monkeypatch.setattr("os.fsync", files_alone)
+    write_whole(tmp_path / "kept.json", "new")
+    assert (tmp_path / "kept.json").read_text() == "new"
 
 
 def test_a_key_is_of_the_settings_and_of_what_is_in_the_files(tmp_path: Path) -> None:
