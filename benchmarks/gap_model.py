@@ -15,6 +15,7 @@ import math
 from bisect import bisect_left
 from functools import partial
 from itertools import chain, count, islice
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -104,7 +105,8 @@ def trained(model: GapModel, corpus: Corpus, key: str, *, gap: int, seed: int, s
         seed: Of order, number and dropout.
         steps: Of Adam; its step size falls to 0 as a cosine.
     """
-    with locked(work_folder("gap-model", f"{key} {gap} {seed} {steps} {BATCH} {RATE} {DROPOUT} {LOOK}")) as folder:
+    settings = f"{key} {gap} {seed} {steps} {BATCH} {RATE} {DROPOUT} {LOOK}"
+    with locked(work_folder("gap-model", settings, Path(__file__))) as folder:
         saved = folder / "best.safetensors"
         if not saved.exists():
             best = _learnt(model.to(device_of()), corpus, gap, seed, steps)

@@ -8,13 +8,14 @@ and filled by a draw from the joint posterior of code and gap, by the likeliest 
 by the language model beside it (``Subject.twin``): the likeliest text of a beam search of their width, and a draw from
 its posterior. They compared modes. The judges (``benchmarks.judges``), each filler's own, learn from 20,000 training
 sentences and four fifths of the validation sentences, are chosen by the rest of these, and judge all test sentences.
+The fillers have learnt from those training sentences, and fill more of them with the truth: told beside it.
 Theirs learnt from 256,000, and judged models that write from right to left, so that the end came first and nothing went
 before it. A control fills with symbols drawn at random: what the judges make of that says how much they notice.
 
 *Likelihood*: of a gap of three symbols at a random place, given all the rest and that the gap holds symbols that people
 can read. For the VAE it is the difference of two estimates, ``log p(x)`` by importance weighting and ``log p(x_o)``
-by sequential Monte Carlo (``vaeseq.imputation``). Each is too low by what its samples miss, the second by more: how far
-that flatters the VAE shows in the same figure of a quarter of the samples. The opponent is ``benchmarks.gap_model``.
+by sequential Monte Carlo (``vaeseq.imputation``). Each is too low by what its samples miss: which by more, and
+so whom that flatters, shows in the same figure of a quarter of the samples. The opponent is ``benchmarks.gap_model``.
 
 References:
     Bowman et al. (2015), Generating Sentences from a Continuous Space, https://arxiv.org/abs/1511.06349
@@ -54,7 +55,8 @@ def fooled(name: str, train: list[Pair], valid: list[Pair], test: list[Pair], vo
         row[f"adversarial_error_{kind}"] = verdict.error
         row[f"adversarial_error_{kind}_standard_error"] = verdict.standard_error
         row[f"judge_{kind}"] = verdict.setting._asdict()
-    row["filled_with_the_truth"] = sum(true == filled for true, filled in test) / len(test)
+    for part, its in (("", test), ("_of_learnt", learnt)):
+        row[f"filled_with_the_truth{part}"] = sum(true == filled for true, filled in its) / len(its)
     return {name + figure: value for figure, value in row.items()}
 
 

@@ -61,14 +61,16 @@ class Subject:
     def twin(self) -> SequenceVAE:
         """A language model of the same decoder, trained on the same rows and kept where it was best on validation rows.
 
-        It has no code and, where the decoder corrects a language model, as many units as both have together.
+        It has no code and, where the decoder corrects a language model, as many units as both have together and the
+        dropout of that: without, it would learn its rows by heart (LOG.md).
         """
-        units = self.config.decoder.hidden + (self.config.language.hidden if self.config.language else 0)
+        own, language = self.config.decoder, self.config.language
+        units = own.hidden + (language.hidden if language else 0)
         config = VAEConfig(
             self.config.vocabulary,
             0,
             self.config.embedding,
-            decoder=replace(self.config.decoder, hidden=units),
+            decoder=replace(language or own, hidden=units),
             prior=PriorConfig(),
         )
         return trained("sentence-twin", config, TRAIN, ObjectiveConfig(), self.corpus, seed=SEED).vae.eval()
