@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,12 @@ def of_models(matrix: Matrix, figures: Figures) -> list[str]:
     """A row for each model, a column for each figure; what a model does not have is left empty; nothing of none."""
     figures = at(figures, matrix.under) or {} if matrix.under else figures
     rows = matrix.rows or [name for name in figures if not NO_MODEL.match(name) and isinstance(figures[name], dict)]
-    if not rows:
+    table = {row: [cell(at(figures, place.format(row))) for place, _, _ in matrix.columns] for row in rows}
+    if not any(chain(*table.values())):  # as of a sum whose parts are not all there
         return []
     names = "".join(f" {label}, {unit} |" for _, label, unit in matrix.columns)
     lines = [f"| {matrix.heading} |{names}", "|---|" + "---:|" * len(matrix.columns)]
-    for row in rows:
-        cells = [cell(at(figures, place.format(row))) for place, _, _ in matrix.columns]
+    for row, cells in table.items():
         lines.append(f"| {row.replace('_', ' ').replace('.', ': ')} | {' | '.join(cells)} |")
     return lines
 
