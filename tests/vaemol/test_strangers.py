@@ -45,8 +45,8 @@ def test_what_stands_beside_a_molecule_goes_with_it():
     table = ['id,SMILES,"IC50, nM",', "a1,CCO,5,x", '"b, 2",CCN', ',"",7']
     assert [(line.text, dict(line.others)) for line in molecules_in(map(Line, table))] == [
         ("CCO", {"id": "a1", "IC50, nM": "5", "column_4": "x"}),
-        ("CCN", {"id": "b, 2"}),
-        ("", {"id": "", "IC50, nM": "7"}),
+        ("CCN", {"id": "b, 2", "IC50, nM": "", "column_4": ""}),
+        ("", {"id": "", "IC50, nM": "7", "column_4": ""}),
     ]
     lines = [Line(" CCO  my ethanol "), Line("CCN"), Line(""), Line("", "line must be UTF-8 text")]
     assert [(line.text, dict(line.others)) for line in molecules_in(iter(lines))] == [
