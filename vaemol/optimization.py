@@ -62,8 +62,8 @@ def optimize(
         lead: The one of these that comes first, canonical, whether it is admitted or not.
         climbing: A property that the model predicts, for ``ascent``; after ``min:`` one to be low.
         admits: What a molecule must hold to be asked for; nothing is paid for the others.
-        several: The oracle answers for several objectives at once: a Pareto front is sought (``vaeseq.fronts``),
-        weights: or the largest sum of them by these.
+        several: The oracle answers for several objectives at once (``vaeseq.fronts``): a Pareto front is sought.
+        weights: Of several objectives, where not their front but their largest sum by these is sought.
 
     Raises:
         InputError: The method is unknown, or climbs what the model does not predict; or nothing to start with is
