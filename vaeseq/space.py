@@ -225,19 +225,36 @@ class LatentSpace:
         guide = self.vae.language(len(codes)) if self.vae.language else None
         return self.vae.decoder(codes).beams(self.max_length, width=width, guide=guide, weight=weight)[0]
 
-    @torch.no_grad()
     def language_log_prob(self, texts: Sequence[str]) -> Tensor:
         """``log p(x)`` of each text under the language model beside the decoder, nats, ``(texts,)``.
 
         Raises:
             InputError: There is none.
         """
+        found = torch.empty(len(texts))
+        for rows, log_prob in self._language(texts):
+            found[rows] = log_prob.sum(dim=1)
+        return found
+
+    def language_symbol_log_prob(self, texts: Sequence[str]) -> list[Tensor]:
+        """The parts of ``language_log_prob``: of each symbol of each text and of its end, and 0 after it, ``(any,)``.
+
+        Raises:
+            InputError: There is no language model.
+        """
+        found = [torch.empty(0)] * len(texts)
+        for rows, log_prob in self._language(texts):
+            for row, its in zip(rows, log_prob, strict=True):
+                found[row] = its
+        return found
+
+    @torch.no_grad()
+    def _language(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Tensor]]:
+        """Texts of like lengths, as their places and the log-probabilities of all after ``<bos>``, 0 at padding."""
         if not self.vae.language:
             raise InputError("model must have a language model beside its decoder, this one has none")
-        found = torch.empty(len(texts))
         for rows, tokens in self._batches(texts):
-            found[rows] = self.vae.language(len(rows)).log_prob(tokens).float().cpu()
-        return found
+            yield rows, self.vae.language(len(rows)).symbol_log_prob(tokens).float().cpu()
 
     @torch.no_grad()
     def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:

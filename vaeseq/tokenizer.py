@@ -8,6 +8,7 @@ not stays visible as ``<unk>``.
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import tokenizers
@@ -152,6 +153,10 @@ class Tokenizer:
             if i not in (PAD, BOS):
                 pieces.append(self._pieces[i])
         return b"".join(pieces).decode("utf-8", errors="replace")
+
+    def starts(self, ids: Sequence[int]) -> list[int]:
+        """The byte of the text at which each symbol between ``<bos>`` and ``<eos>`` begins."""
+        return list(accumulate((len(self._pieces[i]) for i in ids[1:-1]), initial=0))[:-1]
 
     def symbol(self, i: int) -> str:
         """The text of one id."""

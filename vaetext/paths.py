@@ -7,12 +7,12 @@ References:
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 from itertools import pairwise
 from statistics import fmean, median
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 from torch import Tensor
@@ -22,6 +22,7 @@ from vaeseq.steady import steady_walk
 from vaeseq.walks import Walk, dense, ends_of, once, prior_ends, walk
 from vaetext.evaluation import of_grammar
 from vaetext.everyday import LABELS, parse
+from vaetext.fluency import Fluency
 from vaetext.space import SentenceSpace
 
 Row = dict[str, Any]
@@ -108,10 +109,11 @@ def homotopy(
 def steady_homotopy(
     space: SentenceSpace, start: str, end: str, *, steps: int = 9, kind: PathKind = "slerp", beams: int = BEAMS
 ) -> list[PathPoint]:
-    """The way between two sentences in small steps, by sentences that are likely on it; see ``vaeseq.steady``.
+    """The way between two sentences in small steps, by sentences as fluent as these two; see ``vaeseq.steady``.
 
-    Arguments and errors are those of ``homotopy``; ``kind`` is of the way that is begun with, and ``beams`` says how
-    many sentences each place of it may give.
+    A nat of what a sentence costs (``vaetext.fluency``) weighs as much as a step of one word. Arguments and errors are
+    those of ``homotopy``; ``kind`` is of the way that is begun with, and ``beams`` says how many sentences each place
+    of it may give.
     """
     (ends,) = ends_of(space, [(start, end)])
     return steady_between(space, ends, steps=steps, kind=kind, beams=beams)
@@ -122,26 +124,13 @@ def steady_between(
 ) -> list[PathPoint]:
     """``steady_homotopy`` between two codes, each ``(latent,)``."""
     how = {"steps": steps, "apart": APART, "kind": kind, "beams": beams}
-    points = steady_walk(space, ends, all_word_edits, partial(unlikely, space), **how)
+    points = steady_walk(space, ends, all_word_edits, Fluency(space, space.decode(torch.stack(ends))), **how)
     return [PathPoint(*point) for point in points]
 
 
 def edits_to(space: SentenceSpace, sentence: str, other: str) -> float:
     """Word edits from a sentence to another; infinite where the other is none as the model would write it."""
     return word_edits(sentence, other) if space.is_normal(other) else math.inf
-
-
-def unlikely(space: SentenceSpace, texts: Sequence[str]) -> np.ndarray:
-    """Nats a word and end of each text under the model's language model; infinite where it is no sentence.
-
-    On a steady way a nat weighs as much as a step of one word: less lets words through that are none, more makes all
-    ways long (LOG.md). Without a language model all sentences are as likely, 0.
-    """
-    normal = [space.is_normal(text) for text in texts]
-    if not space.space.vae.language:
-        return np.where(normal, 0.0, np.inf)
-    words = [len(text.split()) + 1 for text in texts]
-    return np.where(normal, -space.space.language_log_prob(texts).numpy() / words, np.inf)
 
 
 def measures(sentences: Sequence[str], start: str, end: str) -> PathMeasures:

@@ -10,6 +10,7 @@ from vaeseq.checkpoint import Checkpoint
 from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
+from vaetext.shipped import MODEL
 from vaetext.space import SentenceSpace
 
 KNOWN = ("The young woman enjoyed castles very much.", "Take off the black tie.", "I did not sell the house, did I?")
@@ -36,3 +37,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def space(model: Path) -> SentenceSpace:
     return SentenceSpace.load(model, "cpu")
+
+
+@pytest.fixture(scope="session")
+def shipped() -> SentenceSpace:
+    """The model of the package, whose symbols are pieces of words."""
+    return SentenceSpace.load(MODEL.folder, "cpu")
