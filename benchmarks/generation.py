@@ -19,7 +19,7 @@ References:
 import itertools
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,7 @@ from pipelines.sources import load_sources
 from vaemol.judge import judged
 from vaemol.molecule import canonical, parse, scaffold
 from vaemol.notation import to_smiles
-from vaemol.reference import Reference
+from vaemol.reference import Reference, load_training
 from vaemol.space import MoleculeSpace
 from vaeseq.blurring import blurred_posterior
 from vaeseq.checkpoint import files_of
@@ -116,7 +116,7 @@ def zinc_test(space: MoleculeSpace) -> list[str]:
 
     Those that the model cannot read are among them, by chance as many as belong to a test set.
     """
-    told, training = space.space.metadata, Reference.load(OUT).training
+    told, training = space.space.metadata, load_training(OUT / "training.npz")
     names = ("split", "valid_fraction", "test_fraction", "seed")
     split, zinc = partial(molecule_split, **{name: told[name] for name in names}), list(_zinc())
     test: dict[str, None] = {}
@@ -175,10 +175,11 @@ def main(data: str, folder: Path) -> None:
             "distances": partial(distances, space),
         }
     else:
+        test = cache(partial(zinc_test, space))
         made = {
             "draws": partial(validity, space),
-            "test": lambda: given_back(space, "test", zinc_test(space)),
-            "protocol": lambda: by_protocol(space, zinc_test(space)[:PROTOCOL]),
+            "test": lambda: given_back(space, "test", test()),
+            "protocol": lambda: by_protocol(space, test()[:PROTOCOL]),
         }
     parts = Parts(
         f"{data}_generation",
