@@ -42,7 +42,7 @@ from vaeseq.corpus import Batch, choose
 from vaeseq.diagnostics import batches
 from vaeseq.imputation import observed_log_prob
 
-LEARNT, SAMPLES, PARTICLES, BEAMS = 20_000, 64, 8, 15  # training sentences for the judges; what fills one sentence
+LEARNT, SAMPLES, PARTICLES, BEAMS = 20_000, 64, 2, 15  # training sentences for the judges; what fills one sentence
 GAP, GAP_ROWS, GAP_SAMPLES, GAP_PARTICLES = 3, 1_000, 128, 16
 
 
