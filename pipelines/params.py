@@ -226,12 +226,15 @@ class _DomainParams(_Section):
     interpolate: InterpolateParams
 
     @model_validator(mode="after")
-    def _draws_can_be_read(self) -> "_DomainParams":
-        prior = self.prior
-        if prior.signal < 1 and not (prior.kind and self.train.code_noise and self.model.posterior == "gaussian"):
-            raise ValueError(
-                "a prior.signal below 1 needs a prior.kind, a train.code_noise above 0 and a gaussian model.posterior"
-            )
+    def _prior_suits_the_codes(self) -> "_DomainParams":
+        prior, model = self.prior, self.model
+        if prior.signal < 1 and not (prior.kind and self.train.code_noise and model.posterior == "gaussian"):
+            raise ValueError("a prior.signal below 1 needs a prior.kind, train.code_noise and a gaussian posterior")
+        suits = {"codes": ["codes"], "vamp": ["gaussian"]}.get(prior.kind or "", ["gaussian", "flow"])
+        if prior.kind and model.start is None and model.posterior not in suits:  # one to go on from has its own
+            raise ValueError(f"a prior.kind of {prior.kind} needs a model.posterior of {' or '.join(suits)}")
+        if (prior.kind, model.start, model.latent) == ("autoregressive", None, 1):
+            raise ValueError("a prior.kind of autoregressive needs a model.latent of at least 2")
         return self
 
 
@@ -261,8 +264,7 @@ def domain_params(domain: str, path: Path = Path("params.yaml")) -> MoleculePara
     Raises:
         InputError: As ``load_params``, or there are none.
     """
-    found = getattr(load_params(path), domain)
-    if found is None:
+    if (found := getattr(load_params(path), domain)) is None:
         raise InputError(f"{domain} is missing ({path})")
     return found
 

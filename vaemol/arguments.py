@@ -194,6 +194,8 @@ def check_search(arguments: Namespace, names: Sequence[str]) -> None:
         InputError: They do not.
     """
     weights = arguments.weight
+    if len({name.removeprefix("min:") for name in names}) < len(names):
+        raise InputError(f"objectives must differ, got {', '.join(names)}")
     if weights and len(weights) != len(names):
         raise InputError(f"weights must be as many as objectives, {len(names)}, got {len(weights)}")
     if weights and len(names) == 1:

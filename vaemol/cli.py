@@ -100,7 +100,7 @@ def _reconstruct(arguments: Namespace) -> int:
     space, lines = _space(arguments), _molecules(console.given(arguments.smiles, "molecules"))
     rows = commands.reconstructed(space, lines, "smiles", partial(_compared, space))
     columns = ["smiles", "reconstruction", "exact", "similarity", "error"]
-    return emit(_noted(space, rows), columns, arguments, pairs_drawn, carried=True)
+    return emit(_noted(space, rows), columns, arguments, pairs_drawn, molecule="reconstruction", carried=True)
 
 
 def _compared(space: "MoleculeSpace", text: str, answer: str) -> Row:
@@ -283,11 +283,12 @@ def _sets(space: "MoleculeSpace", arguments: Namespace, what: str) -> Iterator[R
 
 def _noted(space: "MoleculeSpace", rows: Iterable[list[Row]]) -> Iterator[list[Row]]:
     """The same rows; at their end it is said how many molecules the model read as others."""
+    from vaemol.strangers import PARENTS
+
     yield from rows
     count, given, read = space.reread
     if count:
-        how = "salts removed, charges neutralised, as the model was taught"
-        print(f"molecules read as others ({how}): {count}, such as {given!r} as {read!r}", file=sys.stderr)
+        print(f"molecules read as others ({PARENTS}): {count}, such as {given!r} as {read!r}", file=sys.stderr)
 
 
 def _space(arguments: Namespace) -> "MoleculeSpace":

@@ -6,8 +6,9 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import numpy as np
 
@@ -124,12 +125,26 @@ def _number(line: str) -> float:
 
 
 def _ran(argv: Sequence[str], lines: str, seconds: float) -> subprocess.CompletedProcess[str]:
-    """As ``subprocess.run``, but whatever the program has started ends with it."""
+    """As ``subprocess.run``, but whatever the program has started ends with it, and it with this process."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(argv, text=True, start_new_session=True, **pipes) as program:
+    with _raising(), subprocess.Popen(argv, text=True, start_new_session=True, **pipes) as program:
         try:
             out, err = program.communicate(lines, seconds)
         finally:  # itself, where it took too long or this process is to stop, and what outlives it
             with suppress(ProcessLookupError, PermissionError):  # there is nothing; it is ending
                 os.killpg(program.pid, signal.SIGKILL)
     return subprocess.CompletedProcess(argv, program.returncode, out, err)
+
+
+@contextmanager
+def _raising() -> Iterator[None]:
+    """A signal that would end this process at once raises ``SystemExit`` instead, in its main thread."""
+    mine = threading.current_thread() is threading.main_thread()
+    ending = [each for each in (signal.SIGTERM, signal.SIGHUP) if mine and signal.getsignal(each) is signal.SIG_DFL]
+    for each in ending:
+        signal.signal(each, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        for each in ending:
+            signal.signal(each, signal.SIG_DFL)

@@ -33,21 +33,22 @@ def mutated(smiles: str, rng: np.random.Generator) -> str | None:
     mol = _kekulized(smiles)
     for _ in range(TRIES):
         new = RWMol(mol)
-        if CHANGES[rng.integers(len(CHANGES))](new, rng) and (text := _settled(new)) not in (None, smiles):
+        if CHANGES[rng.integers(len(CHANGES))](new, rng) and (text := _settled(new, [mol])) not in (None, smiles):
             return text
     return None
 
 
 def crossed(one: str, other: str, rng: np.random.Generator) -> str | None:
     """A part of each of two molecules, each cut at a bond outside of rings, joined; None after ten tries."""
+    parents = [_kekulized(smiles) for smiles in (one, other)]
     for _ in range(TRIES):
-        halves = [_half(RWMol(_kekulized(smiles)), rng) for smiles in (one, other)]
+        halves = [_half(RWMol(mol), rng) for mol in parents]
         if None in halves:
             return None
         (left, at), (right, to) = halves
         new = RWMol(Chem.CombineMols(left, right))
         new.AddBond(at, left.GetNumAtoms() + to, BondType.SINGLE)
-        if (text := _settled(new)) not in (None, one, other):
+        if (text := _settled(new, parents)) not in (None, one, other):
             return text
     return None
 
@@ -65,11 +66,14 @@ def _kekulized(smiles: str) -> Mol:
     return mol
 
 
-def _settled(mol: RWMol) -> str | None:
+def _settled(mol: RWMol, parents: Sequence[Mol]) -> str | None:
     with rdBase.BlockLogs():
         if Chem.SanitizeMol(mol, catchErrors=True) != Chem.SanitizeFlags.SANITIZE_NONE:
             return None
         if mol.GetAtomsMatchingQuery(_RADICAL):
+            return None
+        # A cut between N+ and O- leaves ions that no parent was.
+        if abs(Chem.GetFormalCharge(mol)) > max(abs(Chem.GetFormalCharge(its)) for its in parents):
             return None
         try:
             text = canonical(mol)
@@ -137,6 +141,7 @@ def _exchange(mol: RWMol, rng: np.random.Generator) -> bool:
     atom = mol.GetAtomWithIdx(int(rng.integers(mol.GetNumAtoms())))
     atom.SetAtomicNum(int(_any([number for number in ELEMENTS if number != atom.GetAtomicNum()], rng)))
     atom.SetFormalCharge(0)
+    atom.SetIsotope(0)
     atom.SetNoImplicit(False)
     atom.SetNumExplicitHs(0)
     return True

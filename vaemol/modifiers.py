@@ -146,12 +146,12 @@ def _counted(formula: str) -> Counter[str]:
 
 
 def holds(mol: Mol, smarts: str) -> float:
-    """1 if the pattern is in the molecule, 0 if not.
+    """1 if the pattern is in the molecule, 0 if not; a configuration that it writes is part of it.
 
     Raises:
         InputError: ``smarts`` is no pattern.
     """
-    return float(mol.HasSubstructMatch(pattern_of(smarts)))
+    return float(mol.HasSubstructMatch(pattern_of(smarts), useChirality=True))
 
 
 @functools.cache

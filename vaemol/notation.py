@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Literal
 
 import selfies
-from rdkit import Chem
+from rdkit import Chem, rdBase
+from rdkit.Chem import Mol, rdqueries
 from selfies.constants import ELEMENTS
 
 from vaemol.molecule import MAX_CHARACTERS, canonical, parse
@@ -26,6 +27,8 @@ _CUT: dict[Notation, re.Pattern[str]] = {
     "selfies": re.compile(SELFIES_PATTERN),
 }
 _SELFIES = re.compile(r"(?:\[[^\[\]]+\]|\.)*")
+_CONFIGURED = re.compile(r"[@+-]")
+_RADICAL = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
 _MAX_SELFIES = 10 * MAX_CHARACTERS
 _KEPT = 10_000  # SELFIES last read: searches and paths meet the same ones again and again
 _CONSTRAINTS_LOCK = threading.Lock()
@@ -46,17 +49,18 @@ def to_text(smiles: str, notation: Notation) -> str:
         return smiles
     try:
         text = selfies.encoder(smiles)
-        back = selfies.decoder(text)
+        back = _read(selfies.decoder(text))
     except (selfies.EncoderError, selfies.DecoderError, IndexError, KeyError, RecursionError) as error:
         raise Rejected("unrepresentable") from error
-    if not _same(back, smiles):
+    # The usual caller gives canonical SMILES, and one comparison decides.
+    if back is None or (Chem.MolToSmiles(back) != smiles and _canonical(back) != _canonical(parse(smiles))):
         raise Rejected("unrepresentable")
     return text
 
 
 def to_smiles(text: str, notation: Notation) -> str:
     """The canonical SMILES of what ``text`` writes; '' where that is no molecule or has no stable canonical SMILES."""
-    return _canonical(text) if _known(notation) == "smiles" else _selfies_to_smiles(text)
+    return _canonical(parse(text)) if _known(notation) == "smiles" else _selfies_to_smiles(text)
 
 
 def randomised(smiles: str, seed: int) -> str:
@@ -81,16 +85,27 @@ def _known(notation: Notation) -> Notation:
     return notation
 
 
-def _same(back: str, smiles: str) -> bool:
-    mol = parse(back)
-    if mol is None:
-        return False
-    # The usual caller gives canonical SMILES, and one comparison decides.
-    return Chem.MolToSmiles(mol) == smiles or _canonical(back) == _canonical(smiles)
+def _read(smiles: str) -> Mol | None:
+    """The molecule that the library decoded.
 
-
-def _canonical(smiles: str) -> str:
+    It writes no hydrogens of an atom with a charge or a configuration but those of its symbol, whatever bonds it then
+    has; rdkit takes the missing ones for unpaired electrons. They are hydrogens here.
+    """
     mol = parse(smiles)
+    if mol is None or not mol.GetAtomsMatchingQuery(_RADICAL):
+        return mol
+    atoms = [symbol for symbol in symbols(smiles, "smiles") if symbol[0] == "[" or symbol.isalpha()]
+    if len(atoms) != mol.GetNumAtoms():  # hydrogens of its own are none in the molecule
+        return mol
+    for atom, symbol in zip(mol.GetAtoms(), atoms, strict=True):
+        if atom.GetNumRadicalElectrons() and _CONFIGURED.search(symbol):
+            atom.SetNumRadicalElectrons(0)
+            atom.SetNoImplicit(False)
+    with rdBase.BlockLogs():
+        return mol if Chem.SanitizeMol(mol, catchErrors=True) == Chem.SanitizeFlags.SANITIZE_NONE else None
+
+
+def _canonical(mol: Mol | None) -> str:
     if mol is None:
         return ""
     try:
@@ -106,10 +121,10 @@ def _selfies_to_smiles(text: str) -> str:
         return ""
     try:
         decoded = selfies.decoder(text)
-        smiles = _canonical(decoded)
+        smiles = _canonical(_read(decoded))
         if decoded and not smiles:
             with _rdkit_valences():
-                smiles = _canonical(selfies.decoder(text))
+                smiles = _canonical(_read(selfies.decoder(text)))
     except (selfies.DecoderError, RecursionError):
         return ""
     return smiles

@@ -1,5 +1,6 @@
 """SMILES from strangers, read in processes that can be killed."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from functools import partial
 
@@ -10,6 +11,8 @@ from vaeseq.delimited import TEXT_NAMES
 from vaeseq.errors import InputError, Rejected, shown
 from vaeseq.parallel import ordered_map
 
+PARENTS = "salts removed, charges neutralised, as the model was taught"
+
 
 def smiles_in(lines: Iterator[Line]) -> Iterator[str]:
     """The SMILES of ``molecules_in``, each by itself; blank lines are left out."""
@@ -19,7 +22,9 @@ def smiles_in(lines: Iterator[Line]) -> Iterator[str]:
 def molecules_in(lines: Iterator[Line]) -> Iterator[Line]:
     """The SMILES of a table's column, or of lines, each maybe before a ``name``; the rest beside it."""
     table = in_table(lines, TEXT_NAMES["molecules"])
-    return (line if line.error or line.others else _named(line) for line in table)
+    lines = (line if line.error or line.others else _named(line) for line in table)
+    # A header of a file whose columns stand between spaces.
+    return (line for i, line in enumerate(lines) if i or line.error or line.text.lower() not in TEXT_NAMES["molecules"])
 
 
 def _named(line: Line) -> Line:
@@ -30,6 +35,8 @@ def _named(line: Line) -> Line:
 def to_start_with(file: str | None, lead: str | None, *, parents: bool) -> tuple[list[str], str]:
     """Canonical SMILES of a file's molecules and last of a lead, which a search starts with; and of the lead by itself.
 
+    A lead that is read as another molecule is told on standard error.
+
     Raises:
         InputError: The file has no molecule, or the lead is none.
     """
@@ -39,6 +46,8 @@ def to_start_with(file: str | None, lead: str | None, *, parents: bool) -> tuple
     start = list(canonical_each([*words, lead] if lead else words, parents=parents))
     if lead and not start[-1]:
         raise InputError(f"lead must be readable SMILES, got {shown(lead)}")
+    if lead and parents and next(canonical_each([lead])) != start[-1]:
+        print(f"lead read as another ({PARENTS}): {shown(lead)} as {shown(start[-1])}", file=sys.stderr)
     return start, start[-1] if lead else ""
 
 

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from math import isfinite
 from pathlib import Path
@@ -23,14 +24,19 @@ def emit(
     draw: Draw | None = None,
     kept: int = DRAWN,
     *,
+    molecule: str = "smiles",
     live: bool = False,
     carried: bool = False,
 ) -> int:
-    """Write rows as ``vaeseq.console.emit`` does, draw the first ``kept`` of them where a picture is asked for."""
+    """Write rows as ``vaeseq.console.emit`` does, draw the first ``kept`` of them where a picture is asked for.
+
+    An SD file is of the molecules in the column ``molecule``.
+    """
     drawn: list[Row] = []
     if arguments.image:
         rows = _remembered(rows, drawn, kept)
-    code = console.emit(rows, columns, arguments, {"sdf": as_sdf}, live=live, carried=carried)
+    formats = {"sdf": partial(as_sdf, molecule=molecule)}
+    code = console.emit(rows, columns, arguments, formats, live=live, carried=carried)
     if arguments.image:
         _write_image(arguments.image, (draw or _each_drawn)(drawn))
     return code
@@ -104,8 +110,8 @@ def front_kept(rows: Iterable[list[Row]], parts: Mapping[str, str], path: str) -
     finally:
         if seen:
             best = sorted(_front(seen, list(parts)), key=lambda row: -float(str(row[next(iter(parts))])))
-            with replacing(Path(path)) as partial:
-                partial.write_text("".join(console.as_csv([best], ["smiles", *parts.values()])), encoding="utf-8")
+            with replacing(Path(path)) as whole:
+                whole.write_text("".join(console.as_csv([best], ["smiles", *parts.values()])), encoding="utf-8")
 
 
 def _front(rows: list[Row], parts: Sequence[str]) -> list[Row]:
@@ -135,11 +141,12 @@ def _write_image(path: Path, drawing: tuple[str, list[str], list[str], int]) -> 
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
 
 
-def as_sdf(rows: Iterable[list[Row]], columns: Sequence[str]) -> Iterator[str]:
-    """An SD file, the other columns as its data items."""
+def as_sdf(rows: Iterable[list[Row]], columns: Sequence[str], molecule: str = "smiles") -> Iterator[str]:
+    """An SD file, the other columns as its data items; of a row that failed the text that was given too."""
     from vaemol.layout import sdf
 
-    molecule = "reconstruction" if "reconstruction" in columns else "smiles"
     for chunk in rows:
         items = {name: [console.shown(row.get(name, "")) for row in chunk] for name in columns if name != molecule}
+        if any(row.get("error") for row in chunk):
+            items |= {molecule: [str(row.get(molecule, "")) if row.get("error") else "" for row in chunk]}
         yield sdf([str(row.get(molecule, "")) for row in chunk], items)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from vaeseq.console import CHUNK, Line, Reading, Row, chunks
 from vaeseq.errors import InputError
-from vaeseq.files import key_of
+from vaeseq.files import key_of, unmarked
 
 if TYPE_CHECKING:
     from vaeseq.rounds import Call
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 PATIENCE = 20  # chunks of draws
+LARGEST = 3.4e38  # what 32 bits hold
+_CHUNKS = 2  # tells their seeds from others made of the same numbers
 
 
 class DomainSpace(Protocol):
@@ -42,7 +44,10 @@ class DomainSpace(Protocol):
 
 def chunk_seed(seed: int, chunk: int) -> int:
     """Another seed for each chunk of a long output; the first is ``seed`` itself."""
-    return seed + (chunk << 40)
+    from vaeseq.seeds import mixed_seed
+
+    # Not mixed with the number alone: that is the seed of what ``LatentSpace.sample`` decodes by.
+    return mixed_seed(seed, chunk, _CHUNKS) if chunk else seed
 
 
 def code_columns(latent: int) -> list[str]:
@@ -169,7 +174,7 @@ def decoded(
 def _beside(line: Line, names: Sequence[str]) -> list[tuple[str, str]]:
     """The cells that belong to no code."""
     pairs = zip(names, _cells(line), strict=False)
-    return [(name, cell) for name, cell in pairs if name not in ("", "error") and not name.startswith("z_")]
+    return [(name, unmarked(cell)) for name, cell in pairs if name not in ("", "error") and not name.startswith("z_")]
 
 
 def _texts(
@@ -204,7 +209,7 @@ def _code(line: Line, places: Sequence[int], *, bare: bool) -> list[float] | str
         code = [float(cells[place]) for place in places]
     except (ValueError, IndexError):
         code = []
-    if not code or not all(map(math.isfinite, code)) or (bare and len(cells) > len(code)):
+    if not code or not all(abs(number) <= LARGEST for number in code) or (bare and len(cells) > len(code)):
         return line.error or f"code must be {len(places)} finite numbers, got {line.text[:80]!r}"
     return code
 

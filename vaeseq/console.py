@@ -162,8 +162,8 @@ def emit(
     suffix = Path(arguments.output or "").suffix.removeprefix(".")
     if not arguments.format and suffix not in {*known, "", "txt"}:
         raise InputError(f"output must end in one of {', '.join(known)}, or have a --format, got {arguments.output!r}")
-    if arguments.output and not Path(arguments.output).resolve().parent.is_dir():
-        raise InputError(f"output must be in a folder that is there, got {arguments.output!r}")
+    if arguments.output:
+        _check_output(Path(arguments.output).resolve())
     render = known[arguments.format or (suffix if suffix in known else "csv")]
     counts = {"rows": 0, "failed": 0}
     rows = iter(rows)
@@ -182,9 +182,17 @@ def emit(
     return 1 if counts["failed"] else 0
 
 
+def _check_output(path: Path) -> None:
+    """Before anything is read, computed or paid for."""
+    if not path.parent.is_dir():
+        raise InputError(f"output must be in a folder that is there, got {str(path)!r}")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InputError(f"output must be a file that can be written, got {str(path)!r}")
+
+
 def _spread(rows: Iterable[list[Row]], columns: Sequence[str]) -> Iterator[list[Row]]:
     for chunk in rows:
-        yield [{_told(name, columns): cell for name, cell in row.get("others", ())} | row for row in chunk]
+        yield [{_told(name, columns): cell for name, cell in row.pop("others", ())} | row for row in chunk]
 
 
 def _told(name: str, columns: Sequence[str]) -> str:

@@ -17,12 +17,15 @@ def device_of(name: str | None = None) -> torch.device:
     """The device asked for, else CUDA where it is, else the CPU.
 
     Raises:
-        InputError: torch does not know the name.
+        InputError: It is neither.
     """
     try:
-        return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        found = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError as error:
         raise InputError(f"device must be one that torch knows, such as 'cpu' or 'cuda', got {name!r}") from error
+    if found.type not in ("cpu", "cuda"):  # nothing else has been tried
+        raise InputError(f"device must be a 'cpu' or 'cuda', got {name!r}")
+    return found
 
 
 def _cpu_has_bfloat16() -> bool:

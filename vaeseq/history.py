@@ -60,21 +60,27 @@ class Window:
         self.bounds.append(bound)
         self.broken = torch.maximum(self.broken, (~(loss + norm).isfinite()).float())
 
-    def record(self, state: "TrainState", epoch: float) -> Record:
-        """Means over the steps, of all processes.
+    def check(self, state: "TrainState") -> None:
+        """None of the steps was broken.
 
         Raises:
-            FloatingPointError: One of them was broken; the state is then as it was before that step, but for its
-                controller.
+            FloatingPointError: One was; the state is then as it was before that step, but for its controller.
         """
-        losses = torch.stack(self.losses).tolist()
         if bool(self.broken):
-            norms = torch.stack(self.norms).tolist()
+            losses, norms = torch.stack(self.losses).tolist(), torch.stack(self.norms).tolist()
             i = next(i for i, pair in enumerate(zip(losses, norms, strict=True)) if not math.isfinite(sum(pair)))
             state.step = self.first + i
             raise FloatingPointError(
                 f"loss and gradient norm must be finite, got {losses[i]} and {norms[i]} at step {state.step}"
             )
+
+    def record(self, state: "TrainState", epoch: float) -> Record:
+        """Means over the steps, of all processes.
+
+        Raises:
+            FloatingPointError: As ``check``.
+        """
+        self.check(state)
         seconds = time.monotonic() - self.started
         bound = Bound.joined(self.bounds)
         sums = torch.stack(
@@ -89,7 +95,7 @@ class Window:
             elbo=elbo / rows,
             reconstruction=reconstruction / rows,
             kl=kl / rows,
-            loss=sum(losses) / len(losses),
+            loss=float(torch.stack(self.losses).double().mean()),
             beta=float(state.beta),
             learning_rate=state.learning_rate,
             rate=state.rate,

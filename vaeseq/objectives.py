@@ -162,7 +162,7 @@ class RateController:
     def observe(self, kl: Tensor) -> None:
         """Take note of a batch's mean KL."""
         smoothed = self.smoothing * self.kl + (1 - self.smoothing) * kl
-        self.kl = torch.where(self.kl.isnan(), kl, smoothed)
+        self.kl = torch.where(self.kl.isfinite(), smoothed, kl)
         self.log_beta = (self.log_beta + self.integral * self.error).clamp(min=self.floor)
 
 

@@ -104,6 +104,7 @@ class PointMass(Distribution):
 
     def __init__(self, vectors: Tensor, codebooks: Codebooks) -> None:
         self._code, self._nearest = codebooks.rounded(vectors), codebooks.nearest
+        self._entries = codebooks.nearest(self._code.detach())
         self.commitment = (vectors - self._code.detach()).square().sum(dim=1)
         super().__init__(vectors.shape[:1], vectors.shape[1:], validate_args=False)
 
@@ -114,7 +115,7 @@ class PointMass(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Nats: 0 where ``(..., latent)`` is rounded to the row's code, elsewhere minus infinity."""
-        same = (self._nearest(value) == self._nearest(self._code)).all(dim=-1)
+        same = (self._nearest(value) == self._entries).all(dim=-1)
         return torch.zeros(same.shape, device=value.device).masked_fill(~same, -torch.inf)
 
     def drawn(self, noise: Tensor) -> tuple[Tensor, Tensor]:

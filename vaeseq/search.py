@@ -36,6 +36,7 @@ Method = Literal["bayesian", "random_prior"]
 
 _CHUNK = 64  # prior draws decoded at a time
 _PATIENCE = 20  # chunks in a row without anything new before a space counts as exhausted
+_PENDING = 50  # codes of a batch that are on their way
 _PARENTS = 10  # best texts around which half of the codes are drawn
 _LEAST, _MOST = 0.1, 1.0  # smallest and largest step from a parent; 1 forgets it
 _SUCCESSES = 3  # rounds in a row with a better text, after which the largest step is twice as large
@@ -180,7 +181,8 @@ def _surrogate(codes: Tensor, values: Tensor) -> "SingleTaskGP":
     try:
         fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
     except ModelFittingError:
-        model.load_state_dict(before)  # the prior's length scale is better than no model
+        model.load_state_dict(before)
+        kernel.lengthscale = scale.mode  # better than no model
     return model.eval()
 
 
@@ -231,7 +233,10 @@ def _drawn(space: TextSpace, codes: Tensor, values: Tensor, count: int, seed: in
 
 @torch.no_grad()
 def _chosen(model: "SingleTaskGP", codes: Tensor, values: Tensor, count: int, seed: int) -> list[int]:
-    """One after the other the code that, with those chosen before, promises the largest improvement of a batch."""
+    """One after the other the code that, with the last of those chosen, promises the largest improvement of a batch.
+
+    Time and memory grow with the cube of how many these are: the last ``_PENDING``.
+    """
     from botorch.acquisition import qLogExpectedImprovement
     from botorch.sampling import SobolQMCNormalSampler
 
@@ -239,7 +244,7 @@ def _chosen(model: "SingleTaskGP", codes: Tensor, values: Tensor, count: int, se
     acquisition = qLogExpectedImprovement(model, best_f=values.max(), sampler=sampler)
     inputs, chosen = _inputs(codes), []
     for _ in range(count):
-        acquisition.set_X_pending(inputs[chosen] if chosen else None)
+        acquisition.set_X_pending(inputs[chosen[-_PENDING:]] if chosen else None)
         scores = acquisition(inputs.unsqueeze(1))
         scores[chosen] = -math.inf
         chosen.append(int(scores.argmax()))

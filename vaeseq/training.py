@@ -69,6 +69,7 @@ def fit(
 
     for batch_rows, epoch in _batches(corpus, rows, state):
         if 0 < state.step == state.train.pretrain_steps:
+            window.check(state)
             start_decoder_anew(state)
         resting = lags(state)
         if resting:

@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,10 @@ from vaeseq.errors import InputError
 ROOT = Path(__file__).parents[2]
 
 
-def _changed(tmp_path: Path, place: str, value: object) -> Path:
+def _changed(tmp_path: Path, place: str, value: object, base: Path = ROOT / "params.yaml") -> Path:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False  # a parameter a line
-    stored = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    stored = yaml.load(base.read_text(encoding="utf-8"))
     *sections, name = place.split(".")
     section = stored
     for part in sections:
@@ -76,6 +77,23 @@ def test_a_signal_that_no_draw_could_have_is_refused(place: str, value: object, 
     assert load_params(ROOT / "params.yaml").sentences.prior.signal < 1
     with pytest.raises(InputError, match=r"sentences: .*prior\.signal below 1 needs"):
         load_params(_changed(tmp_path, f"sentences.{place}", value))
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "says"),
+    [
+        ("model.posterior", "codes", "needs a model.posterior of gaussian or flow"),
+        ("prior.kind", "codes", "needs a model.posterior of codes"),
+        ("prior.kind", "vamp", None),
+        ("model.latent", 1, "model.latent of at least 2"),
+    ],
+)
+def test_a_prior_that_no_such_codes_have_is_refused_at_once(
+    place: str, value: object, says: str | None, tmp_path: Path
+) -> None:
+    fresh = _changed(tmp_path, "molecules.prior.signal", 1.0, _changed(tmp_path, "molecules.model.start", None))
+    with pytest.raises(InputError, match=says) if says else nullcontext():
+        load_params(_changed(tmp_path, f"molecules.{place}", value, fresh))
 
 
 def test_an_unknown_parameter_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -81,6 +82,20 @@ def test_what_a_program_has_started_ends_with_it(program, tmp_path, then):
             return
         time.sleep(0.05)
     assert not psutil.pid_exists(pid)
+
+
+def test_a_program_ends_with_the_process_that_asks_it(program, tmp_path):
+    note = tmp_path / "pid"
+    oracle = program(f"import os, pathlib\npathlib.Path({str(note)!r}).write_text(str(os.getpid()))\ntime.sleep(60)")
+    asking = f"from vaemol.commanded import CommandOracle\nCommandOracle({shlex.join(oracle._argv)!r})(['C'])"
+    with subprocess.Popen([sys.executable, "-c", asking]) as asker:
+        deadline = time.monotonic() + 30
+        while not (note.exists() and note.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        asker.terminate()
+        assert asker.wait(10) == 128 + signal.SIGTERM
+    pid = int(note.read_text())
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_batch_may_take_as_long_as_its_molecules(program, monkeypatch):

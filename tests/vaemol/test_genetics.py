@@ -77,3 +77,20 @@ def test_molecules_that_cannot_be_cut_have_no_children():
 def test_equal_seeds_give_equal_molecules():
     for make in (lambda rng: mutated("CCOc1ccccc1", rng), lambda rng: crossed("CCOc1ccccc1", "CCN", rng)):
         assert make(np.random.default_rng(4)) == make(np.random.default_rng(4))
+
+
+def test_no_child_is_an_ion_that_no_parent_is():
+    rng = np.random.default_rng(5)
+    nitro, ester = "O=[N+]([O-])c1ccc(CCNC)cc1", "CCOC(=O)CCC"
+    children = [crossed(nitro, ester, rng) for _ in range(200)] + [mutated(nitro, rng) for _ in range(200)]
+    found = [parse(text) for text in children if text]
+    assert len(found) > 300
+    assert all(Chem.GetFormalCharge(mol) == 0 for mol in found)
+    assert any("[N+]" in text for text in children if text)
+    assert any(Chem.GetFormalCharge(parse(text)) for _ in range(50) if (text := mutated("CC(=O)[O-]", rng)))
+
+
+def test_another_element_has_no_isotope():
+    rng = np.random.default_rng(6)
+    children = [text for _ in range(300) if (text := mutated("[2H]C([2H])([2H])Oc1ccccc1", rng))]
+    assert {atom.GetAtomicNum() for text in children for atom in parse(text).GetAtoms() if atom.GetIsotope()} == {1}

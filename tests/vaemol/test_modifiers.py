@@ -90,3 +90,9 @@ def test_what_is_no_pattern_is_named(smarts, capfd):
 def test_a_target_that_is_no_molecule_is_named():
     with pytest.raises(InputError, match="target must be a molecule in SMILES, got 'C1CC'"):
         similarity(parse("C"), "C1CC")
+
+
+def test_a_configuration_in_a_pattern_is_part_of_it():
+    left, right, flat = (parse(f"C{centre}(N)C(=O)O") for centre in ("[C@H]", "[C@@H]", "C"))
+    assert [holds(mol, "C[C@H](N)C(=O)O") for mol in (left, right, flat)] == [1, 0, 0]
+    assert [holds(mol, "CC(N)C(=O)O") for mol in (left, right, flat)] == [1, 1, 1]

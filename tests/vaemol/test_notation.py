@@ -143,3 +143,24 @@ def test_an_unknown_notation_is_named():
 
 def test_the_patterns_hold_no_group_that_would_swallow_symbols():
     assert re.compile(SMILES_PATTERN).groups == re.compile(SELFIES_PATTERN).groups == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "smiles"),
+    [
+        ("[C][C@H1][C]", "CCC"),
+        ("[C][C@@][C]", "CCC"),
+        ("[C][N+1][C]", "C[NH2+]C"),
+        ("[C@H1]", "C"),
+        ("[C][C@@H1][Branch1][C][N][O]", "C[C@@H](N)O"),
+        ("[C][CH2]", "[CH2]C"),
+    ],
+)
+def test_bonds_that_a_charged_atom_or_stereocentre_lacks_are_hydrogens(text, smiles):
+    assert to_smiles(text, "selfies") == smiles
+
+
+def test_a_radical_that_could_not_come_back_is_refused():
+    assert to_smiles(to_text("[CH2]C", "selfies"), "selfies") == "[CH2]C"
+    with pytest.raises(Rejected, match="unrepresentable"):
+        to_text("C[N+]C", "selfies")

@@ -67,7 +67,7 @@ def test_a_file_to_start_with_may_have_names_and_what_is_of_no_use_is_counted(va
     )
     assert code == 0
     assert len(rows) == len(POOL) - 2
-    assert "of 11 molecules to start with 2 are no readable SMILES, and 2 do not hold what is required\n" in err
+    assert "of 10 molecules to start with 1 are no readable SMILES, and 2 do not hold what is required\n" in err
 
 
 def test_what_is_required_is_of_as_many_atoms_as_the_objective(vaemol, tmp_path):
@@ -109,6 +109,7 @@ def test_nothing_is_paid_for_what_does_not_hold_what_is_required(vaemol, tmp_pat
         (("--objective", "qed", "--weight", 1, "--weight", 2), "weights must be as many as objectives, 1, got 2"),
         (("--objective", "qed", "--weight", -1), "of one min: before its name"),
         (("--front", "x.csv"), "front must be of several objectives"),
+        (("--objective", "sa_score", "--objective", "min:sa_score"), "objectives must differ"),
         (("--objective", "min:nothing"), "objective must be"),
         (("--require", "log_p>=2", "--require", "log_p<=1"), "must not exclude each other"),
     ],

@@ -88,3 +88,18 @@ def test_tables_are_known_by_their_usual_names_and_delimiters(header):
     cells = ["CCO" if "smi" in name.lower() else "7" for name in header.split(delimiter)]
     (line,) = molecules_in(map(Line, [header, delimiter.join(cells)]))
     assert (line.text, len(line.others)) == ("CCO", 1)
+
+
+def test_a_header_between_spaces_is_no_molecule():
+    lines = [Line("SMILES id"), Line("CCO a1"), Line("smiles b")]
+    assert [(line.text, line.others) for line in molecules_in(iter(lines))] == [
+        ("CCO", (("name", "a1"),)),
+        ("smiles", (("name", "b"),)),
+    ]
+
+
+def test_a_lead_that_is_read_as_another_is_told(capsys):
+    assert to_start_with(None, "CC(=O)[O-].[Na+]", parents=True) == (["CC(=O)O"], "CC(=O)O")
+    assert "lead read as another" in capsys.readouterr().err
+    to_start_with(None, "OCC", parents=True)
+    assert not capsys.readouterr().err

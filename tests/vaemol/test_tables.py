@@ -1,6 +1,6 @@
 """What is drawn of a command's rows."""
 
-from vaemol.tables import pairs_drawn, proposals_drawn
+from vaemol.tables import as_sdf, pairs_drawn, proposals_drawn
 
 
 def test_proposals_are_numbered_and_a_path_lies_alike():
@@ -16,3 +16,14 @@ def test_what_came_back_is_the_same_or_another():
         {"smiles": "C" * 24, "reconstruction": "C" * 21, "exact": False, "similarity": 1.0},
     ]
     assert pairs_drawn(rows)[2] == ["given", "the same", "given", "another, similarity 1.00"]
+
+
+def test_an_sd_file_is_of_the_command_s_own_molecules():
+    rows = [[{"smiles": "CCO", "reconstruction": "c1ccccc1"}, {"smiles": "xyz", "error": "unparsable"}]]
+    own, other = (
+        "".join(as_sdf(rows, ["smiles", "reconstruction", "error"], molecule)).split("$$$$")
+        for molecule in ("smiles", "reconstruction")
+    )
+    assert [" O " in text and " 3  2 " in text for text in (own[0], other[0])] == [True, False]
+    assert "> <smiles>\nxyz" in own[1]
+    assert "> <smiles>\nCCO" in other[0]

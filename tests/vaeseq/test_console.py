@@ -134,7 +134,16 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path):
     assert (tmp_path / "paid.csv").read_text() == "a\n1\n"
 
 
-@pytest.mark.parametrize(("name", "says"), [("x.xlsx", "must end in one of csv, json"), ("no/x.csv", "folder that is")])
+def test_a_column_that_is_called_others_is_one_like_any(capsys):
+    rows = [[{"text": "a", "others": [("others", "x")]}]]
+    console.emit(rows, ["text"], Namespace(output=None, format=None), carried=True)
+    assert capsys.readouterr().out == "text,others\na,x\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("x.xlsx", "must end in one of csv, json"), ("no/x.csv", "folder that is"), ("", "a file that can")],
+)
 def test_an_output_that_cannot_be_is_refused_before_anything_is_asked_for(tmp_path, name, says):
     asked = iter([[{"a": 1}]])
     with pytest.raises(InputError, match=says):

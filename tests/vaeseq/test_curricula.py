@@ -149,6 +149,17 @@ def test_the_importance_weighted_bound_has_no_autoencoder(corpus: Corpus) -> Non
         next(fit(_state(ObjectiveConfig(samples=2), pretrain_steps=2), corpus))
 
 
+def test_a_decoder_is_not_begun_anew_after_a_broken_step(corpus: Corpus) -> None:
+    state = _state(pretrain_steps=3)
+    next(fit(state, corpus, record_every=2))
+    with torch.no_grad():
+        state.vae.get_submodule("encoder.head.linear").bias[0] = math.nan
+    before = _weights(state)
+    with pytest.raises(FloatingPointError, match=r"finite.*step 2"):
+        next(fit(state, corpus, record_every=10))
+    assert _moved(state, before) == {"encoder"}  # whose nan is no number that equals itself
+
+
 def test_a_new_decoder_forgets_all_but_the_embedding(corpus: Corpus) -> None:
     state = _state(average=0.5)
     for _ in fit(state, corpus):

@@ -14,6 +14,8 @@ def test_a_device_that_torch_does_not_know_is_an_input_error() -> None:
     assert device_of("cpu").type == "cpu"
     with pytest.raises(InputError, match="'gpu'"):
         device_of("gpu")
+    with pytest.raises(InputError, match="must be a 'cpu' or 'cuda', got 'mps'"):
+        device_of("mps")
 
 
 def test_bfloat16_is_refused_where_no_lstm_runs_in_it(monkeypatch: pytest.MonkeyPatch) -> None:

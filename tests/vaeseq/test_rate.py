@@ -2,6 +2,7 @@ import math
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from vaeseq.corpus import Corpus
 from vaeseq.diagnostics import Summary
@@ -125,3 +126,10 @@ def test_a_nat_above_the_rate_buys_no_bound_and_one_below_counts_as_carried() ->
     assert badness(_summary(-67.1, 65.6), 80.0) < badness(_summary(-81.5, 78.6), 80.0)
     # A run that has not quite come down to the rate, and its early state that passed it on the way up.
     assert badness(_summary(-51.9, 32.1), 30.0) < badness(_summary(-61.5, 31.4), 30.0)
+
+
+def test_a_kl_that_is_not_finite_is_forgotten():
+    controller = RateController(50.0)
+    for kl in (50.0, math.inf, 40.0):
+        controller.observe(torch.tensor(kl))
+    assert float(controller.kl) == 40.0

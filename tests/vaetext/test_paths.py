@@ -18,7 +18,6 @@ from vaetext.paths import (
     steady_steps,
     word_edits,
 )
-from vaetext.space import SentenceSpace
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=6).map(" ".join)
 FIRST, LAST = (row["text"] for row in sentences(2, seed=0))
