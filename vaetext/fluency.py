@@ -1,4 +1,4 @@
-"""What it costs a path to go by a sentence: less fluent than its ends, or of words that are none."""
+"""What it costs a path to go by a sentence: stranger than its ends, blander, or of words that are none."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -14,10 +14,10 @@ _WORD = re.compile(WORD)
 class Fluency:
     """Costs of the sentences between some that are given, by the model's language model.
 
-    A sentence costs what it is less likely by than the least likely of those, in nats a word and end: where each
-    sentence costs what it is unlikely, all that is between is bland (LOG.md). And it costs the nats of the symbols by
-    which a word goes on that none of those has. A model writes most words as one symbol, and spells the others, where
-    what follows is likely as long as it makes a word.
+    A sentence costs what it is less likely by than the least likely of those, in nats a word and end, or likelier by
+    than the likeliest: where each costs what it is unlikely, all that is between is bland (LOG.md). And it costs the
+    nats of the symbols by which a word goes on that none of those has. A model writes most words as one symbol, and
+    spells the others, where what follows is likely as long as it makes a word.
 
     Without a language model all sentences are as likely.
 
@@ -29,7 +29,8 @@ class Fluency:
     def __init__(self, space: SentenceSpace, ends: Sequence[str]) -> None:
         self.space = space
         self._known = {word for text in ends for word in _WORD.findall(text)}
-        self._least = float(self._nats(ends)[0].max()) if space.space.vae.language else 0.0
+        whole = self._nats(ends)[0] if space.space.vae.language else np.zeros(1)
+        self._range = whole.min(), whole.max()
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """Of each text, ``(texts,)``; infinite where it is no sentence as the model would write it."""
@@ -37,7 +38,7 @@ class Fluency:
         if not self.space.space.vae.language:
             return forbidden
         whole, spelt = self._nats(texts)
-        return np.maximum(whole - self._least, 0.0) + spelt + forbidden
+        return np.abs(whole - whole.clip(*self._range)) + spelt + forbidden
 
     def _nats(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Nats a word and end of each text, and in sum those of its symbols that spell a word which is not known."""
