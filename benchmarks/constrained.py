@@ -155,7 +155,7 @@ def main(folder: Path, count: int, seeds: int, tasks: Sequence[str]) -> None:
                 parts.take(f"{name}_of_seed_{seed}", f"{name} {METHOD} {seed} {CONFIG} {count} {model}", make)
             )
     for name, its in runs.items():
-        parts.take(name, f"{seeds} {CONFIG} {count} {model}", partial(over_seeds, its))
+        parts.take(name, f"{its} {CONFIG} {count} {model}", partial(over_seeds, its))
 
 
 def over_seeds(runs: Sequence[Row]) -> Row:

@@ -29,7 +29,7 @@ def main() -> None:
     ends = {True: ends_of(space, list(zip(texts[::2], texts[1::2], strict=True))[:PAIRS])}
     ends[False] = prior_ends(space, DRAWN_PAIRS, seed=SEED)
     steps, beams = params.interpolate.steps, params.interpolate.beams
-    for kind in params.interpolate.kinds:
+    for kind in (kind for kind in params.interpolate.kinds if kind != "steady"):
         parsed = [
             everyday.parses(text)
             for from_texts, pairs in ends.items()

@@ -79,7 +79,8 @@ def main(folder: Path, method: str, seeds: int, tasks: list[str]) -> None:
         with locked(work_folder("pmo", settings, *weights)) as work:
             make = partial(figures_of, space, task, method, seed, work)
             runs[task].append(parts.take(f"{task}_of_seed_{seed}", settings, make))
-    parts.several("sums", f"{seeds} {tasks} {CONFIG} {model}", lambda: summed(runs))
+    if set(tasks) == set(TASKS):
+        parts.several("sums", f"{runs} {CONFIG} {model}", lambda: summed(runs))
 
 
 def summed(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:

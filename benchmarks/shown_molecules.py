@@ -16,7 +16,7 @@ ROWS = {
         ("evaluate.test.iwae_fitted", "the same of codes as drawn", "nats a molecule, higher is better"),
         ("evaluate.test.language", "language model alone", "nats a molecule, lower is better"),
         ("evaluate.test.amortisation_gap", "amortisation gap", "nats, lower is better"),
-        ("evaluate.test.bits_per_heavy_atom", "bits per heavy atom", "lower is better"),
+        ("evaluate.test.bits_per_heavy_atom_fitted", "bits per heavy atom, of codes as drawn", "lower is better"),
         ("evaluate.train.exact_reconstruction", "exact reconstruction, training rows", _FRACTION),
         ("evaluate.test.exact_reconstruction", "exact reconstruction, test rows", _FRACTION),
         ("evaluate.train.token_reconstruction", "symbols reconstructed, training rows", _FRACTION),
@@ -29,10 +29,10 @@ ROWS = {
             )
             for split, rows in (("train", "training rows"), ("test", "test rows"))
         ),
-        ("evaluate.prior.validity", "validity of prior samples", _FRACTION),
-        ("evaluate.prior.uniqueness_1000", "uniqueness at 1,000", _FRACTION),
-        ("evaluate.prior.novelty", "novelty", _FRACTION),
-        ("evaluate.prior.internal_diversity_1", "internal diversity", _FRACTION),
+        ("evaluate.prior_fitted.validity", "validity of draws", _FRACTION),
+        ("evaluate.prior_fitted.uniqueness_1000", "uniqueness at 1,000", _FRACTION),
+        ("evaluate.prior_fitted.novelty", "novelty", _FRACTION),
+        ("evaluate.prior_fitted.internal_diversity_1", "internal diversity", _FRACTION),
         ("optimize.qed.calls", "oracle calls of each optimisation", "count"),
         ("optimize.qed.top_10", "QED, mean of the best ten", "higher is better"),
         ("optimize.qed.random_top_10", "the same for random draws of the prior", "higher is better"),

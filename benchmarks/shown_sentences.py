@@ -25,11 +25,11 @@ ROWS = {
         ("evaluate.test.iwae_fitted", "the same of codes as drawn", "nats a sentence, higher is better"),
         ("evaluate.test.amortisation_gap", "amortisation gap", "nats, lower is better"),
         ("evaluate.test.language", "language model alone", "nats a sentence, lower is better"),
-        ("evaluate.test.word_perplexity", "perplexity per word", "lower is better"),
-        ("evaluate.test.bits_per_character", "bits per character", "lower is better"),
+        ("evaluate.test.word_perplexity_fitted", "perplexity per word, of codes as drawn", "lower is better"),
+        ("evaluate.test.bits_per_character_fitted", "bits per character, of codes as drawn", "lower is better"),
         ("evaluate.test.exact_reconstruction", "exact reconstruction, test rows", "fraction, higher is better"),
-        ("evaluate.prior.parse_fraction", "prior samples that parse", "fraction, higher is better"),
-        ("evaluate.prior_fitted.parse_fraction", "the same of the fitted prior", "fraction, higher is better"),
+        ("evaluate.prior_fitted.parse_fraction", "draws that parse", "fraction, higher is better"),
+        ("evaluate.prior.parse_fraction", "the same of the prior of training", "fraction, higher is better"),
         *(
             (
                 f"interpolate.{kind}.parse_fraction{which}",
@@ -56,7 +56,7 @@ ROWS = {
     ),
     "fresh_sentences_cpu": (
         ("exact_reconstruction", "exact reconstruction of 1,000 new sentences", "fraction, higher is better"),
-        ("slerp.parse_fraction", "540 sentences on arcs between them that parse", "fraction, higher is better"),
+        ("slerp.parse_fraction", "540 sentences on arcs that parse, 180 of them between draws; ends count", "fraction, higher is better"),
         ("lerp.parse_fraction", "the same on straight lines", "fraction, higher is better"),
     ),
     "ptb": (
@@ -110,7 +110,7 @@ ROWS = {
     "recipe_tatoeba_more_cpu": (
         ("evaluate.test.exact_reconstruction", "exact reconstruction, from the posterior's mean, greedy", _FRACTION),
         ("evaluate.train.exact_reconstruction", "the same of as many training sentences", _FRACTION),
-        ("evaluate.test.word_similarity", "words given back, one minus edits over words", _FRACTION),
+        ("evaluate.test.word_similarity", "words given back in order, twice those over all of both", _FRACTION),
         ("evaluate.test.elbo", "bound without the fitted prior", "nats a sentence, higher is better"),
         ("evaluate.test.kl", "KL to a standard normal", "nats"),
         ("evaluate.test.active_units", "active dimensions, of 64", _FRACTION),
@@ -126,7 +126,7 @@ ROWS = {
         ("reverse_perplexity", "reverse, draws", "perplexity, lower is better"),
         ("reverse_perplexity_of_text", "reverse, as many training sentences", "perplexity"),
         ("reverse_perplexity_ratio", "reverse, draws to text", "ratio, lower is better"),
-        ("unseen_words", "words that training does not have", "fraction, lower is better"),
+        ("unseen_words", "words that training does not have, of words and ends", "fraction, lower is better"),
         ("uniqueness", "uniqueness", _FRACTION),
         ("novelty", "novelty", _FRACTION),
     ),
@@ -139,7 +139,7 @@ _SENTENCE_PATHS = (
     ("{}.paths_of_8_distinct", "paths of 8 distinct", "fraction, higher"),
     ("{}.length_ratio_median", "length to distance", "median, lower"),
     ("{}.perplexity_ratio", "perplexity to that of text", "ratio, near 1"),
-    ("{}.unseen_words", "words unseen in training", "fraction, lower"),
+    ("{}.unseen_words", "words unseen in training, of words and ends", "fraction, lower"),
 )
 _SHIFTED = tuple(
     (f"{{}}.{how}.{figure}", f"{text}, {what}", "fraction, " + ("lower" if how.endswith("control") else "higher"))

@@ -132,7 +132,7 @@ def add_beams(parser: ArgumentParser, beams: int) -> None:
 def add_search(parser: ArgumentParser, methods: Sequence[str]) -> None:
     """The options of a search."""
     parser.add_argument("--budget", type=whole(1), default=200, help="oracle calls in all; default: %(default)s")
-    parser.add_argument("--initial", type=whole(1), default=50, help="draws of the prior first; default: %(default)s")
+    parser.add_argument("--initial", type=whole(1), default=50, help="calls of the first round; default: %(default)s")
     parser.add_argument("--batch", type=whole(1), default=10, help="calls a round after that; default: %(default)s")
     parser.add_argument("--method", choices=methods, default=methods[0], help="default: %(default)s")
     parser.add_argument(
