@@ -2,7 +2,7 @@
 
 Run as ``python -m benchmarks.interpolation MODEL``, a checkpoint folder of a model of MOSES' molecules, after
 ``python -m pipelines.reference``; killed, it goes on where it was. The pairs are 1,000 of MOSES' scaffold test set,
-whose scaffolds no training molecule of MOSES has, of a Tanimoto similarity of at most .3. To judge paths of another making,
+whose scaffolds no training molecule of MOSES has, of a Tanimoto similarity of at most .3. To judge other paths,
 ``python -m benchmarks.interpolation pairs > pairs.smi`` writes them, and ``vaemol judge-paths`` judges.
 
 The rows: *pure*, nine points on an arc between codes that decode to the ends; *assisted*, ``vaemol propose``; *straight
