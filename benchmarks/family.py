@@ -68,6 +68,7 @@ FAMILIES = {
     "importance_weighted": Family(lambda _: ObjectiveConfig(samples=5)),
     "rate_low": at_rate(LOW),
     "rate_high": at_rate(HIGH),
+    # Whose mutual information, where it is measured anew, is of a hundred rows and at most 4.6 nats.
     "flow_posterior": at_rate(LOW, encoder=replace(ENCODER, posterior="flow")),
     "mixture_prior": at_rate(LOW, prior=PriorConfig("mixture")),
     "vamp_prior": at_rate(LOW, prior=PriorConfig("vamp", components=32, length=10)),

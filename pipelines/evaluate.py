@@ -18,7 +18,7 @@ from pipelines.columns import targets_of
 from pipelines.params import EvaluateParams, domain_params
 from vaeseq.calibration import quality
 from vaeseq.corpus import SPLITS, Corpus, choose
-from vaeseq.diagnostics import iwae_by_row, summarise
+from vaeseq.diagnostics import information_rows, iwae_by_row, summarise
 from vaeseq.files import write_table, write_whole
 from vaeseq.manifold import grid
 from vaeseq.model import SequenceVAE
@@ -109,7 +109,7 @@ def _likelihood(
         figures |= {f"{name}{suffix}": value for name, value in summary.items() if name not in said}
     return {
         **figures,
-        "mutual_information_cap": math.log(len(rows)),
+        "mutual_information_cap": math.log(information_rows(space.vae, len(rows))),
         "active_units_of": space.latent,
         "rows": len(rows),
         "iwae_samples": samples,

@@ -42,6 +42,8 @@ class FlowHead(nn.Module):
         https://arxiv.org/abs/1606.04934
     """
 
+    slow_density = True  # at a code that it did not draw: a pass for each dimension
+
     def __init__(self, width: int, latent: int, transforms: int, hidden: int) -> None:
         super().__init__()
         self.gaussian = GaussianHead(width, latent)

@@ -23,7 +23,8 @@ def test_the_bound_is_spread_over_the_rows_that_it_was_taken_of(seed: int, monke
     domain = SimpleNamespace(likelihood_per_unit=lambda _, records: {"of": [record["row"] for record in records]})
     params = EvaluateParams(seed=seed, iwae_rows=3)
     trained = object()
-    vae = SimpleNamespace(as_trained=lambda: trained, trained_prior=None, discrete=False)
+    known = {"trained_prior": None, "discrete": False, "encoder": SimpleNamespace(head=None)}
+    vae = SimpleNamespace(as_trained=lambda: trained, **known)
     space = SimpleNamespace(vae=vae, latent=2)
     figures = evaluate._likelihood(space, None, rows, [{"row": int(row)} for row in rows], params, domain)
     assert figures["of"] == taken[0].tolist() == choose(rows, 3, seed=seed).tolist()
@@ -34,7 +35,8 @@ def test_the_bound_is_spread_over_the_rows_that_it_was_taken_of(seed: int, monke
 def test_figures_of_a_fitted_prior_have_its_name(fitted: bool, signal: float, monkeypatch: pytest.MonkeyPatch) -> None:
     trained = SimpleNamespace(kl=3.0, signal=1.0)
     prior = object() if fitted else None
-    vae = SimpleNamespace(kl=1.0, signal=signal, as_trained=lambda: trained, trained_prior=prior, discrete=False)
+    known = {"trained_prior": prior, "discrete": False, "encoder": SimpleNamespace(head=None)}
+    vae = SimpleNamespace(kl=1.0, signal=signal, as_trained=lambda: trained, **known)
     monkeypatch.setattr(evaluate, "summarise", lambda of, *_, **__: Summary(-of.kl - 2.0, 2.0, of.kl, 1.0, 1.0))
     monkeypatch.setattr(evaluate, "iwae_by_row", lambda of, *_, **__: torch.full((2,), -of.kl))
     domain = SimpleNamespace(likelihood_per_unit=lambda nats, _: {"bits": nats})

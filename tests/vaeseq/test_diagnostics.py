@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 from vaeseq.bounds import elbo, iwae
 from vaeseq.corpus import Corpus
-from vaeseq.diagnostics import active_units, batches, iwae_by_row, mutual_information, summarise
+from vaeseq.diagnostics import active_units, batches, information_rows, iwae_by_row, mutual_information, summarise
 from vaeseq.model import SequenceVAE
 
 CPU = torch.device("cpu")
@@ -119,6 +119,22 @@ def test_the_mutual_information_of_a_summary_is_of_its_posteriors(
     summary = summarise(vae, corpus, rows, seed=0)
     assert summary.mutual_information == pytest.approx(np.mean(values), abs=6 * np.std(values))
     assert summary.mutual_information > 0.1
+
+
+@torch.no_grad()
+def test_the_mutual_information_of_flows_is_of_few_rows_of_all_lengths(
+    build_vae: Callable[..., SequenceVAE], build_corpus: Callable[..., Corpus]
+) -> None:
+    vae, corpus = build_vae(vocabulary=12, sharpness=6.0, posterior="flow"), build_corpus(train=250, valid=0)
+    rows = corpus.rows("train")
+    assert [information_rows(vae, count) for count in (20, 250)] == [20, 100]
+    assert information_rows(build_vae(), 250) == 250
+    ordered = np.concatenate(list(corpus.in_order(rows, 256)))
+    posterior = vae.encoder(corpus.batch(ordered[np.arange(100) * 250 // 100]).tokens)
+    torch.manual_seed(0)
+    values = [mutual_information(posterior, posterior.drawn(torch.randn(100, 2))[0]) for _ in range(10)]
+    summary = summarise(vae, corpus, rows, seed=0)
+    assert summary.mutual_information == pytest.approx(np.mean(values), abs=6 * np.std(values))
 
 
 @torch.no_grad()
