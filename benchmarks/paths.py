@@ -4,8 +4,8 @@ Run as ``python -m benchmarks.paths MODEL``, a checkpoint folder of a model of T
 500 of its held-out sentences of at most 20 words whose ends differ by at least 8 word edits; each path has 11 points.
 
 The rows: *steady*, between codes that decode to the sentences, a chain of small steps by sentences on the way that
-are as fluent (``vaetext.paths.steady_homotopy``); *plain*, on the same way what each of 11 codes decodes to by beam search;
-*straight line*, greedy texts between the means of the posteriors, as Bowman et al. (2015,
+are as fluent (``vaetext.paths.steady_homotopy``); *plain*, on the same way what each of 11 codes decodes to by beam
+search; *straight line*, greedy texts between the means of the posteriors, as Bowman et al. (2015,
 https://arxiv.org/abs/1511.06349) walk.
 
 Perplexity is by a 5-gram model of the training sentences, over words and ends, of the sentences between the ends.
