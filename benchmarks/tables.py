@@ -68,17 +68,19 @@ def of_models(matrix: Matrix, figures: Figures) -> list[str]:
     names = "".join(f" {label}, {unit} |" for _, label, unit in matrix.columns)
     lines = [f"| {matrix.heading} |{names}", "|---|" + "---:|" * len(matrix.columns)]
     for row, cells in table.items():
-        lines.append(f"| {row.replace('_', ' ').replace('.', ': ')} | {' | '.join(cells)} |")
+        name = re.sub(r"\.(?!\d)", ": ", row.replace("_", " "))
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
 
 
 def at(figures: Figures, place: str) -> Any:  # noqa: ANN401 - any JSON
-    """A nested value by its dotted place; None where there is none."""
-    for part in place.split("."):
-        figures = figures.get(part)
-        if figures is None:
-            return None
-    return figures
+    """A nested value by its dotted place; None where there is none. A name may hold a dot: ``qed_0.4``."""
+    if place in figures:
+        return figures[place]
+    parts = place.split(".")
+    heads = (".".join(parts[:i]) for i in range(1, len(parts)))
+    head = next((head for head in heads if isinstance(figures.get(head), dict)), None)
+    return None if head is None else at(figures[head], place.removeprefix(f"{head}."))
 
 
 def cell(value: float | Figures | None) -> str:

@@ -72,3 +72,10 @@ def test_three_digits_are_shown(value: float, text: str) -> None:
 
 def test_perplexities_have_two_decimals() -> None:
     assert tables.shown(96.864, "perplexity, lower is better") == "96.86"
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [("qed_0.4.success", 1), ("a.b", 2), ("a.c", None), ("a.c.d", None), ("x", None), ("n", None)]
+)
+def test_a_place_may_have_a_name_with_a_dot(place: str, value: object) -> None:
+    assert tables.at({"qed_0.4": {"success": 1}, "a": {"b": 2}, "n": None}, place) == value
