@@ -1,6 +1,7 @@
 import math
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from torch.distributions import Independent, Normal
 from vaeseq.calls import Run, resumed
 from vaeseq.errors import InputError
 from vaeseq.rounds import Call, SearchConfig, searched
-from vaeseq.search import Bayesian, PriorTexts, _drawn, reached, search
+from vaeseq.search import Bayesian, PriorTexts, _chosen, _drawn, _surrogate, reached, search
 
 LATENT = 4
 GOAL = torch.tensor([1.2, -0.8, 0.5, -1.0])
@@ -264,3 +265,35 @@ def test_a_file_cut_at_any_byte_loses_and_repeats_no_call(whole_file, tmp_path_f
         Call(call.text, pytest.approx(call.value, nan_ok=True, rel=0, abs=0), pytest.approx(call.seconds, abs=1e-3))
         for call in again
     ]
+
+
+def _known():
+    random = torch.Generator().manual_seed(0)
+    return torch.randn(8, LATENT, generator=random), torch.randn(8, generator=random).double()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_of_a_large_batch_the_last_codes_are_pending(monkeypatch):
+    from botorch.acquisition import qLogExpectedImprovement
+
+    class Watched(qLogExpectedImprovement):
+        def set_X_pending(self, X_pending=None):
+            asked.append(0 if X_pending is None else len(X_pending))
+            super().set_X_pending(X_pending)
+
+    (codes, values), asked = _known(), []
+    model = _surrogate(codes, values)
+    monkeypatch.setattr("botorch.acquisition.qLogExpectedImprovement", Watched)
+    monkeypatch.setattr("vaeseq.search._PENDING", 3)
+    chosen = _chosen(model, torch.randn(20, LATENT, generator=torch.Generator().manual_seed(1)), values, 6, seed=0)
+    assert len(set(chosen)) == 6
+    assert asked[-6:] == [0, 1, 2, 3, 3, 3]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_process_that_cannot_be_fitted_has_the_likeliest_length_scale(monkeypatch):
+    from botorch.exceptions import ModelFittingError
+
+    monkeypatch.setattr("botorch.fit_gpytorch_mll", Mock(side_effect=ModelFittingError))
+    scale = _surrogate(*_known()).covar_module.lengthscale
+    assert float(scale) == pytest.approx(math.exp(math.sqrt(2) + math.log(LATENT) / 2 - 3), rel=1e-3)
