@@ -72,18 +72,31 @@ def fit(domain: Domain, asked: Asked, folder: Path) -> dict[str, object]:
 
 def _claim(domain: Domain, asked: Asked, folder: Path) -> None:
     """Write what is asked for, or find that the same was."""
-    wanted = {name: None if value is None else str(value) for name, value in asdict(asked).items()}
+    wanted = {"domain": domain} | {k: None if value is None else str(value) for k, value in asdict(asked).items()}
     wanted["file"] = f"{asked.file.name} sha256 {sha256_of(asked.file)}"
-    note = folder / "fit.json"
-    if not note.exists() and any(path.name != "lock" for path in folder.iterdir()):
+    note, found = folder / "fit.json", wanted
+    if note.exists():
+        found = _note(note)
+    elif any(path.name != "lock" for path in folder.iterdir()):
+        found = {}
+    if found.keys() != wanted.keys():
         raise InputError(f"folder must be empty or hold a fit, got {str(folder)!r}; name another with --into")
-    found = json.loads(note.read_text(encoding="utf-8")) if note.exists() else wanted
-    if found != wanted and last_file(domain, "prepare", folder).exists():
-        other = ", ".join(f"{name} {found.get(name)!r}" for name in wanted if found.get(name) != wanted[name])
+    if found != wanted and (found["domain"] != domain or last_file(domain, "prepare", folder).exists()):
+        other = ", ".join(f"{name} {found[name]!r}" for name in wanted if found[name] != wanted[name])
         raise InputError(f"folder {str(folder)!r} holds another fit ({other}); name another with --into")
     if found != wanted:  # a file that was of no use, mended since
-        shutil.rmtree(folder / "data", ignore_errors=True)
+        for part in ("raw", "prepared"):
+            shutil.rmtree(folder / "data" / part / domain, ignore_errors=True)
     write_whole(note, json.dumps(wanted, indent=1) + "\n")
+
+
+def _note(path: Path) -> dict[str, Any]:
+    """What stands there, or nothing where that is nobody's fit."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _training(domain: Domain, folder: Path, stored: dict[str, Any], seconds: float) -> dict[str, object]:

@@ -2,14 +2,17 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from vaeseq.errors import InputError
 from vaeseq.files import key_of
 
 WORK = "LATENTPATH_WORK"  # environment variable that moves the work folder
+PATIENCE = 10.0  # seconds: a process whose parent was killed ends after the step that it is at
 
 
 def work_folder(label: str, settings: str, *files: Path) -> Path:
@@ -24,16 +27,29 @@ def code_of(*names: str) -> list[Path]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[Path]:
+def locked(folder: Path, *, patience: float | None = None) -> Iterator[Path]:
     """Make the folder and hold it until the block ends.
 
+    Args:
+        folder: To hold.
+        patience: Seconds to wait for who holds it; None is ``PATIENCE``.
+
     Raises:
-        InputError: Another process holds it.
+        InputError: Another process holds it, and goes on holding it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"another process works in {str(folder)!r}; wait for it, or stop it") from None
+    with (folder / "lock").open("a") as file:
+        until = time.monotonic() + (PATIENCE if patience is None else patience)
+        while not _held(file):
+            if time.monotonic() > until:
+                raise InputError(f"another process works in {str(folder)!r}; wait for it, or stop it")
+            time.sleep(0.1)
         yield folder
+
+
+def _held(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

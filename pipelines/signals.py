@@ -45,9 +45,14 @@ def asked_to_stop() -> Iterator[Asked]:
         asked.by = number
         with suppress(OSError):  # the same key may have stopped whoever read it
             os.write(sys.stderr.fileno(), b"stopping after this step; the same signal again ends at once\n")
+        # Functions, for what has arrived at the same time: Python passes over a signal that is without one by then.
         for each in ASKING:
-            signal.signal(each, signal.SIG_DFL)
-        signal.signal(ORPHANED, signal.SIG_IGN)
+            signal.signal(each, second)
+        signal.signal(ORPHANED, lambda *_: None)
+
+    def second(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
 
     before = {each: signal.signal(each, first) for each in (*ASKING, ORPHANED)}
     try:

@@ -173,7 +173,7 @@ def _keep_finished(saved: Path, domain: str) -> None:
     for other in kept.parent.parent.glob(f"train-{domain}-*/{FINISHED}"):
         if other != kept:
             # Not where a training takes it up just now, nor where it is another user's.
-            with suppress(InputError, OSError), locked(other.parent):
+            with suppress(InputError, OSError), locked(other.parent, patience=0.0):
                 other.unlink(missing_ok=True)
 
 

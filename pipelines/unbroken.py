@@ -57,7 +57,7 @@ def unbroken(state: TrainState, corpus: Corpus, saved: Path) -> Iterator[list[Re
                     f"memory does not hold a batch: each is now read in {read_in} micro-batches, to the same gradient",
                     file=sys.stderr,
                 )
-    if asked() and state.step < state.train.steps:
+    if asked():  # in the last step or look too: what asked may tell it once only
         print(f"stopped after step {state.step:,}; the same command goes on from there", file=sys.stderr)
         raise SystemExit(128 + asked.by)
     state.save(saved)

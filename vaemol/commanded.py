@@ -6,9 +6,8 @@ import shlex
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -18,6 +17,8 @@ from vaeseq.errors import InputError
 # Batches in a row that a program fails on, without an answer between them, before it counts as broken; and such of one
 # molecule, as it may fail on several dull ones.
 PATIENCE, PATIENCE_ALONE = 3, 20
+# Told the process group of a program, it ends that when its standard input does: however who asks has ended.
+_WATCHER = ["/bin/sh", "-c", 'read -r group && { read -r _; kill -s KILL -- "-$group"; }']
 
 
 class CommandOracle:
@@ -127,24 +128,16 @@ def _number(line: str) -> float:
 def _ran(argv: Sequence[str], lines: str, seconds: float) -> subprocess.CompletedProcess[str]:
     """As ``subprocess.run``, but whatever the program has started ends with it, and it with this process."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with _raising(), subprocess.Popen(argv, text=True, start_new_session=True, **pipes) as program:
+    with (
+        subprocess.Popen(_WATCHER, stdin=subprocess.PIPE, text=True, start_new_session=True) as watcher,
+        subprocess.Popen(argv, text=True, start_new_session=True, **pipes) as program,
+    ):
+        watcher.stdin.write(f"{program.pid}\n")
+        watcher.stdin.flush()
         try:
             out, err = program.communicate(lines, seconds)
-        finally:  # itself, where it took too long or this process is to stop, and what outlives it
+        finally:  # itself, where it took too long or this process is interrupted, and what outlives it
+            watcher.kill()
             with suppress(ProcessLookupError, PermissionError):  # there is nothing; it is ending
                 os.killpg(program.pid, signal.SIGKILL)
     return subprocess.CompletedProcess(argv, program.returncode, out, err)
-
-
-@contextmanager
-def _raising() -> Iterator[None]:
-    """A signal that would end this process at once raises ``SystemExit`` instead, in its main thread."""
-    mine = threading.current_thread() is threading.main_thread()
-    ending = [each for each in (signal.SIGTERM, signal.SIGHUP) if mine and signal.getsignal(each) is signal.SIG_DFL]
-    for each in ending:
-        signal.signal(each, lambda number, _: sys.exit(128 + number))
-    try:
-        yield
-    finally:
-        for each in ending:
-            signal.signal(each, signal.SIG_DFL)

@@ -27,7 +27,7 @@ _CUT: dict[Notation, re.Pattern[str]] = {
     "selfies": re.compile(SELFIES_PATTERN),
 }
 _SELFIES = re.compile(r"(?:\[[^\[\]]+\]|\.)*")
-_CONFIGURED = re.compile(r"[@+-]")
+_FIXED = re.compile(r"[@+-]|H[1-9]?\]")
 _RADICAL = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
 _MAX_SELFIES = 10 * MAX_CHARACTERS
 _KEPT = 10_000  # SELFIES last read: searches and paths meet the same ones again and again
@@ -88,8 +88,8 @@ def _known(notation: Notation) -> Notation:
 def _read(smiles: str) -> Mol | None:
     """The molecule that the library decoded.
 
-    It writes no hydrogens of an atom with a charge or a configuration but those of its symbol, whatever bonds it then
-    has; rdkit takes the missing ones for unpaired electrons. They are hydrogens here.
+    It writes no hydrogens of an atom with a charge, a configuration or hydrogens of its own but those of its symbol,
+    whatever bonds it then has; rdkit takes the missing ones for unpaired electrons. They are hydrogens here.
     """
     mol = parse(smiles)
     if mol is None or not mol.GetAtomsMatchingQuery(_RADICAL):
@@ -98,7 +98,7 @@ def _read(smiles: str) -> Mol | None:
     if len(atoms) != mol.GetNumAtoms():  # hydrogens of its own are none in the molecule
         return mol
     for atom, symbol in zip(mol.GetAtoms(), atoms, strict=True):
-        if atom.GetNumRadicalElectrons() and _CONFIGURED.search(symbol):
+        if atom.GetNumRadicalElectrons() and _FIXED.search(symbol):
             atom.SetNumRadicalElectrons(0)
             atom.SetNoImplicit(False)
     with rdBase.BlockLogs():

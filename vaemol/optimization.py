@@ -82,7 +82,9 @@ def optimize(
             _say_unread(readable, source, first, method)
     match method:
         case "structural" | "structural_without_space":
-            share = 0.5 if method == "structural" else 0.0
+            # Half of all calls, where the first are none of them.
+            share = min(1.0, 0.5 * config.budget / max(1, config.budget - config.initial))
+            share = share if method == "structural" else 0.0
             propose = Structural(readable, source, seed=seed, share=share, admits=admits)
         case "bayesian":
             propose = Bayesian(readable, source, config, seed)

@@ -1,3 +1,5 @@
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,32 @@ def test_code_is_every_module_of_the_packages() -> None:
 
 
 def test_two_never_work_in_one_folder(tmp_path: Path) -> None:
-    with locked(tmp_path / "work"), pytest.raises(InputError, match="another process"), locked(tmp_path / "work"):
+    work = tmp_path / "work"
+    with locked(work), pytest.raises(InputError, match="another process"), locked(work, patience=0.0):
         pass
-    with locked(tmp_path / "work"):
+    with locked(work):
         pass
+
+
+def test_who_is_about_to_end_is_waited_for(tmp_path: Path) -> None:
+    taken, ended = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with locked(tmp_path):
+            taken.set()
+            time.sleep(0.3)
+            ended.set()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    taken.wait()
+    with locked(tmp_path):
+        assert ended.is_set()
+    thread.join()
+
+
+def test_a_file_that_is_called_lock_keeps_its_text(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("mine")
+    with locked(tmp_path):
+        pass
+    assert (tmp_path / "lock").read_text() == "mine"

@@ -122,6 +122,38 @@ with asked_to_stop() as asked:
     assert b"stopping after this step" in done.stderr
 
 
+def test_two_signals_at_once_end_the_process() -> None:
+    script = """
+import os, signal, time
+from pipelines.signals import asked_to_stop
+both = {signal.SIGINT, signal.SIGTERM}
+with asked_to_stop():
+    signal.pthread_sigmask(signal.SIG_BLOCK, both)
+    for each in both:
+        os.kill(os.getpid(), each)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+    time.sleep(60)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, check=False
+    )
+    assert -done.returncode in (signal.SIGINT, signal.SIGTERM)
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_stop_in_the_last_look_ends_the_process_too(corpus: Corpus, tmp_path: Path) -> None:
+    state, looks = _state(), itertools.count(1)
+
+    def stop() -> None:
+        if next(looks) == STEPS // LOOK:
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    with pytest.raises(SystemExit):
+        train._train(state, corpus, tmp_path / STATE, tmp_path / "history.csv", stop)
+    assert state.step == STEPS
+    assert _trained(corpus, tmp_path).step == STEPS
+
+
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
 def test_a_stage_ends_with_the_dvc_that_started_it() -> None:
     stage = "import pipelines.stage, os, time; print(os.getpid()); time.sleep(60)"  # before it has loaded anything

@@ -77,25 +77,35 @@ def test_what_a_program_has_started_ends_with_it(program, tmp_path, then):
     body = f"{start}pathlib.Path({str(note)!r}).write_text(str(started.pid))"
     assert math.isnan(program(f"{body}\n{then}", seconds=6.0)(["C"])[0])
     deadline = time.monotonic() + 10
-    while psutil.pid_exists(pid := int(note.read_text())) and time.monotonic() < deadline:
-        if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return
+    while _lives(pid := int(note.read_text())) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not psutil.pid_exists(pid)
+    assert not _lives(pid)
 
 
-def test_a_program_ends_with_the_process_that_asks_it(program, tmp_path):
+def _lives(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGUSR1, signal.SIGHUP])
+def test_a_program_and_what_it_started_end_with_the_process_that_asks_it(program, tmp_path, how):
     note = tmp_path / "pid"
-    oracle = program(f"import os, pathlib\npathlib.Path({str(note)!r}).write_text(str(os.getpid()))\ntime.sleep(60)")
+    start = "import os, pathlib, subprocess\nstarted = subprocess.Popen(['sleep', '60'])\n"
+    oracle = program(f"{start}pathlib.Path({str(note)!r}).write_text(f'{{os.getpid()}} {{started.pid}}')\ntime.sleep(60)")
     asking = f"from vaemol.commanded import CommandOracle\nCommandOracle({shlex.join(oracle._argv)!r})(['C'])"
     with subprocess.Popen([sys.executable, "-c", asking]) as asker:
         deadline = time.monotonic() + 30
         while not (note.exists() and note.read_text()) and time.monotonic() < deadline:
             time.sleep(0.05)
-        asker.terminate()
-        assert asker.wait(10) == 128 + signal.SIGTERM
-    pid = int(note.read_text())
-    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        asker.send_signal(how)
+        assert asker.wait(10) == -how
+    deadline = time.monotonic() + 10
+    for pid in map(int, note.read_text().split()):
+        while _lives(pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not _lives(pid)
 
 
 def test_a_batch_may_take_as_long_as_its_molecules(program, monkeypatch):

@@ -153,14 +153,18 @@ def test_the_patterns_hold_no_group_that_would_swallow_symbols():
         ("[C][N+1][C]", "C[NH2+]C"),
         ("[C@H1]", "C"),
         ("[C][C@@H1][Branch1][C][N][O]", "C[C@@H](N)O"),
-        ("[C][CH2]", "[CH2]C"),
+        ("[C][CH2]", "CC"),
+        ("[C][NH1]", "CN"),
+        ("[C][C][C][NH1][C][Ring1][C]", "CCCNC"),
+        ("[C][N][Branch1][C][C][OH0]", "CN(C)[O]"),
     ],
 )
-def test_bonds_that_a_charged_atom_or_stereocentre_lacks_are_hydrogens(text, smiles):
+def test_bonds_that_an_atom_of_its_own_hydrogens_lacks_are_hydrogens(text, smiles):
     assert to_smiles(text, "selfies") == smiles
 
 
 def test_a_radical_that_could_not_come_back_is_refused():
-    assert to_smiles(to_text("[CH2]C", "selfies"), "selfies") == "[CH2]C"
-    with pytest.raises(Rejected, match="unrepresentable"):
-        to_text("C[N+]C", "selfies")
+    assert to_smiles(to_text("CN(C)[O]", "selfies"), "selfies") == "CN(C)[O]"
+    for radical in ("C[N+]C", "[CH2]C", "C[NH]"):
+        with pytest.raises(Rejected, match="unrepresentable"):
+            to_text(radical, "selfies")
