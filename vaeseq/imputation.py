@@ -2,7 +2,9 @@
 
 A text is its observed symbols x_o and its missing ones x_m; how many are missing is known. The decoder reads all that
 came before, so ``p(x_o | z) = sum over x_m of p(x_o, x_m | z)`` has a term for every way to fill the places. Sequential
-Monte Carlo estimates it without bias, for codes from ``q(z | x_o)`` with importance weights as in MIWAE.
+Monte Carlo estimates it without bias, for codes with importance weights as in MIWAE. They are of ``q(z | x_o)``, the
+encoder seeing ``<mask>`` at the missing places, and where the model has a language model beside it also of ``q(z | x)``
+of the text as that fills it: an encoder that has not learnt to read gaps says little of ``p(z | x_o)``.
 
 A place is filled with symbols that people can read: not with ``<unk>``, and not with ``<eos>``, for the text goes on;
 and with such as fit there, where the caller says which. The sum is over those completions alone: what the model gives
@@ -13,6 +15,8 @@ References:
     https://arxiv.org/abs/1812.02633
     Doucet and Johansen (2009), A Tutorial on Particle Filtering and Smoothing: Fifteen Years Later,
     https://www.stats.ox.ac.uk/~doucet/doucet_johansen_tutorialPF2011.pdf
+    Owen and Zhou (2000), Safe and Effective Importance Sampling (codes from a mixture, weighed by its density),
+    https://doi.org/10.1080/01621459.2000.10473909
     Naesseth, Lindsten and Schön (2019), Elements of Sequential Monte Carlo, https://arxiv.org/abs/1903.04797
 """
 
@@ -22,16 +26,21 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.distributions import Independent
 from torch.nn import functional
 
 from vaeseq.bounds import standard_noise
 from vaeseq.corpus import Batch
+from vaeseq.decoder import LanguageModel
 from vaeseq.decoding import Steps, pick
+from vaeseq.encoder import NoEncoder
 from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
 from vaeseq.posteriors import drawn
+from vaeseq.priors import StandardNormalPrior
 from vaeseq.tokenizer import EOS, PAD, RESERVED, UNK
 
+FILLS, GUESSES = 15, 64  # of each row by the language model, to draw codes from; particles that they are drawn from
 ROOM = 1 << 24  # numbers in the gates and logits of all particles of a step; a few tables of this size are held
 
 
@@ -57,10 +66,10 @@ def observed_log_prob(
 ) -> Tensor:
     """Log of an unbiased estimate of ``p(x_o)``, nats, ``(batch,)``.
 
-    The estimate is ``1/K sum_k p(z_k) / q(z_k | x_o) p_hat(x_o | z_k)`` with K codes z_k from ``q(z | x_o)``, whose
-    encoder sees ``<mask>`` at the missing places, and ``p_hat`` of N particles, see ``_filter``. The logarithm, in
-    expectation the MIWAE bound, rises to ``log p(x_o)`` with K and N. With nothing missing it is ``iwae``. Discrete
-    codes are one code, which leaves all others out: an estimate that is too low.
+    The estimate is ``1/K sum_k p(z_k) / q(z_k) p_hat(x_o | z_k)`` with K codes z_k from q, see ``_codes``, and
+    ``p_hat`` of N particles, see ``_filter``. The logarithm, in expectation the MIWAE bound, rises to ``log p(x_o)``
+    with K and N. With nothing missing it is ``iwae``. Discrete codes are one code, which leaves all others out: an
+    estimate that is too low.
 
     Args:
         vae: The model.
@@ -88,8 +97,8 @@ def impute(
 ) -> Completions:
     """Fill the missing places of each row in several ways, by the joint posterior of the code and the missing symbols.
 
-    ``p(z, x_m | x_o)`` is approximated by all K N particles with the weights ``p(z_k) / q(z_k | x_o) w_ki``, made to
-    sum to one. Particles with the same symbols are one completion with the sum of their weights, which tends to
+    ``p(z, x_m | x_o)`` is approximated by all K N particles with the weights ``p(z_k) / q(z_k) w_ki``, made to sum to
+    one. Particles with the same symbols are one completion with the sum of their weights, which tends to
     ``p(x_m | x_o)`` with K. For any K and N its product with the estimate of ``observed_log_prob`` from the same random
     numbers is ``p(x_o, x_m)`` in expectation.
 
@@ -127,10 +136,7 @@ def _weighed(
     """By groups of rows, particles ``(rows, any, length)`` and log-weights ``(rows, any)``, in sum log p(x_o)."""
     _check_counts(samples=samples, particles=particles)
     _check_places(vae, batch)
-    posterior, prior = vae.posterior(batch.tokens, batch.observed), vae.prior()
-    codes = [drawn(posterior, standard_noise(posterior, generator)) for _ in range(samples)]
-    z = torch.stack([z for z, _ in codes], dim=1)
-    ratio = torch.stack([prior.log_prob(z) - log_q for z, log_q in codes], dim=1)
+    z, ratio = _codes(vae, batch, samples, generator, fits)
     steps = Steps(vae.decoder)
     side_by_side = max(1, ROOM // (particles * steps.floats))  # codes; a row may have more than fit
     groups = [part.split(max(1, side_by_side // samples)) for part in (z, ratio, batch.tokens, ~batch.observed)]
@@ -141,6 +147,39 @@ def _weighed(
         tokens, weight = (torch.cat(part).unflatten(0, (-1, samples)) for part in zip(*clouds, strict=True))
         weight = (weight + ratio_of.unsqueeze(2)).flatten(1)
         yield tokens.flatten(1, 2), weight - math.log(weight.shape[1])
+
+
+def _codes(
+    vae: SequenceVAE, batch: Batch, samples: int, generator: torch.Generator | None, fits: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """K codes of each row ``(rows, K, latent)``, and ``log p(z) - log q(z)``, ``(rows, K)``.
+
+    q is an even mixture of ``q(z | x_o)`` and those of the text as the language model fills it, each as often as it is
+    drawn from; without a language model, or where the posterior is no Gaussian, ``q(z | x_o)`` alone.
+    """
+    posteriors = [vae.posterior(batch.tokens, batch.observed)]
+    if vae.language is not None and isinstance(posteriors[0], Independent) and samples > 1:
+        fills = _fills(vae.language, batch, min(FILLS, samples - 1), generator, fits)
+        posteriors += [vae.posterior(tokens) for tokens in fills.unbind(dim=1)]
+    turns, prior = [k % len(posteriors) for k in range(samples)], vae.prior()
+    codes = [drawn(posteriors[turn], standard_noise(posteriors[turn], generator)) for turn in turns]
+    z, log_q = (torch.stack(part) for part in zip(*codes, strict=True))
+    if len(posteriors) > 1:
+        each = [q.log_prob(z) + math.log(turns.count(i) / samples) for i, q in enumerate(posteriors)]
+        log_q = torch.stack(each).logsumexp(dim=0)
+    return z.transpose(0, 1), torch.stack([prior.log_prob(its) for its in z], dim=1) - log_q.T
+
+
+def _fills(
+    language: LanguageModel, batch: Batch, count: int, generator: torch.Generator | None, fits: Tensor | None
+) -> Tensor:
+    """Draws of what a language model thinks the text may be, ``(rows, count, length)``."""
+    codeless = SequenceVAE(NoEncoder(), language.decoder, StandardNormalPrior(0))
+    found = []
+    for tokens, weight in _weighed(codeless, batch, 1, GUESSES, generator, fits):
+        chosen = torch.multinomial(weight.softmax(dim=1), count, replacement=True, generator=generator)
+        found.append(tokens.gather(1, chosen.unsqueeze(2).expand(-1, -1, tokens.shape[2])))
+    return torch.cat(found)
 
 
 def _filter(

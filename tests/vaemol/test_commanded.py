@@ -92,8 +92,8 @@ def _lives(pid):
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGUSR1, signal.SIGHUP])
 def test_a_program_and_what_it_started_end_with_the_process_that_asks_it(program, tmp_path, how):
     note = tmp_path / "pid"
-    start = "import os, pathlib, subprocess\nstarted = subprocess.Popen(['sleep', '60'])\n"
-    oracle = program(f"{start}pathlib.Path({str(note)!r}).write_text(f'{{os.getpid()}} {{started.pid}}')\ntime.sleep(60)")
+    start = "import os, pathlib, subprocess\nboth = os.getpid(), subprocess.Popen(['sleep', '60']).pid\n"
+    oracle = program(f"{start}pathlib.Path({str(note)!r}).write_text('{{}} {{}}'.format(*both))\ntime.sleep(60)")
     asking = f"from vaemol.commanded import CommandOracle\nCommandOracle({shlex.join(oracle._argv)!r})(['C'])"
     with subprocess.Popen([sys.executable, "-c", asking]) as asker:
         deadline = time.monotonic() + 30
