@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from vaeseq import kernel
-from vaeseq.corpus import Corpus
+from vaeseq.corpus import Corpus, choose
 from vaeseq.diagnostics import batches
+from vaeseq.likeness import alike, fingerprints, nearest
 from vaeseq.model import SequenceVAE
 from vaeseq.regression import PropertyHead
 
@@ -17,6 +18,7 @@ NINETY = 1.6448536269514722  # deviations to both sides that hold nine tenths of
 _QUANTILE = 0.99  # of held-out rows that count as inside
 _ENOUGH = 5  # held-out values of a property that say how large its errors are
 _MANY = 100  # held-out rows that say how far codes reach; of fewer the quantile is their maximum, a matter of luck
+_KNOWN = 4_096  # rows at most whose fingerprints are kept: a megabyte
 _AT_ONCE = 1_024  # codes that the head is asked about
 _RIDGE = 1e-3  # of the variance of codes, so that few rows have a whitening too
 
@@ -38,12 +40,21 @@ class Quality(NamedTuple):
 
 
 class Predicted(NamedTuple):
-    """Of some rows, each ``(rows, properties)``; ``codes`` are their posterior means ``(rows, latent)``."""
+    """Of some rows, each ``(rows, properties)``.
+
+    Attributes:
+        mean: Of the predictions.
+        deviation: Of them.
+        targets: What was measured.
+        codes: Posterior means ``(rows, latent)``.
+        prints: Fingerprints ``(rows, bytes)``, see ``vaeseq.likeness``.
+    """
 
     mean: Tensor
     deviation: Tensor
     targets: Tensor
     codes: Tensor
+    prints: Tensor
 
 
 @torch.no_grad()
@@ -54,7 +65,8 @@ def predicted(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray) -> Predicted:
     found = []
     for batch in batches(corpus, rows, device):
         code = vae.posterior(batch.tokens, batch.observed).mean
-        found.append([part.cpu() for part in (*_told(vae.properties, code), batch.targets, code)])
+        parts = (*_told(vae.properties, code), batch.targets, code, fingerprints(batch.tokens))
+        found.append([part.cpu() for part in parts])
     return Predicted(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
@@ -87,9 +99,9 @@ def calibrate(vae: SequenceVAE, corpus: Corpus) -> None:
     """Have the head ask the rows it was taught (``vaeseq.kernel``), settle how sure it is, and where it knows anything.
 
     By rows of the valid split; without any nothing is asked, and those of train tell the rest. Predicted deviations are
-    multiplied so that the errors of held-out rows are as large as they say; codes are inside where they are no further
-    from those of training rows than nearly all held-out ones, and where these are few than nearly all training rows
-    would be if each were left out.
+    multiplied so that the errors of held-out rows are as large as they say; texts are inside where their codes are no
+    further from those of training rows than nearly all held-out ones, and where they are as like one of these rows.
+    Where held-out rows are few, as each training row would be if it were left out.
 
     References:
         Levi et al. (2022), Evaluating and Calibrating Uncertainty Prediction in Regression Tasks (one factor for all
@@ -113,10 +125,13 @@ def calibrate(vae: SequenceVAE, corpus: Corpus) -> None:
     values, axes = torch.linalg.eigh(covariance.double())
     head.middle.copy_(middle)
     head.whitening.copy_(axes / (values + _RIDGE * values.mean().clamp(min=1e-6)).sqrt())
-    far = head.distance(held_out.codes.to(head.middle))
+    head.known = learnt.prints[torch.from_numpy(choose(np.arange(len(train)), _KNOWN, seed=0))].to(head.known)
+    far, like = head.distance(held_out.codes.to(head.middle)), nearest(held_out.prints.to(head.known), head.known)
     if len(far) < _MANY:
         far = torch.cat([far, _alone(head.distance(learnt.codes.to(head.middle)))])
+        like = torch.cat([like, alike(head.known, head.known).fill_diagonal_(0).amax(dim=1)])
     head.edge.copy_(far.quantile(_QUANTILE))
+    head.likeness.copy_(like.quantile(1 - _QUANTILE))
 
 
 def _alone(distance: Tensor) -> Tensor:

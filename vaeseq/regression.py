@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
+from vaeseq.likeness import BITS, nearest
+
 HIDDEN = 64
 _WIDEST = 3.0  # a log deviation, in units of the property, is within plus and minus this
 
@@ -41,6 +43,8 @@ class PropertyHead(nn.Module):
         pull: What each of them says of each property, in units of the training rows, ``(rows, properties)``.
         reach: Squared distance at which that is a third of it, ``(properties,)``.
         share: Of the mean that is theirs, the rest is the network's, ``(properties,)``.
+        known: Fingerprints of rows that taught it, ``(rows, bytes)``, see ``vaeseq.likeness``; none before the end.
+        likeness: How like one of these held-out rows are at least.
     """
 
     def __init__(self, names: Sequence[str], latent: int) -> None:
@@ -58,12 +62,18 @@ class PropertyHead(nn.Module):
             ("pull", torch.zeros(0, count)),
             ("reach", torch.ones(count)),
             ("share", torch.zeros(count)),
+            ("known", torch.zeros(0, BITS // 8, dtype=torch.uint8)),
+            ("likeness", torch.tensor(0.0)),
         ):
             self.register_buffer(name, start)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:  # noqa: ANN401
         if (support := state_dict.get(f"{prefix}support")) is not None and support.ndim == 2:
             self.remember(*(table.new_zeros(len(support), table.shape[1]) for table in (self.support, self.pull)))
+        for name in ("known", "likeness"):  # models of before had none
+            state_dict.setdefault(f"{prefix}{name}", getattr(self, name))
+        if (known := state_dict[f"{prefix}known"]).ndim == 2:
+            self.known = self.known.new_zeros(len(known), self.known.shape[1])
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def remember(self, support: Tensor, pull: Tensor) -> None:
@@ -94,13 +104,19 @@ class PropertyHead(nn.Module):
         """
         self.remember(self.support[:0], self.pull[:0])
         self.share.zero_()
+        self.known, self.likeness = self.known[:0], torch.zeros_like(self.likeness)
         centre, scale = np.nanmean(targets, axis=0), np.nanstd(targets, axis=0)
         self.centre.copy_(torch.as_tensor(centre))
         self.scale.copy_(torch.as_tensor(np.where(scale > 0, scale, 1.0)))
 
-    def inside(self, z: Tensor) -> Tensor:
-        """Whether codes ``(batch, latent)`` lie where codes of known rows do, ``(batch,)``."""
-        return self.distance(z) <= self.edge
+    def inside(self, z: Tensor, prints: Tensor) -> Tensor:
+        """Whether texts are like known rows, ``(batch,)``: their codes lie where those do, and so many runs are theirs.
+
+        Args:
+            z: Codes ``(batch, latent)``.
+            prints: Fingerprints ``(batch, bytes)``.
+        """
+        return (self.distance(z) <= self.edge) & (nearest(prints, self.known) >= self.likeness)
 
     def distance(self, z: Tensor) -> Tensor:
         """Of codes ``(batch, latent)`` from the middle (Mahalanobis), ``(batch,)``."""

@@ -15,6 +15,7 @@ from vaeseq.corpus import batch_of
 from vaeseq.device import autocast, device_of
 from vaeseq.errors import InputError
 from vaeseq.inversion import Inverted, inverted
+from vaeseq.likeness import fingerprints
 from vaeseq.model import SequenceVAE
 from vaeseq.paths import lifted
 from vaeseq.regression import PropertyHead
@@ -142,7 +143,10 @@ class LatentSpace:
         codes = self.encode(texts).mean.to(self.device)
         told = [(its.mean, its.stddev) for its in map(head, codes.split(BATCH))]
         mean, deviation = (torch.cat(parts).cpu() for parts in zip(*told, strict=True))
-        return Told(mean, deviation, head.inside(codes).cpu())
+        prints = head.known.new_zeros(len(texts), head.known.shape[1])
+        for rows, tokens in self._batches(texts):
+            prints[rows] = fingerprints(tokens)
+        return Told(mean, deviation, head.inside(codes, prints).cpu())
 
     def denser(self, way: Tensor) -> Tensor:
         """A way between the same ends ``(knots, latent)`` through what the prior holds likely; on the CPU.

@@ -15,6 +15,7 @@ from vaeseq.calibration import Predicted, calibrate, predicted, quality
 from vaeseq.config import VAEConfig
 from vaeseq.corpus import Corpus
 from vaeseq.errors import InputError
+from vaeseq.likeness import BITS, fingerprints
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig, objective
 from vaeseq.regression import PropertyHead
@@ -113,8 +114,10 @@ def test_training_learns_them_calibration_settles_how_surely(
     surprise = ((after.targets - after.mean) / after.deviation).square().nanmean(dim=0)
     torch.testing.assert_close(surprise, torch.ones(2), rtol=1e-3, atol=0)
     head = state.vae.properties
-    assert 0.95 < head.inside(after.codes).float().mean() <= 1
-    assert not head.inside(after.codes.mean(dim=0, keepdim=True) + 100).any()
+    assert 0.9 < head.inside(after.codes, after.prints).float().mean() <= 1
+    assert not head.inside(after.codes.mean(dim=0, keepdim=True) + 100, after.prints[:1]).any()
+    foreign = fingerprints(torch.tensor([[40, 41, 42]]))
+    assert not head.inside(after.codes.mean(dim=0, keepdim=True), foreign).any()
     whitened = (predicted(state.vae, corpus, corpus.rows("train")).codes - head.middle) @ head.whitening
     torch.testing.assert_close(whitened.T @ whitened / len(whitened), torch.eye(4), atol=0.1, rtol=0)
 
@@ -131,13 +134,16 @@ def test_few_held_out_rows_do_not_decide_what_is_known(
 
     def drawn(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray) -> Predicted:
         ones = torch.ones(len(rows), 2)
-        return Predicted(ones, ones, ones * 0, torch.randn(len(rows), latent, generator=chance) @ mix)
+        prints = torch.randint(256, (len(rows), BITS // 8), generator=chance, dtype=torch.uint8)
+        return Predicted(ones, ones, ones * 0, torch.randn(len(rows), latent, generator=chance) @ mix, prints)
 
     monkeypatch.setattr(calibration, "predicted", drawn)
     calibrate(vae, corpus)
-    inside = vae.properties.inside(torch.randn(5_000, latent, generator=chance) @ mix).float().mean()
-    assert 0.95 < inside < 1
-    assert not vae.properties.inside(3 * torch.randn(50, latent, generator=chance) @ mix).any()
+    codes = torch.randn(5_000, latent, generator=chance) @ mix
+    prints = torch.randint(256, (len(codes), BITS // 8), generator=chance, dtype=torch.uint8)
+    assert 0.9 < vae.properties.inside(codes, prints).float().mean() < 1
+    assert not vae.properties.inside(3 * codes, prints)[: len(codes) // 100].any()
+    assert not vae.properties.inside(codes * 0, prints & 1).any()
 
 
 def test_quality_is_by_its_definition() -> None:
