@@ -4,10 +4,11 @@ Run as ``python -m benchmarks.constrained [MODEL [MOLECULES [SEEDS [TASK ...]]]]
 all 800 molecules of each task and one seed. Killed, it goes on where it was, and loses no call; tasks may be run side
 by side.
 
-Each molecule is a search of its own, as ``vaemol optimize --method structural --lead`` makes it: it starts from the
-molecule, asks for 200 different ones that are like enough, and the best of them counts. The molecules are those of the
-papers, and so is what is called like: penalised logP takes counts of ECFP4, QED 2,048 bits. A search for QED is bound
-by ``similarity:``, as a user would have it, and judged by those bits afterwards.
+Each molecule is a search of its own, as ``vaemol optimize --method structural --lead`` makes it, but in rounds of 40
+and without a cap of size: it starts from the molecule, asks for 200 different ones that are like enough, and the best
+of them counts. The molecules are those of the papers, and so is what is called like: penalised logP takes counts of
+ECFP4, QED 2,048 bits. A search for QED is bound by ``similarity:``, as a user would have it, and judged by those bits
+afterwards.
 
 A molecule that is not improved counts with an improvement of 0, and its similarity does not count. Penalised logP
 rewards long greasy chains without end, so what it finds is no drug; ``capped`` is the best of the same calls that has

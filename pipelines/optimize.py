@@ -26,7 +26,7 @@ from pipelines.params import OptimizeParams, domain_params
 from pipelines.progress import progress
 from pipelines.resume import code_of, locked, work_folder
 from vaemol.constraints import all_of
-from vaemol.optimization import optimize
+from vaemol.optimization import climbed, optimize
 from vaemol.prediction import KIND, objective_in, together
 from vaemol.space import MoleculeSpace
 from vaeseq.calls import Run, best_so_far, resumed
@@ -81,7 +81,9 @@ def _searched(
     config = SearchConfig(params.budget, params.initial, params.batch)
     goals: list[Goal] = [(name,) for name in params.objectives] + ([params.front] if params.front else [])
     # All of them before the first search: a name may be wrong.
-    named = partial(objective_in, space, max_heavy_atoms=params.max_heavy_atoms)
+    for name in params.objectives if params.method == "ascent" else ():
+        climbed(space, name.replace(KIND, "", 1))
+    named = partial(objective_in, space, max_heavy_atoms=params.max_heavy_atoms, seconds=params.seconds)
     admits = all_of(params.require, named=named)
     oracles = {goal: together(its) if its[1:] else its[0] for goal in goals if (its := [named(name) for name in goal])}
     seeds = range(params.seed, params.seed + params.seeds)

@@ -11,6 +11,7 @@ from vaeseq.errors import InputError, shown
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
+Method = Literal["structural", "structural_without_space", "bayesian", "retraining", "ascent", "genetic"]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]  # as far as numpy and torch take them
 
 
@@ -189,14 +190,12 @@ class OptimizeParams(_Section):
     Objectives as ``vaemol.prediction.objective_in`` names them: each is sought by itself, and those of ``front``
     together. ``require`` holds what a molecule must hold to be scored, as ``vaemol.constraints.constraint`` reads it.
     A search starts from draws of the prior, or from the training rows that hold ``require`` and have the best measured
-    values, by chance where the objective was not measured.
+    values, by chance where the objective was not measured. A ``command:`` may take ``seconds`` for each molecule.
     """
 
     seed: Seed = 0
     seeds: Count = 1
-    method: Literal["structural", "structural_without_space", "bayesian", "retraining", "ascent", "genetic"] = (
-        "structural"
-    )
+    method: Method = "structural"
     objectives: tuple[str, ...] = ("qed", "penalised_log_p")
     front: tuple[str, ...] = ()
     start: Literal["prior", "training"] = "prior"
@@ -205,6 +204,7 @@ class OptimizeParams(_Section):
     initial: Count = 50
     batch: Count = 10
     max_heavy_atoms: Count = 38
+    seconds: Positive = 600.0
 
     @model_validator(mode="after")
     def _front_is_of_several(self) -> "OptimizeParams":

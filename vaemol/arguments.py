@@ -10,7 +10,8 @@ from vaeseq.errors import InputError
 
 OBJECTIVES = (
     "qed, penalised_log_p, a task of PMO such as zaleplon_mpo (README.md names them), similarity:SMILES, "
-    "rediscovery:SMILES, isomers:FORMULA, smarts:PATTERN or command:PROGRAM"
+    "rediscovery:SMILES, isomers:FORMULA, smarts:PATTERN or command:PROGRAM "
+    "(without a shell: no pipes)"
 )
 PREDICTED = ", or property:NAME, what the model predicts"
 
@@ -104,7 +105,7 @@ def add_optimize(command: ArgumentParser) -> None:
         "--front", metavar="FILE", help="write the molecules that no other beats in all objectives as csv"
     )
     _add_require(command)
-    _add_max_heavy_atoms(command)
+    _add_limits(command)
     methods = (
         "structural",
         "bayesian",
@@ -118,7 +119,8 @@ def add_optimize(command: ArgumentParser) -> None:
     command.add_argument(
         "--start",
         metavar="FILE",
-        help="molecules to start with instead of draws of the prior: SMILES, or a csv table with a column smiles; or -",
+        help="molecules to start with instead of draws of the prior: SMILES, or a csv table with a column smiles; or "
+        "-; of more than --initial as many by chance, whatever they are worth",
     )
     command.add_argument(
         "--lead",
@@ -141,7 +143,7 @@ def add_score(command: ArgumentParser) -> None:
         action="append",
         help=f"the name of a property, {OBJECTIVES}; repeatable; default: every property",
     )
-    _add_max_heavy_atoms(command)
+    _add_limits(command)
 
 
 def add_judge(command: ArgumentParser) -> None:
@@ -181,9 +183,16 @@ def _add_reference(command: ArgumentParser) -> None:
     )
 
 
-def _add_max_heavy_atoms(command: ArgumentParser) -> None:
+def _add_limits(command: ArgumentParser) -> None:
     command.add_argument(
         "--max-heavy-atoms", type=options.whole(1), default=38, help="of penalised_log_p; default: %(default)s"
+    )
+    command.add_argument(
+        "--seconds",
+        type=options.whole(1),
+        default=600,
+        metavar="N",
+        help="that a command: objective may take for each molecule; default: %(default)s",
     )
 
 

@@ -15,8 +15,7 @@ from vaemol import arguments as takes
 from vaemol.shipped import MODEL
 from vaemol.tables import as_sdf, as_they_are, best_drawn, emit, front_kept, pairs_drawn, path_drawn, proposals_drawn
 from vaeseq import commands, console, options
-from vaeseq.console import Line, Reading, Row
-from vaeseq.delimited import TEXT_NAMES
+from vaeseq.console import Line, Row
 from vaeseq.errors import InputError
 
 if TYPE_CHECKING:
@@ -112,10 +111,12 @@ def _compared(space: "MoleculeSpace", text: str, answer: str) -> Row:
 
 
 def _interpolate(arguments: Namespace) -> int:
-    """Walk from one molecule to another."""
+    """Walk from one molecule to another through the space as it is; propose goes by like molecules in small steps."""
+    from vaemol.strangers import sets_in
+
     commands.check_fill(arguments)
     space = _space(arguments)
-    pairs = enumerate(_sets(space, arguments, "two molecules"), start=1)
+    pairs = enumerate(sets_in(space, arguments.smiles, "two molecules"), start=1)
     rows = (_path(space, arguments, number, pair, ends) for number, (pair, ends) in pairs)
     return emit(_noted(space, rows), PATH, arguments, partial(path_drawn, columns=arguments.steps))
 
@@ -144,6 +145,7 @@ def _propose(arguments: Namespace) -> int:
     from vaemol.prediction import objective_in
     from vaemol.proposals import Asked
     from vaemol.reference import known_in
+    from vaemol.strangers import sets_in
 
     space = _space(arguments)
     rank = objective_in(space, arguments.rank) if arguments.rank else None
@@ -154,7 +156,7 @@ def _propose(arguments: Namespace) -> int:
     holds = all_of(arguments.require, named=partial(objective_in, space))
     propose = partial(_proposed, space, holds, asked, rank, known, arguments.seed)
     columns = [name for name in PROPOSAL if (rank or name != "value") and (known is not None or name != "known")]
-    sets = enumerate(_sets(space, arguments, "molecules"), start=1)
+    sets = enumerate(sets_in(space, arguments.smiles, "molecules"), start=1)
     rows = (propose(number, given) for number, (_, given) in sets)
     return emit(_noted(space, rows), columns, arguments, partial(proposals_drawn, ranked=bool(rank)))
 
@@ -169,7 +171,7 @@ def _proposed(
     number: int,
     given: list[str] | InputError,
 ) -> list[Row]:
-    from vaemol.proposals import ranked
+    from vaemol.proposals import few, ranked
 
     try:
         if isinstance(given, InputError):
@@ -179,6 +181,8 @@ def _proposed(
         return [{"set": number, "error": str(error)}]
     told = [{"set": number, "known": known is not None and row.smiles in known, **row._asdict()} for row in rows]
     if len(given) != 2:
+        if len(told) < asked.count:
+            print(f"set {number}: {len(told)} of {asked.count} molecules: {few(len(given))}", file=sys.stderr)
         return [row | {"step": ""} for row in told]
     commands.say_missed_ends(number, given, [row.smiles for row in sorted(rows)])
     if not all(holds(given)):
@@ -190,7 +194,7 @@ def _optimize(arguments: Namespace) -> int:
     """Search for molecules of high values in few oracle calls; each is written once it is answered."""
     from vaemol.constraints import all_of
     from vaemol.optimization import optimize
-    from vaemol.prediction import KIND, LOW, objective_in, together
+    from vaemol.prediction import KIND, LOW, objective_in, together, with_memory
     from vaemol.space import MoleculeSpace
     from vaemol.strangers import to_start_with
     from vaeseq.rounds import SearchConfig
@@ -204,8 +208,11 @@ def _optimize(arguments: Namespace) -> int:
     require = list(arguments.require)
     if lead:
         require.append(f"similarity:{lead}>={arguments.similarity or LIKE_THE_LEAD}")
-    named = partial(objective_in, space, max_heavy_atoms=arguments.max_heavy_atoms)
+    settings = {"max_heavy_atoms": arguments.max_heavy_atoms, "seconds": arguments.seconds}
+    named = partial(objective_in, space, **settings)
     oracles = [named(name) for name in names]
+    if arguments.calls:
+        oracles = with_memory(oracles, names, arguments.calls)
     oracle = together(oracles) if several else oracles[0]
     how = {
         "method": arguments.method,
@@ -218,10 +225,9 @@ def _optimize(arguments: Namespace) -> int:
     how |= {"admits": admits, "start": start, "lead": lead}
     config = SearchConfig(arguments.budget, arguments.initial, arguments.batch)
     search = partial(optimize, space, oracle, config, **how)
-    called = " + ".join(map("{!r} {}".format, weights, names)) if weights else ", ".join(names)
-    called += f" within {', '.join(require)}" if require else ""
     parts = {name: name.removeprefix(LOW) for name in names} if several else {}
-    kept = {"called": called, "model": folder, "weights": weights, "settings": [arguments.max_heavy_atoms, *start]}
+    kept = {"called": ", ".join(names), "model": folder, "weights": weights, "lead": lead, "required": bool(require)}
+    kept["settings"] = [settings, weights, require, *start]
     rows = as_they_are(commands.searched(search, arguments, "smiles", parts=list(parts), **kept), parts)
     if arguments.front:
         rows = front_kept(rows, parts, arguments.front)
@@ -234,12 +240,16 @@ def _optimize(arguments: Namespace) -> int:
 def _score(arguments: Namespace) -> int:
     """Compute properties and objectives of each molecule, on all cores or the cluster that LATENTPATH_DASK names."""
     from vaemol.properties import PROPERTIES
-    from vaemol.scoring import scored
+    from vaemol.scoring import noting_values, scored
 
-    names = arguments.objective or list(PROPERTIES)
+    names, valued = arguments.objective or list(PROPERTIES), dict[str, bool]()
     lines = _molecules(console.given(arguments.smiles, "molecules"))
-    rows = console.chunks(scored(lines, names, max_heavy_atoms=arguments.max_heavy_atoms))
-    return console.emit(rows, ["smiles", *names, "error"], arguments, {"sdf": as_sdf}, carried=True)
+    rows = scored(lines, names, max_heavy_atoms=arguments.max_heavy_atoms, seconds=arguments.seconds)
+    told, columns = console.chunks(noting_values(rows, names, valued)), ["smiles", *names, "error"]
+    code = console.emit(told, columns, arguments, {"sdf": as_sdf}, carried=True)
+    if lacking := [name for name, found in valued.items() if not found]:
+        print(f"error: no molecule has a value of {', '.join(lacking)}", file=sys.stderr)
+    return 1 if lacking else code
 
 
 def _judge(arguments: Namespace) -> int:
@@ -265,20 +275,6 @@ def _judge_paths(arguments: Namespace) -> int:
     figures = figures_of(paths, pairs, kept_patterns(arguments.reference))._asdict()
     rows = [{"figure": name, "value": value} for name, value in figures.items()]
     return console.emit([rows], ["figure", "value"], arguments)
-
-
-def _sets(space: "MoleculeSpace", arguments: Namespace, what: str) -> Iterator[Reading]:
-    """The molecules of the arguments together, or of each line or row, as the space writes them, or why it cannot."""
-    from vaemol.notation import to_smiles
-
-    if arguments.smiles in ([], ["-"]):
-        lines = console.in_table(console.given([], what), TEXT_NAMES["molecules"])
-    else:
-        lines = iter([Line(" ".join(arguments.smiles))])
-    for line in lines:  # one by one: whoever writes them may wait for what comes of the first
-        for _, texts in space.readings([line], several=True):
-            read = texts if isinstance(texts, InputError) else [to_smiles(text, space.notation) for text in texts]
-            yield line, read
 
 
 def _noted(space: "MoleculeSpace", rows: Iterable[list[Row]]) -> Iterator[list[Row]]:

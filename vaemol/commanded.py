@@ -1,4 +1,4 @@
-"""An objective of your own: any program that reads a SMILES a line and prints a number a line."""
+"""An objective of your own: a Python function, or any program that reads a SMILES a line and prints a number a line."""
 
 import math
 import os
@@ -6,7 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -14,11 +14,99 @@ import numpy as np
 from vaeseq.asking import Unanswered
 from vaeseq.errors import InputError
 
-# Batches in a row that a program fails on, without an answer between them, before it counts as broken; and such of one
-# molecule, as it may fail on several dull ones.
+SECONDS = 600.0  # that a program may take for each molecule
+# Batches in a row that an objective fails on, without an answer between them, before it counts as broken; and such of
+# one molecule, as it may fail on several dull ones.
 PATIENCE, PATIENCE_ALONE = 3, 20
 # Told the process group of a program, it ends that when its standard input does: however who asks has ended.
 _WATCHER = ["/bin/sh", "-c", 'read -r group && { read -r _; kill -s KILL -- "-$group"; }']
+
+
+class _Failed(Exception):
+    """An objective has no answer for several molecules together, or for one; the message says why."""
+
+
+class _Counted:
+    """Asks an objective that may fail, and counts what it fails on.
+
+    Args:
+        ask: Gives a number, or what is none, for each molecule, or raises ``_Failed``.
+        must: What the objective is and must do, as the error says that tells of a broken one.
+    """
+
+    def __init__(self, ask: Callable[[Sequence[str]], Sequence[object]], must: str) -> None:
+        self._ask, self._must = ask, must
+        self._failed, self._in_row = set[str](), 0  # the molecules of the batch that failed last, and how many did
+        self._told: dict[str, float] = {}  # of the last batch: where another objective fails on it, it comes again
+        self.failures: tuple[int, str] = (0, "")
+
+    def __call__(self, smiles: Sequence[str]) -> np.ndarray:
+        if self._told.keys() >= set(smiles):
+            return np.array([self._told[text] for text in smiles], dtype=np.float64)
+        values = self._values(smiles)
+        self._told = dict(zip(smiles, values, strict=True))
+        return np.array(values)
+
+    def _values(self, smiles: Sequence[str]) -> list[float]:
+        why = "it gave what is no finite number"
+        try:
+            values = [_number(found) for found in self._ask(smiles)]
+            self._in_row = 0
+        except _Failed as failure:
+            why = str(failure)
+            self._count(smiles, failure)
+            if len(smiles) > 1:
+                raise Unanswered(why) from failure
+            values = [math.nan]
+        if lacking := sum(map(math.isnan, values)):
+            self.failures = self.failures[0] + lacking, why
+            print(f"objective: {lacking} of {len(values)} molecules have no value: {why}", file=sys.stderr)
+        return values
+
+    def _count(self, smiles: Sequence[str], failure: _Failed) -> None:
+        """Count a failure, if it is not that of a part of what failed before."""
+        if not self._failed.issuperset(smiles):
+            self._failed, self._in_row = set(smiles), self._in_row + 1
+        if self._in_row >= (PATIENCE if len(smiles) > 1 else PATIENCE_ALONE):
+            raise InputError(f"{self._must}, it failed on {self._in_row} batches in a row: {failure}") from failure
+
+
+class FunctionOracle:
+    """Values from a Python function, which may raise.
+
+    What it gives has to be as many numbers as there are molecules; nan, None or anything else that is no finite number
+    is no value. A batch that it raises on, or gives another number of values for, is ``Unanswered`` and to be asked for
+    in pieces (``vaeseq.asking``); a molecule that it fails on by itself has no value.
+    """
+
+    def __init__(self, function: Callable[[Sequence[str]], Iterable[object]]) -> None:
+        """Name a function: from canonical SMILES to one value each, higher is better."""
+        self._function = function
+        told = getattr(function, "__name__", type(function).__name__)
+        self._counted = _Counted(self._asked, f"objective {told!r} must give a number for each molecule")
+
+    @property
+    def failures(self) -> tuple[int, str]:
+        """Molecules without a value so far, and why the last one has none."""
+        return self._counted.failures
+
+    def __call__(self, smiles: Sequence[str]) -> np.ndarray:
+        """One value a molecule, nan where there is none.
+
+        Raises:
+            Unanswered: The function fails on several molecules together.
+            InputError: As of ``CommandOracle``; the last exception is its cause.
+        """
+        return self._counted(smiles)
+
+    def _asked(self, smiles: Sequence[str]) -> list[object]:
+        try:
+            found = list(self._function(smiles))
+        except Exception as error:  # whatever a stranger's function raises
+            raise _Failed(f"it raised {type(error).__name__}: {error!s:.200}") from error
+        if len(found) != len(smiles):
+            raise _Failed(f"it gave {len(found)} values for {len(smiles)} molecules")
+        return found
 
 
 class CommandOracle:
@@ -28,12 +116,9 @@ class CommandOracle:
     is no value. A batch that the program fails on, because it ends with an error, hangs or prints another number of
     lines, is ``Unanswered`` and to be asked for in pieces (``vaeseq.asking``); a molecule that it fails on by itself
     has no value.
-
-    Attributes:
-        failures: Molecules without a value so far, and why the last one has none.
     """
 
-    def __init__(self, command: str, *, seconds: float = 600.0) -> None:
+    def __init__(self, command: str, *, seconds: float = SECONDS) -> None:
         """Name a program.
 
         Args:
@@ -49,10 +134,13 @@ class CommandOracle:
             raise InputError(f"command must be readable, got {command!r}: {error}") from error
         if not self._argv:
             raise InputError("command must name a program, got nothing")
-        self._seconds, self._why = seconds, ""
-        self._failed, self._in_row = set[str](), 0  # the molecules of the batch that failed last, and how many did
-        self._told: dict[str, float] = {}  # of the last batch: where another objective fails on it, it comes again
-        self.failures: tuple[int, str] = (0, "")
+        self._seconds = seconds
+        self._counted = _Counted(self._asked, f"command {shlex.join(self._argv)!r} must print a number a line")
+
+    @property
+    def failures(self) -> tuple[int, str]:
+        """Molecules without a value so far, and why the last one has none."""
+        return self._counted.failures
 
     def __call__(self, smiles: Sequence[str]) -> np.ndarray:
         """One value a molecule, nan where there is none.
@@ -62,65 +150,32 @@ class CommandOracle:
             InputError: It cannot be started, or failed on three batches in a row and on each molecule of the first two;
                 where a batch is one molecule, on twenty.
         """
-        if self._told.keys() >= set(smiles):
-            return np.array([self._told[text] for text in smiles], dtype=np.float64)
-        values = self._values(smiles)
-        self._told = dict(zip(smiles, values, strict=True))
-        return np.array(values)
+        return self._counted(smiles)
 
-    def _values(self, smiles: Sequence[str]) -> list[float]:
-        self._why = "it printed something that is no number"
-        values = self._asked(smiles)
-        if values is None:
-            self._count(smiles)
-            if len(smiles) > 1:
-                raise Unanswered(self._why)
-            values = [math.nan]
-        else:
-            self._in_row = 0
-        if lacking := sum(map(math.isnan, values)):
-            self.failures = self.failures[0] + lacking, self._why
-            print(f"objective: {lacking} of {len(values)} molecules have no value: {self._why}", file=sys.stderr)
-        return values
-
-    def _count(self, smiles: Sequence[str]) -> None:
-        """Count a failure, if it is not that of a part of what failed before."""
-        if not self._failed.issuperset(smiles):
-            self._failed, self._in_row = set(smiles), self._in_row + 1
-        if self._in_row >= (PATIENCE if len(smiles) > 1 else PATIENCE_ALONE):
-            raise InputError(
-                f"command {shlex.join(self._argv)!r} must print a number a line, it failed on {self._in_row} batches "
-                f"in a row: {self._why}"
-            )
-
-    def _asked(self, smiles: Sequence[str]) -> list[float] | None:
-        """None where the program gave no line for each molecule."""
+    def _asked(self, smiles: Sequence[str]) -> list[str]:
         lines, seconds = "".join(f"{text}\n" for text in smiles), self._seconds * len(smiles)
         try:
             done = _ran(self._argv, lines, seconds)
-        except subprocess.TimeoutExpired:
-            return self._none(f"it took more than {seconds:g} s")
-        except UnicodeDecodeError:
-            return self._none("it printed what is no UTF-8")
+        except subprocess.TimeoutExpired as error:
+            raise _Failed(f"it took more than {seconds:g} s") from error
+        except UnicodeDecodeError as error:
+            raise _Failed("it printed what is no UTF-8") from error
         except OSError as error:
             raise InputError(
                 f"command must be a program that can be started, got {self._argv[0]!r}: {error}"
             ) from error
         found = done.stdout.splitlines()
         if done.returncode:
-            return self._none(f"it ended with {done.returncode}: {done.stderr.strip()[-200:] or 'no message'}")
+            raise _Failed(f"it ended with {done.returncode}: {done.stderr.strip()[-200:] or 'no message'}")
         if len(found) != len(smiles):
-            return self._none(f"it printed {len(found)} lines for {len(smiles)} molecules")
-        return [_number(line) for line in found]
-
-    def _none(self, why: str) -> None:
-        self._why = why
+            raise _Failed(f"it printed {len(found)} lines for {len(smiles)} molecules")
+        return found
 
 
-def _number(line: str) -> float:
+def _number(found: object) -> float:
     try:
-        value = float(line)
-    except ValueError:
+        value = float(found)
+    except (TypeError, ValueError, OverflowError):
         return math.nan
     return value if math.isfinite(value) else math.nan
 

@@ -31,7 +31,7 @@ def optimize(
     oracle: Oracle,
     config: SearchConfig,
     *,
-    method: Method = "bayesian",
+    method: Method = "structural",
     seed: int = 0,
     calls: Sequence[Call] = (),
     start: Iterable[str] = (),
@@ -47,7 +47,8 @@ def optimize(
 
     Args:
         space: A trained model.
-        oracle: From SMILES to one value each, higher is better, nan for none.
+        oracle: From SMILES to one value each, higher is better, nan for none; a function that may raise is better given
+            as a ``vaemol.oracles.FunctionOracle``.
         config: The budget.
         method: ``structural``: a Gaussian process over structures chooses among what the space and a genetic algorithm
             propose, half of each (``vaemol.structure``); ``structural_without_space``: among the latter alone;
@@ -95,10 +96,7 @@ def optimize(
 
             propose = Retrained(space.space, readable.texts, search, seed)
         case "ascent":
-            if (name := climbing.removeprefix(LOW)) not in space.space.properties:
-                raise InputError(
-                    f"ascent must climb what the model predicts: {', '.join(space.space.properties)}; got {climbing!r}"
-                )
+            name = climbed(space, climbing)
             propose = Ascent(readable, space.space.vae.properties, name, source, seed, down=name != climbing)
         case "genetic":
             propose = Genetic(source, seed, admits)
@@ -107,6 +105,19 @@ def optimize(
         case other:
             raise InputError(f"method must be one of {', '.join(METHODS)}, got {other!r}")
     return searched(Weighed(propose, seed, weights) if several else propose, oracle, config, calls=calls)
+
+
+def climbed(space: MoleculeSpace, climbing: str) -> str:
+    """The property that ``ascent`` climbs, without ``min:``.
+
+    Raises:
+        InputError: The model does not predict it.
+    """
+    if (name := climbing.removeprefix(LOW)) not in space.space.properties:
+        raise InputError(
+            f"ascent must climb what the model predicts: {', '.join(space.space.properties)}; got {climbing!r}"
+        )
+    return name
 
 
 def _say_unread(space: Rereadable, pool: PoolTexts, first: Sequence[str], method: Method) -> None:

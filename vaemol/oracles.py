@@ -12,7 +12,8 @@ import numpy as np
 from rdkit.Chem import Mol
 
 from vaemol import modifiers, properties
-from vaemol.commanded import CommandOracle
+from vaemol.commanded import SECONDS, CommandOracle
+from vaemol.commanded import FunctionOracle as FunctionOracle  # where whoever has a function looks for it
 from vaemol.molecule import fingerprint, parse
 from vaemol.pmo import TASKS
 from vaeseq.asking import Oracle
@@ -84,13 +85,18 @@ def holders_of(smarts: str) -> Oracle:
     return functools.partial(values, functools.partial(modifiers.holds, smarts=smarts))
 
 
-def objective(name: str, *, max_heavy_atoms: int = 38) -> Oracle:
+class _Unknown(InputError):
+    """There is no objective of that name."""
+
+
+def objective(name: str, *, max_heavy_atoms: int = 38, seconds: float = SECONDS) -> Oracle:
     """The oracle that a command line or ``params.yaml`` names.
 
     Args:
         name: ``qed``, ``penalised_log_p``, one of ``vaemol.pmo.TASKS``, ``similarity:SMILES``, ``rediscovery:SMILES``,
             ``isomers:FORMULA``, ``smarts:PATTERN`` or ``command:PROGRAM`` (``vaemol.commanded``).
         max_heavy_atoms: Molecules above this size have no penalised logP, which would otherwise grow without end.
+        seconds: That a program may take for each molecule.
 
     Raises:
         InputError: There is no such objective, or what follows the colon is no molecule, formula or pattern.
@@ -110,27 +116,27 @@ def objective(name: str, *, max_heavy_atoms: int = 38) -> Oracle:
         case "smarts" if given:
             return holders_of(given)
         case "command" if given:
-            return CommandOracle(given)
+            return CommandOracle(given, seconds=seconds)
     if name in TASKS:
         return functools.partial(values, TASKS[name])
     near = get_close_matches(name, TASKS, 1, 0)[0]
-    raise InputError(
+    raise _Unknown(
         f"objective must be qed, penalised_log_p, a task of PMO such as {near} (vaemol.pmo.TASKS has all), "
         f"similarity:SMILES, rediscovery:SMILES, isomers:FORMULA, smarts:PATTERN or command:PROGRAM, got {name!r}"
     )
 
 
-def oracle_of(name: str, *, max_heavy_atoms: int = 38) -> Oracle:
+def oracle_of(name: str, *, max_heavy_atoms: int = 38, seconds: float = SECONDS) -> Oracle:
     """The oracle of a property, or of an objective, see ``objective``.
 
     Raises:
-        InputError: There is neither of that name.
+        InputError: There is neither of that name, or as of ``objective``.
     """
     if name in properties.PROPERTIES:
         return functools.partial(values, properties.PROPERTIES[name])
     try:
-        return objective(name, max_heavy_atoms=max_heavy_atoms)
-    except InputError as error:
+        return objective(name, max_heavy_atoms=max_heavy_atoms, seconds=seconds)
+    except _Unknown as error:
         raise InputError(f"{error}; properties are {', '.join(properties.PROPERTIES)}") from error
 
 

@@ -84,8 +84,14 @@ def proposed(
             found = mixtures(space, given, asked.count, holds=holds, seed=seed)
     if not found or (len(given) == len(found) == 2 and unlike(*found) > APART):
         where = "between the two " if len(given) == 2 else ""
-        raise InputError(f"no molecule was found {where}that is new and holds all that is required; require less of it")
+        raise InputError(f"no molecule was found {where}that is new and holds all that is required")
     return found
+
+
+def few(given: int) -> str:
+    """Why fewer molecules than asked for are proposed around one, or among so many."""
+    alike = ", are as similar to it as asked" if given == 1 else ""
+    return f"{PATIENCE * CHUNK:,} codes give no others that are new{alike} and hold what is required"
 
 
 def ranked(

@@ -1,9 +1,10 @@
 """Many molecules to a table of what they are worth, in processes that can be killed."""
 
 import functools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from vaemol.commanded import CommandOracle
+from vaemol.commanded import SECONDS, CommandOracle
 from vaemol.molecule import parse, settled
 from vaemol.oracles import Oracle, oracle_of
 from vaemol.properties import PROPERTIES
@@ -15,7 +16,12 @@ from vaeseq.parallel import ordered_map
 
 
 def scored(
-    lines: Iterable[Line], names: Sequence[str], *, max_heavy_atoms: int = 38, workers: int | None = None
+    lines: Iterable[Line],
+    names: Sequence[str],
+    *,
+    max_heavy_atoms: int = 38,
+    seconds: float = SECONDS,
+    workers: int | None = None,
 ) -> Iterator[Row]:
     """A row for each line, in order: ``smiles``, canonical, a column of each name, ``error``, and its ``others``.
 
@@ -25,12 +31,14 @@ def scored(
         lines: SMILES, and behind a space whatever there is; read as they are needed.
         names: Of ``vaemol.properties.PROPERTIES``, or objectives as ``vaemol.oracles.objective`` takes them.
         max_heavy_atoms: Of ``penalised_log_p``.
+        seconds: That a program may take for each molecule.
         workers: Processes of this machine, see ``vaeseq.parallel.ordered_map``.
 
     Raises:
         InputError: There is no such property or objective.
     """
-    oracles = {name: oracle_of(name, max_heavy_atoms=max_heavy_atoms) for name in names if name not in PROPERTIES}
+    how = {"max_heavy_atoms": max_heavy_atoms, "seconds": seconds}
+    oracles = {name: oracle_of(name, **how) for name in names if name not in PROPERTIES}
     # A program that runs for hours is no matter of a worker that is given up after a minute.
     programs = {name: in_pieces(oracles[name]) for name in names if isinstance(oracles.get(name), CommandOracle)}
     own = [name for name in names if name not in programs]
@@ -46,6 +54,14 @@ def scored(
             for row, value in zip(good, program([str(row["smiles"]) for row in good]), strict=True):
                 row[name] = value
         yield from rows
+
+
+def noting_values(rows: Iterable[Row], names: Sequence[str], valued: dict[str, bool]) -> Iterator[Row]:
+    """The same rows; of each name it is noted in ``valued`` whether any molecule that could be read has a value."""
+    for row in rows:
+        if not row["error"]:
+            valued |= {name: valued.get(name, False) or math.isfinite(row[name]) for name in names}
+        yield row
 
 
 def _score(line: Line, names: Sequence[str], oracles: Mapping[str, Oracle]) -> Row:

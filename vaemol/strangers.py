@@ -1,15 +1,19 @@
 """SMILES from strangers, read in processes that can be killed."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from vaemol.molecule import parse, settled, standardise
 from vaemol.notation import to_smiles
-from vaeseq.console import Line, given_file, in_table
+from vaeseq.console import Line, Reading, given, given_file, in_table
 from vaeseq.delimited import TEXT_NAMES
 from vaeseq.errors import InputError, Rejected, shown
 from vaeseq.parallel import ordered_map
+
+if TYPE_CHECKING:
+    from vaemol.space import MoleculeSpace
 
 PARENTS = "salts removed, charges neutralised, as the model was taught"
 
@@ -30,6 +34,18 @@ def molecules_in(lines: Iterator[Line]) -> Iterator[Line]:
 def _named(line: Line) -> Line:
     smiles, *name = line.text.split(maxsplit=1) or [""]
     return Line(smiles, others=tuple(("name", its.strip()) for its in name))
+
+
+def sets_in(space: "MoleculeSpace", smiles: Sequence[str], what: str) -> Iterator[Reading]:
+    """The molecules of the arguments together, or of each line or row, as the space writes them, or why it cannot."""
+    if smiles in ([], ["-"]):
+        lines = in_table(given([], what), TEXT_NAMES["molecules"])
+    else:
+        lines = iter([Line(" ".join(smiles))])
+    for line in lines:  # one by one: whoever writes them may wait for what comes of the first
+        for _, texts in space.readings([line], several=True):
+            read = texts if isinstance(texts, InputError) else [to_smiles(text, space.notation) for text in texts]
+            yield line, read
 
 
 def to_start_with(file: str | None, lead: str | None, *, parents: bool) -> tuple[list[str], str]:

@@ -11,10 +11,14 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
+import numpy as np
+
+from vaeseq.asking import Oracle
 from vaeseq.errors import InputError
 from vaeseq.files import marked, replacing, unmarked
 from vaeseq.rounds import Call
@@ -63,6 +67,35 @@ def resumed(path: Path, run: Run, start: Start, *, alone: bool = False) -> Itera
             _append(path, run, done, batch)
             done += len(batch)
             yield batch
+
+
+def recalled(oracle: Oracle, path: Path, objective: str, part: int = 0) -> Oracle:
+    """The same oracle of one value, but not asked for a text again whose value stands in a file of calls.
+
+    The file is read when the first texts are asked for: within ``resumed``, which holds it. Texts without a value there
+    are asked for again. How many values are taken is said on standard error.
+
+    Args:
+        oracle: From texts to one value each.
+        path: As of ``resumed``.
+        objective: Of the runs whose calls are looked at: what they are called before `` #`` and a key.
+        part: Which of the values of a call.
+    """
+
+    @cache
+    def known() -> dict[str, float]:
+        runs = [calls for run, calls in recover(path).items() if run.objective.rpartition(" #")[0] == objective]
+        values = {call.text: (call.parts or (call.value,))[part] for calls in runs for call in calls}
+        return {text: value for text, value in values.items() if math.isfinite(value)}
+
+    def asked(texts: Sequence[str]) -> np.ndarray:
+        new = [text for text in texts if text not in known()]
+        values = known() | (dict(zip(new, oracle(new), strict=True)) if new else {})
+        if len(new) < len(texts):
+            print(f"{len(texts) - len(new)} of {len(texts)} values are those in {path}", file=sys.stderr)
+        return np.array([values[text] for text in texts], dtype=np.float64)
+
+    return asked
 
 
 def recover(path: Path) -> dict[Run, list[Call]]:

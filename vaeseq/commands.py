@@ -230,6 +230,8 @@ def searched(
     parts: Sequence[str],
     model: Path,
     weights: Sequence[float] = (),
+    lead: str = "",
+    required: bool = False,
     settings: Sequence[object] = (),
 ) -> Iterator[list[Row]]:
     """The calls of a search, round by round, those that an earlier run left in ``arguments.calls`` first.
@@ -242,7 +244,12 @@ def searched(
         parts: Names of the objectives, each a column, where a call has several values.
         model: Its folder.
         weights: Of the objectives, where their sum is sought.
+        lead: What is asked for first, whatever is required.
+        required: Whether anything is.
         settings: What else decides the calls.
+
+    Raises:
+        InputError: Nothing was asked for, or nothing but the lead though there was budget left; or nothing has a value.
     """
     from vaeseq.calls import Run, best_so_far, resumed
     from vaeseq.checkpoint import files_of
@@ -255,8 +262,7 @@ def searched(
     made: list[Call] = []
     for answered in start():
         batch = summed(answered[: arguments.budget - len(made)], weights)  # an earlier run may have made more
-        made += batch
-        first = len(made) - len(batch)
+        first, made = len(made), made + batch
         bests = best_so_far(made)[first:]
         yield [
             {"call": number, column: call.text, "value": call.value, "best_so_far": best, "seconds": call.seconds}
@@ -270,7 +276,10 @@ def searched(
     if not any(math.isfinite(value) for call in made for value in call.parts or (call.value,)):
         raise InputError(f"objective must have a value for some of the {len(made)} {column} asked for, it has none")
     if len(made) < arguments.budget:
-        print(f"the space has no more new {column} to give: {len(made)} calls made", file=sys.stderr)
+        why = f"there are no more new {column} to ask for{' that hold what is required' if required else ''}"
+        if [call.text for call in made] == [lead]:
+            raise InputError(f"{why}, nothing but the lead was")
+        print(f"{why}: {len(made)} calls made", file=sys.stderr)
 
 
 def check_fill(arguments: Namespace) -> None:

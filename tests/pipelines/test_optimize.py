@@ -42,7 +42,9 @@ def house(tmp_path, monkeypatch):
     pq.write_table(pa.Table.from_pylist([*rows, *rows]).append_column("split", [splits * 2]), prepared / "rows.parquet")
     written = {symbol for smiles in SMILES for symbol in symbols(to_text(smiles, "selfies"), "selfies")}
     tokenizer = Tokenizer.of_symbols(written, SELFIES_PATTERN)
-    config = VAEConfig(tokenizer.size, 6, 8, EncoderConfig("bilstm", 16), DecoderConfig("lstm", 24))
+    config = VAEConfig(
+        tokenizer.size, 6, 8, EncoderConfig("bilstm", 16), DecoderConfig("lstm", 24), properties=("pIC50",)
+    )
     torch.manual_seed(0)
     vae = SequenceVAE.build(config)
     with torch.no_grad():  # an untrained model is nearly deaf to z
@@ -258,12 +260,27 @@ def test_other_settings_model_code_or_rows_to_start_from_start_afresh(house, mon
     assert len(keys) == 5
 
 
-def test_a_wrong_objective_is_named_before_the_first_search(house):
-    text = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(text.replace("[qed, penalised_log_p]", "[qed, zaleplon]"))
-    with pytest.raises(InputError, match=r"a task of PMO such as zaleplon_mpo .*, got 'zaleplon'"):
+@pytest.mark.parametrize(
+    ("objectives", "method", "says"),
+    [
+        ("[qed, zaleplon]", "structural", r"a task of PMO such as zaleplon_mpo .*, got 'zaleplon'"),
+        ("['property:pIC50', 'min:sa_score']", "ascent", "ascent must climb what .*: pIC50; got 'min:sa_score'"),
+    ],
+)
+def test_a_wrong_objective_is_named_before_the_first_search(house, objectives, method, says):
+    change("[qed, penalised_log_p]", objectives)
+    change("method: structural", f"method: {method}")
+    with pytest.raises(InputError, match=says):
         optimize.main("molecules")
     assert not list((house / "elsewhere").rglob("calls.csv"))
+
+
+def test_a_program_may_take_as_long_as_the_parameters_say(house, monkeypatch):
+    limits, named = [], optimize.objective_in
+    change("budget: 12", "budget: 12\n    seconds: 0.5")
+    monkeypatch.setattr(optimize, "objective_in", lambda *of, **how: limits.append(how["seconds"]) or named(*of, **how))
+    optimize.main("molecules")
+    assert set(limits) == {0.5}
 
 
 def test_sentences_have_nothing_to_optimise(house):

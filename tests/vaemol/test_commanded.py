@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from vaemol.commanded import CommandOracle
-from vaemol.oracles import objective
+from vaemol.oracles import FunctionOracle, objective
 from vaemol.prediction import together
 from vaeseq.asking import Unanswered, answered, in_pieces
 from vaeseq.errors import InputError
@@ -172,3 +172,54 @@ def test_a_program_is_named_like_any_objective(program):
     oracle = program("for line in lines: print(len(line))")
     named = objective(f"command:{shlex.join(oracle._argv)}")
     assert named(["CCO"]).tolist() == [3]
+
+
+def picking(smiles):
+    if "N" in smiles:
+        raise RuntimeError("no nitrogen")
+    return [len(text) for text in smiles]
+
+
+@pytest.mark.parametrize(
+    ("function", "why"),
+    [
+        (picking, "it raised RuntimeError: no nitrogen"),
+        (lambda smiles: [1.0] * (len(smiles) - ("N" in smiles)), "it gave 0 values for 1 molecules"),
+        (lambda smiles: 1.0 if "N" in smiles else (1 for _ in smiles), "TypeError"),
+    ],
+)
+def test_a_batch_that_a_function_fails_on_costs_only_its_bad_molecule(function, why, capsys):
+    oracle = FunctionOracle(function)
+    with pytest.raises(Unanswered):
+        oracle(["C", "N", "O"])
+    values = in_pieces(oracle)(["C", "N", "O"])
+    assert [math.isnan(value) for value in values] == [False, True, False]
+    assert oracle.failures[0] == 1
+    assert why in oracle.failures[1]
+    assert "1 of 1 molecules have no value" in capsys.readouterr().err
+
+
+def test_what_a_function_gives_that_is_no_finite_number_is_no_value():
+    given = [1.5, np.float32(2), None, "high", math.nan, math.inf, 10**400, [1, 2]]
+    oracle = FunctionOracle(lambda smiles: given)
+    np.testing.assert_array_equal(oracle(["C"] * 8), [1.5, 2] + [math.nan] * 6)
+    assert oracle.failures == (6, "it gave what is no finite number")
+
+
+def test_a_function_that_always_fails_is_broken():
+    def docked(smiles):
+        raise KeyError("no such licence")
+
+    oracle = in_pieces(FunctionOracle(docked))
+    for text in "NO":
+        assert np.isnan(oracle(["C", text, "S"])).all()
+    with pytest.raises(InputError, match=r"'docked' must .* on 3 batches in a row: .*no such licence") as caught:
+        oracle(["C", "N"])
+    assert isinstance(caught.value.__cause__.__cause__, KeyError)
+
+
+def test_how_long_a_program_may_take_is_handed_on(program):
+    oracle = program("time.sleep(60)")
+    hurried = objective(f"command:{shlex.join(oracle._argv)}", seconds=0.2)
+    assert math.isnan(hurried(["C"])[0])
+    assert "more than 0.2 s" in hurried.failures[1]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -146,3 +147,74 @@ def test_a_lead_is_where_a_search_begins_and_what_it_stays_near(vaemol, tmp_path
     assert "start must hold molecules" in vaemol("--start", tmp_path / "blank.smi")[2]
     assert vaemol("--lead", "c1ccccc")[::2] == (1, "error: lead must be readable SMILES, got 'c1ccccc'\n")
     assert vaemol("--similarity", 0.3)[2] == "error: similarity must be to a lead; --similarity needs --lead\n"
+
+
+@pytest.fixture
+def program(tmp_path):
+    """A program that has a value of all but nitrogen, and keeps what it was asked for in a log."""
+    path, log = tmp_path / "program.py", tmp_path / "log"
+    log.touch()
+    path.write_text(
+        f"import sys\nlines = sys.stdin.read().split()\nopen({str(log)!r}, 'a').writelines(t + '\\n' for t in lines)\n"
+        "for t in lines: print('' if 'N' in t else len(t))\n"
+    )
+    return f"command:{sys.executable} {path}", lambda: log.read_text().split()
+
+
+def without_seconds(rows):
+    return [row | {"seconds": ""} for row in rows]
+
+
+@pytest.mark.parametrize(
+    "others", [(), ("--objective", "sa_score"), ("--objective", "qed", "--weight", 1, "--weight", 2)]
+)
+def test_no_program_is_paid_twice_for_a_molecule_and_a_killed_search_is_the_same(vaemol, tmp_path, program, others):
+    name, log = program
+    calls, asked = tmp_path / "calls.csv", ("--objective", f"min:{name}", *others)
+    vaemol(*asked, "--method", "random_prior", "--calls", calls)
+    paid, another = log(), ("--method", "random_prior", "--batch", 5, "--budget", 30, "--require", "heavy_atoms>=2")
+    new = vaemol(*asked, *another, "--calls", tmp_path / "others.csv")[1]
+    before, content = len(log()), calls.read_bytes()
+    code, rows, err = vaemol(*asked, *another, "--calls", calls)
+    known = {text for text in paid if "N" not in text} & {row["smiles"] for row in rows}
+    assert (code, len(rows), len(known) > 3) == (0, 30, True)
+    assert without_seconds(rows) == without_seconds(new), "values are as if all were asked for"
+    assert set(log()[before:]) == {row["smiles"] for row in rows} - known, "those without a value are asked for again"
+    assert sum(int(line.split()[0]) for line in err.splitlines() if line.endswith(f"those in {calls}")) == len(known)
+    whole = calls.read_bytes()
+    calls.write_bytes(whole[: (len(content) + len(whole)) // 2])
+    assert without_seconds(vaemol(*asked, *another, "--calls", calls)[1]) == without_seconds(rows)
+    assert calls.read_text().count("\n") == whole.decode().count("\n")
+
+
+def test_only_what_a_program_said_is_taken_from_other_runs(vaemol, tmp_path):
+    calls, asked = tmp_path / "calls.csv", ("--objective", "penalised_log_p", "--method", "random_prior")
+    vaemol(*asked, "--calls", calls)
+    _, rows, err = vaemol(*asked, "--calls", calls, "--max-heavy-atoms", 3)
+    assert "those in" not in err
+    assert any(row["value"] == "" for row in rows)
+
+
+def test_where_nothing_but_the_lead_holds_what_is_required_is_an_error(vaemol):
+    asked = ("--method", "genetic", "--lead", "CCO", "--similarity", 0.01)
+    code, rows, err = vaemol(*asked, "--require", "log_p>=90")
+    assert (code, [row["smiles"] for row in rows]) == (1, ["CCO"])
+    assert "no more new smiles to ask for that hold what is required, nothing but the lead was" in err
+    code, rows, err = vaemol(*asked, "--require", "heavy_atoms<=3", "--budget", 200)
+    assert (code, 1 < len(rows) < 200) == (0, True)
+    assert f"no more new smiles to ask for that hold what is required: {len(rows)} calls made" in err
+
+
+@pytest.mark.parametrize("command", ["optimize", "score"])
+def test_what_a_program_may_and_may_not_is_said(command, capsys, tmp_path):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([command, "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "command:PROGRAM (without a shell: no pipes)" in told
+    assert "--seconds N that a command: objective may take for each molecule; default: 600" in told
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(60)\n")
+    asked = ("--objective", f"command:{sys.executable} {tmp_path / 'slow.py'}", "--seconds", "1")
+    (tmp_path / "one.smi").write_text("CCO\n")
+    start = ("--method", "random_prior", "--start", str(tmp_path / "one.smi"), "--budget", "1")
+    assert cli.main([command, *asked, *(start if command == "optimize" else ["CCO"])]) == 1
+    assert "it took more than 1 s" in capsys.readouterr().err

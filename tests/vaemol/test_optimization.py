@@ -1,10 +1,14 @@
+import inspect
+
 import numpy as np
 import pytest
 
+from pipelines.params import OptimizeParams
 from vaemol import oracles
 from vaemol.builtin import builtin_molecules
 from vaemol.constraints import all_of
 from vaemol.optimization import METHODS, optimize
+from vaemol.oracles import FunctionOracle
 from vaemol.pool import PoolTexts
 from vaeseq import retraining
 from vaeseq.errors import InputError
@@ -114,3 +118,19 @@ def test_changes_of_graphs_find_better_molecules_than_chance(space):
         rounds = optimize(space, oracle, config, method=method, start=pool)
         best[method] = max(call.value for calls in rounds for call in calls)
     assert min(best["structural"], best["genetic"]) > best["random_prior"]
+
+
+def test_the_method_is_that_of_the_command_line_and_of_the_stage():
+    assert inspect.signature(optimize).parameters["method"].default == OptimizeParams().method == "structural"
+
+
+def test_a_function_that_raises_costs_its_molecule_a_value_not_the_run_its_calls(space):
+    def no_rings(smiles):
+        if any("1" in text for text in smiles):
+            raise RuntimeError
+        return [len(text) for text in smiles]
+
+    calls = [call for batch in optimize(space, FunctionOracle(no_rings), SMALL) for call in batch]
+    assert len(calls) == SMALL.budget
+    assert {np.isnan(call.value) for call in calls if "1" in call.text} == {True}
+    assert all(call.value == len(call.text) for call in calls if "1" not in call.text)

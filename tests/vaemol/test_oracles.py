@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from vaemol import properties
 from vaemol.molecule import parse, tanimoto
-from vaemol.oracles import objective, penalised_log_p, qed, similarity_to
+from vaemol.oracles import objective, oracle_of, penalised_log_p, qed, similarity_to
 from vaeseq.errors import InputError
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
@@ -123,3 +123,12 @@ def test_oracles_travel_between_processes(name):
 def test_a_target_that_is_no_molecule_is_named():
     with pytest.raises(InputError, match="target must be a molecule in SMILES, got 'C1CC'"):
         similarity_to("C1CC")
+
+
+def test_properties_are_named_only_where_a_name_is_unknown():
+    with pytest.raises(InputError, match="got 'logp'; properties are qed, log_p"):
+        oracle_of("logp")
+    for name in ("smarts:((", "similarity:C1CC", "isomers:x"):
+        with pytest.raises(InputError) as caught:
+            oracle_of(name)
+        assert "properties are" not in str(caught.value)

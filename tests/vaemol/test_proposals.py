@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from vaemol.cli import main
 from vaemol.constraints import all_of
 from vaemol.molecule import canonical, parse, tanimoto
 from vaemol.oracles import qed
@@ -68,3 +69,17 @@ def test_the_best_come_first(space):
     plain = shown([C, A], [A])
     assert [row.smiles for row in plain] == [C, A]
     assert math.isnan(plain[0].value)
+
+
+@pytest.mark.parametrize("given", [[A], [A, B, C]])
+def test_how_many_of_how_many_are_proposed_is_said(model, given, capsys, monkeypatch):
+    monkeypatch.setattr("vaemol.proposals.PATIENCE", 1)
+    propose = ["propose", *given, "--model", str(model), "--similarity", "0", "1"]
+    assert main([*propose, "--count", "64"]) == 0
+    out, err = capsys.readouterr()
+    assert f"set 1: {out.count(chr(10)) - 1} of 64 molecules: 64 codes give no others that are new" in err
+    assert ("as similar" in err) == (len(given) == 1)
+    assert main([*propose, "--count", "2", "--rank", "qed"]) == 0
+    assert "of 2 molecules" not in capsys.readouterr().err
+    assert main(["propose", A, "--model", str(model), "--similarity", "1", "1"]) == 1
+    assert "require less" not in capsys.readouterr().out

@@ -84,3 +84,12 @@ def test_a_program_is_started_once_for_many_molecules_and_may_know_none(tmp_path
     assert [bool(row["qed"]) for row in rows] == [True, True, False, True, True, True]
     assert (tmp_path / "log").read_text() == "['C', 'CCO', 'N', 'O', 'S']"
     assert "4 of 5 molecules have no value" in err
+
+
+def test_an_objective_without_any_value_is_an_error_and_keeps_the_others(capsys, tmp_path):
+    nothing, out = f"command:{sys.executable} -c 'print()'", tmp_path / "scores.csv"
+    assert main(["score", "--objective", nothing, "--objective", "qed", "CCO", "--output", str(out)]) == 1
+    assert f"error: no molecule has a value of {nothing}\n" in capsys.readouterr().err
+    assert "0.4068" in out.read_text()
+    assert main(["score", "--objective", "qed", "nonsense"]) == 1
+    assert "has a value" not in capsys.readouterr().err

@@ -1,10 +1,11 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaeseq.calls import COLUMNS, Run, auc_top, best_calls, best_so_far, recover, resumed
+from vaeseq.calls import COLUMNS, Run, auc_top, best_calls, best_so_far, recalled, recover, resumed
 from vaeseq.errors import InputError
 from vaeseq.rounds import Call
 
@@ -138,3 +139,24 @@ def test_a_search_that_begins_anew_beside_others_says_so(tmp_path, capsys):
     assert go(RUN, alone=True) == ""
     assert "holds 2 calls of other settings or models" in go(OTHER, alone=True)
     assert go(Run("other", "bayesian", 0)) == ""
+
+
+@pytest.mark.parametrize(("part", "values"), [(0, [1.0, 7.0, 7.0, 7.0, 2.0]), (1, [3.0, 5.0, 7.0, 7.0, 4.0])])
+def test_what_stands_in_a_file_is_not_asked_for_again(tmp_path, capsys, part, values):
+    path, asked = tmp_path / "calls.csv", []
+    both = [Call(text, math.nan, 0.0, parts) for text, parts in {"a": (1.0, 3.0), "b": (math.nan, 5.0)}.items()]
+    written(path, Run("dock, qed #1", "all", 0), both)
+    written(path, Run("dock #1", "all", 0), [Call("c", 1.0, 0.0)])
+    written(path, Run("dock, qed", "all", 0), [Call("d", math.nan, 0.0, (1.0, 1.0))])
+    written(path, Run("dock, qed #2", "any", 1), [Call("e", math.nan, 0.0, (2.0, 4.0))])
+
+    def oracle(texts):
+        asked.extend(texts)
+        return np.full(len(texts), 7.0)
+
+    again = recalled(oracle, path, "dock, qed", part)
+    assert again(list("abcde")).tolist() == values
+    assert asked == [text for text, value in zip("abcde", values, strict=True) if value == 7]
+    assert capsys.readouterr().err == f"{5 - len(asked)} of 5 values are those in {path}\n"
+    assert again(["a", "e"]).tolist() == [values[0], values[4]], "nothing is left to ask for"
+    assert recalled(oracle, tmp_path / "none.csv", "dock")(["a"]).tolist() == [7]
