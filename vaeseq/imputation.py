@@ -40,7 +40,7 @@ from vaeseq.posteriors import drawn
 from vaeseq.priors import StandardNormalPrior
 from vaeseq.tokenizer import EOS, PAD, RESERVED, UNK
 
-FILLS, GUESSES = 15, 64  # of each row by the language model, to draw codes from; particles that they are drawn from
+FILLS, GUESSES = 31, 64  # of each row by the language model, to draw codes from; particles that they are drawn from
 ROOM = 1 << 24  # numbers in the gates and logits of all particles of a step; a few tables of this size are held
 
 
