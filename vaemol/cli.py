@@ -17,6 +17,7 @@ from vaemol.tables import as_sdf, as_they_are, best_drawn, emit, front_kept, pai
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Reading, Row
 from vaeseq.delimited import TEXT_NAMES
+from vaeseq.ends import tell_missed_ends
 from vaeseq.errors import InputError
 
 if TYPE_CHECKING:
@@ -134,8 +135,7 @@ def _path(
         points = interpolate(space, *ends, **how)
     except InputError as error:
         return [{"path": number, "error": str(error)}]
-    commands.say_missed_ends(number, ends, [point.smiles for point in points])
-    return [{"path": number, **point._asdict()} for point in points]
+    return tell_missed_ends(number, ends, [{"path": number, **point._asdict()} for point in points], "smiles")
 
 
 def _propose(arguments: Namespace) -> int:
@@ -180,7 +180,7 @@ def _proposed(
     told = [{"set": number, "known": known is not None and row.smiles in known, **row._asdict()} for row in rows]
     if len(given) != 2:
         return [row | {"step": ""} for row in told]
-    commands.say_missed_ends(number, given, [row.smiles for row in sorted(rows)])
+    tell_missed_ends(number, given, sorted(told, key=lambda row: row["step"]), "smiles")
     if not all(holds(given)):
         print(f"path {number}: an end does not hold what is required; only what is between them must", file=sys.stderr)
     return told
