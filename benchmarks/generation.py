@@ -31,6 +31,7 @@ from torch.distributions import Independent, Normal, kl_divergence
 from benchmarks.corpora import SOURCES
 from benchmarks.moses import molecules
 from benchmarks.parts import Parts, Row
+from benchmarks.subject import digest_of_folder
 from pipelines.download import cache_folder, mirror_folder, obtain, sha256_of
 from pipelines.readers import rows
 from pipelines.records import molecule_split
@@ -184,7 +185,7 @@ def main(data: str, folder: Path) -> None:
     parts = Parts(
         f"{data}_generation",
         command=f"python -m benchmarks.generation {data} MODEL",
-        data={"name": "moses" if data == "moses" else "zinc250k"},
+        data={"name": "moses" if data == "moses" else "zinc250k", "model": digest_of_folder(folder)},
         seed=SEED,
         budget={"draws": DRAWS},
     )

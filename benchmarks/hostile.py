@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rdkit import Chem
+
 from vaemol.builtin import builtin_molecules
 from vaeseq.files import csv_line
 
@@ -154,10 +158,18 @@ def line_of(text: str) -> bytes:
 
 
 def written(texts: list[str], file: Path, *, column: str) -> list[int]:
-    """Write a source file: a table if its name says so, else a line for each text, and give the lines of its rows.
+    """Write a source file of the kind that its name says, and give the lines of its rows, or their records.
 
-    A blank line is no row.
+    Parquet holds text alone, with a mark for each byte that is none. The records of an SD file are built-in
+    molecules that the texts were put into. A blank line is no row.
     """
+    if file.suffix == ".parquet":
+        readable = [encoded(text).decode("utf-8", "replace") for text in texts]
+        pq.write_table(pa.table({"id": range(len(texts)), column: readable}), file)
+        return list(range(1, len(texts) + 1))
+    if file.suffix == ".sdf":
+        file.write_bytes(b"".join(_record(text, number) for number, text in enumerate(texts)))
+        return list(range(1, len(texts) + 1))
     lines = [*_cells(texts, column)] if file.suffix == ".csv" else [b"", *map(line_of, texts)]
     file.write_bytes(b"\n".join([*lines, b""]))
     starts, number = [], 1
@@ -166,6 +178,14 @@ def written(texts: list[str], file: Path, *, column: str) -> list[int]:
             starts.append(number)
         number += 1 + line.count(b"\n")
     return starts
+
+
+def _record(text: str, number: int) -> bytes:
+    """A molecule with the text as its title, or anywhere; behind a space, for no line is to begin as the end does."""
+    smiles = _parents()[number % len(_parents())]
+    block = Chem.MolToMolBlock(Chem.MolFromSmiles(smiles)).encode()
+    place = number % len(block) if number % 2 else 0
+    return block[:place] + b" " + line_of(text) + block[place:] + b"$$$$\n"
 
 
 def _cells(texts: list[str], column: str) -> Iterator[bytes]:

@@ -5,8 +5,9 @@ most rows of each split to take; killed, it goes on after the last part that was
 
 *Judged*, after Bowman et al. (2015, section 4.2): the last fifth of each sentence of at least six symbols is missing,
 and filled by a draw from the joint posterior of code and gap, by the likeliest completion among the same particles, and
-by the language model beside it (``Subject.twin``): the likeliest text of a beam search of their width, and a draw from
-its posterior. They compared modes. The judges (``benchmarks.judges``), each filler's own, learn from 20,000 training
+by two language models: one beside it (``Subject.twin``), and the one that its own decoder corrects, which has had as
+many steps as the VAE; of each the likeliest text of a beam search of their width, and a draw from its posterior. They
+compared modes. The judges (``benchmarks.judges``), each filler's own, learn from 20,000 training
 sentences and four fifths of the validation sentences, are chosen by the rest of these, and judge all test sentences.
 The fillers have learnt from those training sentences, and fill more of them with the truth: told beside it.
 Theirs learnt from 256,000, and judged models that write from right to left, so that the end came first and nothing went
@@ -21,10 +22,12 @@ References:
     Bowman et al. (2015), Generating Sentences from a Continuous Space, https://arxiv.org/abs/1511.06349
 """
 
+import json
 import math
 import sys
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import get_args
 
@@ -34,13 +37,14 @@ from torch import Tensor
 from benchmarks import gap_model
 from benchmarks.bench import SEED
 from benchmarks.completions import Pair, beam_fills, long_enough, pairs, posterior_fills, random_fills, without_run
-from benchmarks.judges import GRID, Kind, judged
+from benchmarks.judges import GRID, Kind, judged, less
 from benchmarks.parts import Parts, Row
 from benchmarks.subject import TRAIN, Subject
 from vaeseq.bounds import iwae
 from vaeseq.corpus import Batch, choose
 from vaeseq.diagnostics import batches
 from vaeseq.imputation import observed_log_prob
+from vaeseq.model import SequenceVAE
 
 LEARNT, SAMPLES, PARTICLES, BEAMS = 20_000, 64, 2, 15  # training sentences for the judges; what fills one sentence
 GAP, GAP_ROWS, GAP_SAMPLES, GAP_PARTICLES = 3, 1_000, 128, 16
@@ -54,6 +58,7 @@ def fooled(name: str, train: list[Pair], valid: list[Pair], test: list[Pair], vo
         verdict = judged(kind, learnt, valid[::5], test, vocabulary, seed=SEED)
         row[f"adversarial_error_{kind}"] = verdict.error
         row[f"adversarial_error_{kind}_standard_error"] = verdict.standard_error
+        row[f"outcomes_{kind}"] = verdict.outcomes
         row[f"judge_{kind}"] = verdict.setting._asdict()
     for part, its in (("", test), ("_of_learnt", learnt)):
         row[f"filled_with_the_truth{part}"] = sum(true == filled for true, filled in its) / len(its)
@@ -69,18 +74,39 @@ def by_model(subject: Subject, rows: int) -> Row:
 
 
 def by_twin(subject: Subject, rows: int) -> Row:
-    """Of the language model's beams, and of a draw from its posterior."""
-    fill = posterior_fills(subject.twin, samples=1, particles=SAMPLES * PARTICLES, seed=SEED)
+    """Of the beams of the language model beside it, and of a draw from its posterior."""
+    return _by_language("twin_", subject.twin, subject, rows)
+
+
+def by_language(subject: Subject, rows: int) -> Row:
+    """The same of the language model that the decoder corrects."""
+    return _by_language("language_", subject.language, subject, rows)
+
+
+def _by_language(name: str, language: SequenceVAE, subject: Subject, rows: int) -> Row:
+    fill = posterior_fills(language, samples=1, particles=SAMPLES * PARTICLES, seed=SEED)
     drawn, _ = _filled(subject, rows, fill)
-    (beams,) = _filled(subject, rows, lambda batch: [beam_fills(subject.twin, BEAMS, batch)])
+    (beams,) = _filled(subject, rows, lambda batch: [beam_fills(language, BEAMS, batch)])
     size = subject.config.vocabulary
-    return fooled("twin_", *beams, size) | fooled("twin_drawn_", *drawn, size)
+    return fooled(name, *beams, size) | fooled(f"{name}drawn_", *drawn, size)
 
 
 def by_chance(subject: Subject, rows: int) -> Row:
     """Of symbols drawn at random: how much the judges notice at all."""
     (drawn,) = _filled(subject, rows, random_fills(subject.corpus, seed=SEED))
     return fooled("control_", *drawn, subject.config.vocabulary)
+
+
+def differences(verdicts: Row) -> Row:
+    """Adversarial errors of the model's fills less those of the beams of language models, on the same sentences."""
+    row: Row = {}
+    others = [name for name in ("twin_", "language_") if f"{name}judged" in verdicts]
+    for ours, other, kind in product(("", "likeliest_"), others, get_args(Kind)):
+        name = f"{ours}less_{other}{kind}"
+        row[name], row[f"{name}_standard_error"] = less(
+            verdicts[f"{ours}outcomes_{kind}"], verdicts[f"{other}outcomes_{kind}"]
+        )
+    return row
 
 
 def _filled(subject: Subject, rows: int, fill: Callable[[Batch], list[Tensor]]) -> list[tuple[list[Pair], ...]]:
@@ -128,15 +154,18 @@ def main(folder: Path, rows: int) -> None:
     parts = Parts(
         "imputation_tatoeba",
         command="python -m benchmarks.imputation MODEL",
-        data={"name": subject.bench.name, "rows": len(subject.corpus)},
+        data={"name": subject.bench.name, "rows": len(subject.corpus), "model": subject.digest},
         seed=SEED,
         budget={"samples": SAMPLES, "particles": PARTICLES, "beams": BEAMS, "gap_samples": GAP_SAMPLES},
     )
     settings = f"{subject.digest} {rows} {SEED} {TRAIN}"
     judging = f"{settings} {LEARNT} {SAMPLES} {PARTICLES} {BEAMS} {GRID}"
-    parts.several("control", judging, partial(by_chance, subject, rows))
-    parts.several("model", judging, partial(by_model, subject, rows))
-    parts.several("twin", judging, partial(by_twin, subject, rows))
+    fillers = {"control": by_chance, "model": by_model, "twin": by_twin}
+    fillers |= {"language": by_language} if subject.vae.language else {}
+    verdicts: Row = {}
+    for name, by in fillers.items():
+        verdicts |= parts.several(name, judging, partial(by, subject, rows))
+    parts.several("differences", json.dumps(verdicts), partial(differences, verdicts))
     of_gaps = f"{settings} {GAP} {GAP_ROWS} {GAP_SAMPLES} {GAP_PARTICLES} {gap_model.STEPS} {gap_model.DROPOUT}"
     parts.several("gaps", of_gaps, partial(gaps, subject, rows))
 

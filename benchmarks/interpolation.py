@@ -23,7 +23,7 @@ from torch import Tensor
 
 from benchmarks.parts import Parts
 from benchmarks.stoned import stoned_path
-from pipelines.download import sha256_of
+from benchmarks.subject import digest_of_folder
 from pipelines.reference import OUT, smiles_in
 from pipelines.resume import code_of, locked, work_folder
 from vaemol.constraints import all_of
@@ -91,13 +91,13 @@ def walked(way: Callable[[Pair], list[str]], some: Sequence[Pair], kept: Path) -
 def main(folder: Path) -> None:
     """Write ``benchmarks/results/interpolation_moses.json``."""
     space, some, patterns = MoleculeSpace.load(folder), list(pairs()), kept_patterns(OUT)
-    model = [sha256_of(path) for path in sorted(folder.glob("*.safetensors"))]
+    model = digest_of_folder(folder)
     exact = [path_or_none(space.reconstruct, pair) == list(pair) for pair in some]
     unrefined = {"both_ends_exact_unrefined": sum(exact) / len(some)}
     parts = Parts(
         "interpolation_moses",
         command="python -m benchmarks.interpolation MODEL",
-        data={"name": "moses", "rows": len(some)},
+        data={"name": "moses", "rows": len(some), "model": model},
         seed=SEED,
         budget={"pairs": len(some), "steps": STEPS},
     )

@@ -54,11 +54,13 @@ class Verdict(NamedTuple):
     Attributes:
         error: Accuracy less one half.
         standard_error: Of it, over pairs.
+        outcomes: Of each pair, in order, how many of its two sentences it was right on: a digit.
         setting: Of the judge that was chosen.
     """
 
     error: float
     standard_error: float
+    outcomes: str
     setting: Setting
 
 
@@ -112,8 +114,19 @@ def judged(
     """
     tried = [(*_taught(setting, learnt, choosing, vocabulary, seed), setting) for setting in GRID[kind]]
     _, judge, setting = min(tried, key=lambda each: each[0])
-    right = ((_log_odds(judge, held_out) > 0) == _truth(len(held_out), judge)).float().view(-1, 2).mean(dim=1)
-    return Verdict(float(right.mean()) - 0.5, float(right.std()) / math.sqrt(len(right)), setting)
+    right = ((_log_odds(judge, held_out) > 0) == _truth(len(held_out), judge)).view(-1, 2).sum(dim=1)
+    outcomes = "".join(map(str, right.tolist()))
+    return Verdict(*_mean(right / 2 - 0.5), outcomes, setting)
+
+
+def less(outcomes: str, others: str) -> tuple[float, float]:
+    """An adversarial error less another of the same sentences in the same order, and its paired standard error."""
+    return _mean(torch.tensor([(int(a) - int(b)) / 2 for a, b in zip(outcomes, others, strict=True)]))
+
+
+def _mean(values: Tensor) -> tuple[float, float]:
+    """And its standard error."""
+    return float(values.mean()), float(values.std()) / math.sqrt(len(values))
 
 
 def _taught(

@@ -1,7 +1,8 @@
 """Result files that grow: a part is written as soon as it is measured, and is not measured again.
 
 A part that stands in the file with the same settings is taken as it is, whatever commit and machine it is of; both are
-told beside it. Take it out of the file, under ``parts``, to measure it anew, for example after a change of the engine.
+told beside it, as they were when the measuring began: that is the code which was loaded. Take it out of the file, under
+``parts``, to measure it anew, for example after a change of the engine.
 """
 
 import hashlib
@@ -19,10 +20,11 @@ class Parts:
     Attributes:
         name: Of the file.
         about: What ``benchmarks.record.write`` is told beside the figures.
+        begun: By what, when and where; asked before anything is measured, so that git cannot cost what was.
     """
 
     def __init__(self, name: str, **about: Any) -> None:  # noqa: ANN401 - as of ``write``
-        self.name, self.about = name, about
+        self.name, self.about, self.begun = name, about, record.circumstances()
 
     def take(self, name: str, settings: str, made: Callable[[], Any]) -> Any:  # noqa: ANN401 - any JSON
         """One figure, or all of one model as an object, as a part of this name; see ``several``."""
@@ -46,8 +48,8 @@ class Parts:
             if twice := figures.keys() & row.keys():
                 raise ValueError(f"figures of {part!r} must not be those of another part, got {sorted(twice)}")
             figures |= row
-            parts[part] = {"settings": key, "figures": list(row), **record.circumstances()}
-            record.write(self.name, **self.about, figures=figures, parts=parts)
+            parts[part] = {"settings": key, "figures": list(row), **self.begun}
+            record.write(self.name, **self.about, figures=figures, parts=parts, begun=self.begun)
         return {name: figures[name] for name in parts[part]["figures"]}
 
     def _read(self) -> tuple[Row, Row]:

@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.bench import Bench
 from benchmarks.parts import Parts
-from pipelines.download import sha256_of
+from benchmarks.subject import digest_of_folder
 from vaeseq.paths import path
 from vaetext.metrics import ORDER
 from vaetext.ngram import NgramModel
@@ -95,11 +95,11 @@ def main(folder: Path) -> None:
     real = language.perplexity(held_out).value
     some = [tuple(space.texts(pair)) for pair in pairs(held_out)]
     told = {"both_ends_exact_unrefined": sum(tuple(space.reconstruct(pair)) == pair for pair in some) / len(some)}
-    model = [sha256_of(file) for file in sorted(folder.glob("*.safetensors"))]
+    model = digest_of_folder(folder)
     parts = Parts(
         "paths_tatoeba",
         command="python -m benchmarks.paths MODEL",
-        data={"name": "tatoeba", "rows": len(some)},
+        data={"name": "tatoeba", "rows": len(some), "model": model},
         seed=SEED,
         budget={"pairs": len(some), "steps": STEPS},
     )

@@ -5,6 +5,7 @@ ROWS = {
     "trust_fuzz": (
         ("smiles_inputs", "hostile SMILES", "count"),
         ("sentence_inputs", "hostile sentences", "count"),
+        ("lines", "of both, lines through encode and decode", "count"),
         ("crashes", "programs that crashed", "count, 0 is asked for"),
         ("hangs", "programs that hung", "count, 0 is asked for"),
         ("unaccounted_rows", "rows that were lost, or came twice", "count, 0 is asked for"),
@@ -16,7 +17,6 @@ ROWS = {
             for name, text in (
                 ("accepted", "rows that prepare accepts"),
                 ("rejected", "rows that it rejects"),
-                ("lines", "lines through encode and decode"),
                 ("pages", "pages"),
                 ("seconds", "seconds"),
             )

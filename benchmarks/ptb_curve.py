@@ -1,11 +1,12 @@
 """What giving the Penn Treebank back costs: BLEU of reconstructions against nats of a sentence, over rates.
 
 Run as ``python -m benchmarks.ptb_curve``, or with some of the rates; killed, it goes on where it was. By running it you
-accept the licence of the data, see ``data/README.md``. Models are those of ``benchmarks.ptb`` but for the latent, which
-is wide enough for the highest rate, and the budget, which is half of what those begin with. They are tested with the
-averaged weights of their last step: all test sentences, posterior mean, one greedy pass, BLEU over the words of the
-benchmark, ``<unk>`` and ``N`` among them. Importance-weighted nats are of fewer samples than there, and the higher the
-rate the more of them it would take.
+accept the licence of the data, see ``data/README.md``. Models have the sizes of ``benchmarks.ptb`` but for the latent,
+which is wide enough for the highest rate, and are trained otherwise: from scratch, where those go on from a trained
+language model, without free bits, and for half of the steps which those begin with. They are tested with the averaged
+weights of their last step: all test sentences, posterior mean, one greedy pass, BLEU over the words of the benchmark,
+``<unk>`` and ``N`` among them. Importance-weighted nats are of fewer samples than there, and the higher the rate the
+more of them it would take.
 """
 
 import sys

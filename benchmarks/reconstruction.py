@@ -66,7 +66,7 @@ def main(folder: Path, most: int) -> None:
     parts = Parts(
         "reconstruction_tatoeba",
         command="python -m benchmarks.reconstruction MODEL",
-        data={"name": subject.bench.name, "rows": len(subject.corpus)},
+        data={"name": subject.bench.name, "rows": len(subject.corpus), "model": subject.digest},
         seed=SEED,
         budget={"rows": len(rows), "samples": SAMPLES, "twin_steps": TRAIN.steps},
     )

@@ -46,16 +46,21 @@ def write(
     budget: dict[str, Any],
     figures: dict[str, Any],
     parts: dict[str, Any] | None = None,
+    begun: dict[str, Any] | None = None,
 ) -> None:
-    """Write one result file with all that is needed to rerun it; ``parts`` as ``benchmarks.parts`` has them."""
-    result = {"name": name, "command": command, **circumstances(), "data": data, "seed": seed, "budget": budget}
+    """Write one result file with all that is needed to rerun it.
+
+    ``parts`` are as ``benchmarks.parts`` has them, ``begun`` is what ``circumstances`` gave before the measuring.
+    """
+    told = begun or circumstances()
+    result = {"name": name, "command": command, **told, "data": data, "seed": seed, "budget": budget}
     result |= {"figures": figures} | ({"parts": parts} if parts else {})
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 def circumstances() -> dict[str, Any]:
-    """By what, when and where a figure is measured now."""
+    """By what, when and where a figure is measured that is begun now."""
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{RESULTS}")
     return {
         "commit": _git("rev-parse", "HEAD") + ("-dirty" if changed else ""),

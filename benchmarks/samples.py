@@ -71,7 +71,7 @@ def main(folder: Path, draws: int) -> None:
     parts = Parts(
         "samples_tatoeba",
         command="python -m benchmarks.samples MODEL",
-        data={"name": bench.name, "rows": len(subject.corpus)},
+        data={"name": bench.name, "rows": len(subject.corpus), "model": subject.digest},
         seed=SEED,
         budget={"draws": draws},
     )

@@ -8,6 +8,8 @@ _FILLERS = {
     "likeliest_": "VAE, the likeliest completion",
     "twin_": "language model, beam search",
     "twin_drawn_": "language model, a draw of the posterior",
+    "language_": "the VAE's own language model, beam search",
+    "language_drawn_": "the VAE's own language model, a draw",
     "control_": "symbols drawn at random",
 }
 ROWS = {
@@ -84,8 +86,19 @@ ROWS = {
         ),
         ("adversarial_error_lstm_standard_error", "standard error of the first", "fraction"),
         *(
-            (f"{name}filled_with_the_truth", f"filled as it was: {filler}", "fraction")
+            (f"{name}less_{other}{kind}{error}", f"{judge} judge: {_FILLERS[name]}, less {_FILLERS[other]}{what}", unit)
+            for kind, judge in (("lstm", "LSTM"), ("bag_of_words", "bag-of-words"))
+            for name in ("", "likeliest_")
+            for other in ("twin_", "language_")
+            for error, what, unit in (
+                ("", "", "accuracy, lower is better"),
+                ("_standard_error", ": its paired standard error", "fraction"),
+            )
+        ),
+        *(
+            (f"{name}filled_with_the_truth{of}", f"filled as it was: {filler}{what}", "fraction")
             for name, filler in _FILLERS.items()
+            for of, what in (("", ""), ("_of_learnt", ", of the sentences that the judges learnt from"))
         ),
         ("judges_learnt_from", "sentences that the judges learnt from", "count"),
         ("judged", "sentences that they judge", "count"),

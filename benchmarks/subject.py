@@ -8,16 +8,23 @@ import numpy as np
 
 from benchmarks.bench import SEED, Bench
 from benchmarks.runs import trained
-from pipelines.download import sha256_of
 from vaeseq import checkpoint
 from vaeseq.config import PriorConfig, VAEConfig
 from vaeseq.corpus import Corpus
+from vaeseq.encoder import NoEncoder
+from vaeseq.files import key_of
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
+from vaeseq.priors import StandardNormalPrior
 from vaeseq.state import TrainConfig
 from vaetext.space import SentenceSpace
 
 TRAIN = TrainConfig(steps=8_000, batch_size=128, learning_rate=4e-3, evaluate_every=500, evaluate_rows=2_000)
+
+
+def digest_of_folder(folder: Path) -> str:
+    """Of all files of a checkpoint folder that decide what the model does; result files name the model by it."""
+    return key_of("", *checkpoint.files_of(folder))
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Subject:
         space: The model.
         config: Its modules.
         corpus: All rows in the symbols of the model, in the order of the bench.
-        digest: Of its files.
+        digest: Of its files, see ``digest_of_folder``.
     """
 
     bench: Bench
@@ -49,13 +56,17 @@ class Subject:
         texts = space.texts([row["text"] for row in bench.table])
         rows = [np.asarray(ids, np.uint16) for ids in space.space.tokenizer.encode_batch(texts)]
         corpus = Corpus(np.concatenate(rows), np.cumsum([0, *map(len, rows)]), bench.corpus.split, bench.corpus.weight)
-        files = [*sorted(folder.glob("*.safetensors")), folder / "tokenizer.json"]
-        return cls(bench, space, checkpoint.load(folder).config, corpus, " ".join(map(sha256_of, files)))
+        return cls(bench, space, checkpoint.load(folder).config, corpus, digest_of_folder(folder))
 
     @property
     def vae(self) -> SequenceVAE:
         """The model as it is used."""
         return self.space.space.vae
+
+    @property
+    def language(self) -> SequenceVAE:
+        """The language model that the decoder corrects, where there is one, as a model without a code."""
+        return SequenceVAE(NoEncoder(), self.vae.language.decoder, StandardNormalPrior(0)).to(self.space.space.device)
 
     @cached_property
     def twin(self) -> SequenceVAE:

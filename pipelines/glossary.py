@@ -117,6 +117,15 @@ FIGURES = {
     "word_edits": Meaning(
         "Words changed a step", "words", "lower", "Words put in, left out or changed, mean over steps."
     ),
+    "between_perplexity": Meaning(
+        "Perplexity between the ends",
+        "words",
+        "",
+        "Per word, by a 5-gram model of training rows that is not this model; below that of held-out rows is bland.",
+    ),
+    "held_out_perplexity": Meaning(
+        "Perplexity of held-out rows", "words", "", "The same of all held-out sentences: what real text has."
+    ),
     "at_most_one_label": Meaning(
         "At most one label changes",
         "fraction",

@@ -6,8 +6,7 @@ import importlib
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 from operator import itemgetter
 from pathlib import Path
@@ -28,6 +27,7 @@ from vaeseq.walks import TextSpace, Walk, ends_of, neighbourhoods, walk
 PATHS = {"molecules": "vaemol.interpolation", "sentences": "vaetext.paths"}
 SAMPLES = 3  # draws of each posterior in the posterior table
 BLANKS, WAYS = 2, 4  # of a sentence that is to be filled in
+LEARNT = 100_000  # training rows of the model of words: seconds of counting
 DRAWN = 3  # paths of each origin that get a picture: turning a path's molecules alike takes two seconds
 
 Row = dict[str, Any]
@@ -53,12 +53,16 @@ def main(domain: str) -> None:
     known = filter(None, (_identity(module, space, text) for text in texts))
     readable = list(islice(known, max(2 * params.pairs, params.posterior_rows, 4 * params.imputed_rows)))
     pairs = list(_pairs(space, module, readable, params))
+    sentences = domain == "sentences"
+    fluency = _fluency(texts, params.seed) if sentences and pairs else lambda _: {}
+    spelled = space.spelled if sentences else lambda _: []
     figures, rows = {}, []
     for kind in params.kinds:
         walks = [_walked(domain, space, pair, params, kind) for pair in pairs]
         if walks:
             steps, figures[kind] = module.judged(walks, space.space.metadata)
-            rows += _rows(pairs, steps, kind)
+            figures[kind] |= fluency(walks)
+            rows += _rows(pairs, steps, kind, spelled)
     rows.sort(key=lambda row: row["path"])
     write_table(out / "paths.csv", _written(rows))
     held = _posterior_rows(space, readable[: params.posterior_rows], params.seed)
@@ -72,9 +76,34 @@ def main(domain: str) -> None:
 
 def held_out(prepared: Path, column: str, seed: int) -> list[str]:
     """The test rows, or without any the valid rows, in random order."""
-    read = partial(pq.read_table, prepared / "rows.parquet", columns=[column])
-    rows = read(filters=[("split", "=", "test")]) or read(filters=[("split", "=", "valid")])
+    return _of_split(prepared, column, "test", seed) or _of_split(prepared, column, "valid", seed)
+
+
+def _of_split(prepared: Path, column: str, split: str, seed: int) -> list[str]:
+    rows = pq.read_table(prepared / "rows.parquet", columns=[column], filters=[("split", "=", split)])
     return np.random.default_rng(seed).permutation(np.asarray(rows.column(column))).tolist()
+
+
+def _fluency(held_out: Sequence[str], seed: int) -> Callable[[Sequence[Walk]], Row]:
+    """What says how likely the sentences between the ends of walks are, and held-out ones, to a model of words alone.
+
+    It has learnt from at most ``LEARNT`` training rows, of which those of these sentences are none.
+    """
+    from vaetext.metrics import ORDER
+    from vaetext.ngram import NgramModel
+
+    training = _of_split(Path("data/prepared/sentences"), "text", "train", seed)[:LEARNT]
+    language = NgramModel(training, order=ORDER)
+    real = {"held_out_perplexity": language.perplexity(held_out).value}
+
+    def told(walks: Sequence[Walk]) -> Row:
+        between = [text for its in walks for _, text in its.points[1:-1]]
+        if not between:
+            return {}
+        found = language.perplexity(between)
+        return {"between_perplexity": found.value, "between_perplexity_of": found.of} | real
+
+    return told
 
 
 def _identity(module: ModuleType, space: TextSpace, text: str) -> str:
@@ -118,12 +147,20 @@ def _steady(domain: str, space: TextSpace, pair: Pair, params: InterpolateParams
     return list(zip(places(len(path)).tolist(), path, strict=True))
 
 
-def _rows(pairs: Sequence[Pair], paths: Sequence[Sequence[Row]], kind: str) -> Iterator[Row]:
+def _rows(
+    pairs: Sequence[Pair], paths: Sequence[Sequence[Row]], kind: str, spelled: Callable[[str], list[str]]
+) -> Iterator[Row]:
+    """With the text that was asked for, and where the path misses it, its words that the vocabulary has no symbol for.
+
+    These are ``spelled`` in pieces.
+    """
     for number, (pair, steps) in enumerate(zip(pairs, paths, strict=True)):
         given = {0: pair.start, len(steps) - 1: pair.end}
         for step, columns in enumerate(steps):
             place = {"path": number, "origin": pair.origin, "kind": kind, "step": step}
-            yield place | columns | {"given": given.get(step, "")}
+            wanted = given.get(step, "")
+            unknown = spelled(wanted) if wanted != columns["text"] else []
+            yield place | columns | {"given": wanted, "unknown": " ".join(unknown)}
 
 
 def _posterior_rows(space: TextSpace, texts: Sequence[str], seed: int) -> list[Row]:

@@ -75,7 +75,7 @@ def _stops(domain: str, steps: list[Row], easel: Easel) -> list[Chapter]:
     stops = [(_place(run), run[0]) for run in runs]
     for at, row in ((0, steps[0]), (len(stops) + 1, steps[-1])):
         if row.get("given") and row["given"] != row["text"]:
-            stops.insert(at, ("asked for", {"text": row["given"]}))
+            stops.insert(at, ("asked for", {"text": row["given"], "spelled": row.get("unknown", "")}))
     texts = [row["text"] for _, row in stops]
     if domain == "molecules":
         pictures = easel.draw_alike(texts)
@@ -86,6 +86,7 @@ def _stops(domain: str, steps: list[Row], easel: Easel) -> list[Chapter]:
             "place": place,
             "words": different(before, row["text"]),
             "odd": row.get("parses", "").lower() in ("false", "0"),
+            "unknown": row.get("spelled", ""),
         }
         for (place, row), before in zip(stops, befores, strict=True)
     ]

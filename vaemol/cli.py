@@ -16,6 +16,7 @@ from vaemol.shipped import MODEL
 from vaemol.tables import as_sdf, as_they_are, best_drawn, emit, front_kept, pairs_drawn, path_drawn, proposals_drawn
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Row
+from vaeseq.ends import tell_missed_ends
 from vaeseq.errors import InputError
 
 if TYPE_CHECKING:
@@ -135,8 +136,7 @@ def _path(
         points = interpolate(space, *ends, **how)
     except InputError as error:
         return [{"path": number, "error": str(error)}]
-    commands.say_missed_ends(number, ends, [point.smiles for point in points])
-    return [{"path": number, **point._asdict()} for point in points]
+    return tell_missed_ends(number, ends, [{"path": number, **point._asdict()} for point in points], "smiles")
 
 
 def _propose(arguments: Namespace) -> int:
@@ -184,7 +184,7 @@ def _proposed(
         if len(told) < asked.count:
             print(f"set {number}: {len(told)} of {asked.count} molecules: {few(len(given))}", file=sys.stderr)
         return [row | {"step": ""} for row in told]
-    commands.say_missed_ends(number, given, [row.smiles for row in sorted(rows)])
+    tell_missed_ends(number, given, sorted(told, key=lambda row: row["step"]), "smiles")
     if not all(holds(given)):
         print(f"path {number}: an end does not hold what is required; only what is between them must", file=sys.stderr)
     return told

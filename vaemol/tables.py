@@ -44,7 +44,8 @@ def emit(
 
 def _remembered(rows: Iterable[list[Row]], drawn: list[Row], most: int) -> Iterator[list[Row]]:
     for chunk in rows:
-        drawn += [row for row in chunk if not row.get("error")][: most - len(drawn)]
+        # A step of a path is drawn where it is not the end asked for, too: without it the others would move up.
+        drawn += [row for row in chunk if not row.get("error") or {"t", "step"} & row.keys()][: most - len(drawn)]
         yield chunk
 
 

@@ -290,10 +290,3 @@ def check_fill(arguments: Namespace) -> None:
     """
     if 0 < arguments.fill <= arguments.steps:
         raise InputError(f"fill must be above steps, {arguments.steps}, or 0 for none, got {arguments.fill}")
-
-
-def say_missed_ends(number: int, asked: Sequence[str], found: Sequence[str]) -> None:
-    """Say on standard error where a path does not begin or end at the text asked for, as the space writes both."""
-    for what, wanted, got in zip(("begins", "ends"), asked, (found[0], found[-1]) if found else ("", ""), strict=True):
-        if wanted != got:
-            print(f"path {number} {what} at {got!r}: no code was found that decodes to {wanted!r}", file=sys.stderr)

@@ -134,10 +134,8 @@ class Tokenizer:
         Raises:
             InputError: The pattern of a foreign file takes too long.
         """
-        # A lone surrogate is no text: it becomes "?" here, as in any lossy UTF-8 writer.
-        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         try:
-            found = self._backend.encode_batch(clean, add_special_tokens=False)
+            found = self._backend.encode_batch([*map(_readable, texts)], add_special_tokens=False)
         except BaseException as error:
             if type(error).__name__ == "PanicException":  # of Rust, and no Exception
                 raise InputError(f"tokenizer must cut every text, this one gave up: {error}") from error
@@ -158,9 +156,20 @@ class Tokenizer:
         """The byte of the text at which each symbol between ``<bos>`` and ``<eos>`` begins."""
         return list(accumulate((len(self._pieces[i]) for i in ids[1:-1]), initial=0))[:-1]
 
+    def spelled(self, text: str) -> list[str]:
+        """The words of a text, each once, that have no symbol of their own: bytes or pieces spell them."""
+        text = _readable(text)
+        words = (text[slice(*place)] for _, place in self._backend.pre_tokenizer.pre_tokenize_str(text))
+        return list(dict.fromkeys(word.strip() for word in words if len(self.encode(word)) > 3))  # with <bos> and <eos>
+
     def symbol(self, i: int) -> str:
         """The text of one id."""
         return self._pieces[i].decode("utf-8", errors="replace")
+
+
+def _readable(text: str) -> str:
+    """A lone surrogate is no text: it becomes "?" here, as in any lossy UTF-8 writer."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _of_text(ids: list[int]) -> list[int]:

@@ -98,6 +98,8 @@ def walk(
     steps: int,
     kind: PathKind = "slerp",
     beams: int = 1,
+    temperature: float = 0.0,
+    seed: int = 0,
     from_texts: bool = True,
 ) -> list[tuple[float, str]]:
     """The place t in [0, 1] and the text of each of ``steps`` points, both ends included.
@@ -109,14 +111,16 @@ def walk(
         kind: ``slerp`` (arc), ``lerp`` (straight line), or ``density``: an arc lifted to where the prior is no lower
             than at its ends (``vaeseq.paths.lifted``).
         beams: Width of the beam search at each point, see ``LatentSpace.decode``; 1 is greedy.
+        temperature: Above 0, texts between the ends are drawn; it takes one beam.
+        seed: Of the draws.
         from_texts: The ends are codes of texts, and decoded as such: greedily, like any reconstruction.
 
     Raises:
-        InputError: There are fewer than two steps, or no arc joins the ends.
+        InputError: There are fewer than two steps, no arc joins the ends, or beams are to be drawn.
     """
     t, codes = placed(space, ends, steps, kind)
     first, last = space.decode(codes[[0, -1]], beams=1 if from_texts else beams)
-    texts = [first, *space.decode(codes[1:-1], beams=beams), last]
+    texts = [first, *space.decode(codes[1:-1], beams=beams, temperature=temperature, seed=seed), last]
     return list(zip(t.tolist(), texts, strict=True))
 
 

@@ -30,6 +30,13 @@ def add_path(command: ArgumentParser) -> None:
         help="one sentence for each code on the way, in place of small steps by sentences that are likely near it; "
         "--fill says so too",
     )
+    command.add_argument(
+        "--temperature",
+        type=options.not_negative,
+        default=0.0,
+        help="above 0, what lies between the ends is drawn: with --plain and --beams 1; default: %(default)s",
+    )
+    options.add_seed(command)
 
 
 def add_posterior(command: ArgumentParser) -> None:

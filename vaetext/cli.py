@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Row
 from vaeseq.delimited import TEXT_NAMES
+from vaeseq.ends import tell_missed_ends
 from vaeseq.errors import InputError
 from vaetext import arguments as takes
 from vaetext.shipped import MODEL
@@ -95,10 +96,19 @@ def _compared(read: str, answer: str) -> Row:
 def _path(arguments: Namespace) -> int:
     """Walk from one sentence to another."""
     commands.check_fill(arguments)
+    _check_drawn(arguments)
     space = _space(arguments)
     pairs = console.given(["\t".join(arguments.text)] if arguments.text not in ([], ["-"]) else [], "two sentences")
     rows = (_walked(space, arguments, number, pair) for number, pair in enumerate(pairs, start=1))
     return console.emit(rows, ["path", "t", "text", "error"], arguments)
+
+
+def _check_drawn(arguments: Namespace) -> None:
+    if arguments.temperature and (arguments.fill or arguments.beams > 1 or not arguments.plain):
+        raise InputError(
+            f"temperature must be 0 but for --plain --beams 1 without --fill, got {arguments.temperature:g}: steady "
+            "and filled paths and beams seek what is likely"
+        )
 
 
 def _walked(space: "SentenceSpace", arguments: Namespace, number: int, pair: Line) -> list[Row]:
@@ -112,13 +122,14 @@ def _walked(space: "SentenceSpace", arguments: Namespace, number: int, pair: Lin
             )
         how = {"steps": arguments.steps, "kind": arguments.kind, "beams": arguments.beams}
         if arguments.plain or arguments.fill:
-            points = homotopy(space, *ends, **how, most=arguments.fill)
+            drawn = {"temperature": arguments.temperature, "seed": arguments.seed}
+            points = homotopy(space, *ends, **how, **drawn, most=arguments.fill)
         else:
             points = steady_homotopy(space, *ends, **how)
     except InputError as error:
         return [{"path": number, "error": str(error)}]
-    commands.say_missed_ends(number, space.texts(ends), [point.text for point in points])
-    return [{"path": number, **point._asdict()} for point in points]
+    rows = [{"path": number, **point._asdict()} for point in points]
+    return tell_missed_ends(number, space.texts(ends), rows, "text", space.spelled)
 
 
 def _posterior(arguments: Namespace) -> int:
@@ -161,6 +172,8 @@ def _analogy(arguments: Namespace) -> int:
 
     space = _space(arguments)
     start, end, other = space.texts(arguments.text)
+    if start == end:
+        raise InputError(f"START and END must differ, got {start!r} twice")
     strengths = arguments.strength or [1.0]
     found = analogy(space, start, end, other, strengths=strengths, beams=arguments.beams)
     rows = [{"text": other, "strength": s, "shifted": its} for s, its in zip(strengths, found, strict=True)]

@@ -83,6 +83,8 @@ def homotopy(
     kind: PathKind = "slerp",
     beams: int = BEAMS,
     most: int = 0,
+    temperature: float = 0.0,
+    seed: int = 0,
 ) -> list[PathPoint]:
     """The way between two sentences: from and to the codes that decode to them, by sentences that are likely there.
 
@@ -94,13 +96,15 @@ def homotopy(
         kind: As of ``vaeseq.walks.walk``.
         beams: Width of the beam search between the ends, see ``LatentSpace.decode``; 1 is greedy.
         most: Where it is above ``steps``, points are put in between neighbours that are more than one word edit apart,
-            up to so many, and no sentence comes twice (``vaeseq.walks.dense``).
+            up to so many, and no sentence comes twice (``vaeseq.walks.dense``); these are never drawn.
+        temperature: Above 0, sentences between the ends are drawn; it takes ``beams=1``.
+        seed: Of the draws.
 
     Raises:
-        InputError: A sentence cannot be read, or there are fewer than two steps.
+        InputError: A sentence cannot be read, there are fewer than two steps, or beams are to be drawn.
     """
     (ends,) = ends_of(space, [(start, end)])
-    points = walk(space, ends, steps=steps, kind=kind, beams=beams)
+    points = walk(space, ends, steps=steps, kind=kind, beams=beams, temperature=temperature, seed=seed)
     if most > steps:
         points = once(dense(space, ends, points, word_edits, apart=APART, most=most, kind=kind, beams=beams))
     return [PathPoint(*point) for point in points]

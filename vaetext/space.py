@@ -73,6 +73,10 @@ class SentenceSpace:
         except InputError:
             return False
 
+    def spelled(self, sentence: str) -> list[str]:
+        """The words of a sentence that the vocabulary has no symbol for, see ``Tokenizer.spelled``."""
+        return self.space.tokenizer.spelled(sentence)
+
     def encode(self, sentences: Sequence[str]) -> Independent:
         """q(z | x) of each sentence; batch shape ``(sentences,)``, event shape ``(latent,)``."""
         return self.space.encode(self.texts(sentences))

@@ -1,11 +1,12 @@
 import csv
 import sys
+from collections import Counter
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import pages
+from benchmarks import fuzz, pages
 from benchmarks.fuzz import accounted, as_read
 from benchmarks.programs import ended
 from pipelines import report
@@ -55,8 +56,20 @@ def test_a_program_crashes_or_hangs_or_does_what_it_should(tmp_path, code, fault
 
 
 def test_lines_are_read_as_the_command_lines_do():
-    assert as_read(b"\xef\xbb\xbfa\rb\xff\r") == "a\rb\N{REPLACEMENT CHARACTER}"
-    assert as_read(b"C" * 1_000_000) == ""
+    assert as_read(b"\xef\xbb\xbfa\rb\xff\r", "sentences") == ["a\rb\N{REPLACEMENT CHARACTER}"]
+    assert as_read(b"C" * 1_000_000, "molecules") == [""]
+    assert as_read(b"CCO ethanol", "molecules") == ["CCO ethanol", "CCO"]
+    assert as_read(b" ", "molecules") == [" "]
+
+
+def test_every_line_of_a_batch_goes_through_encode_and_decode(monkeypatch):
+    monkeypatch.setattr(fuzz, "SAMPLE", 3)
+    monkeypatch.setattr(fuzz, "_prepared", lambda *_: Counter())
+    reported = []
+    monkeypatch.setattr(fuzz, "_reported", lambda domain, texts, place: reported.append(len(texts)) or Counter())
+    found = fuzz.done("molecules", 0, 40)
+    assert (found["inputs"], found["lines"], found["unaccounted_rows"]) == (40, 40, 0)
+    assert 3 < reported[0] <= 6
 
 
 @pytest.mark.parametrize("domain", ["molecules", "sentences"])

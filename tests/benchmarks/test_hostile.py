@@ -1,6 +1,7 @@
 import pytest
 
 from benchmarks import hostile
+from benchmarks.fuzz import SUFFIXES
 from pipelines.readers import rows
 from pipelines.sources import Table
 
@@ -24,12 +25,19 @@ def test_sentences_hold_all_that_is_promised():
     assert sorted(map(len, texts))[-1] == hostile.LONG
 
 
-@pytest.mark.parametrize("domain", INPUTS)
-@pytest.mark.parametrize("table", [False, True])
-def test_rows_start_where_the_reader_finds_them(tmp_path, domain, table):
-    format_ = "csv" if table else {"molecules": "smi", "sentences": "txt"}[domain]
+@pytest.mark.parametrize(("domain", "suffix"), [(domain, suffix) for domain in INPUTS for suffix in SUFFIXES[domain]])
+def test_rows_start_where_the_reader_finds_them(tmp_path, domain, suffix):
     column = {"molecules": "smiles", "sentences": "text"}[domain]
-    file, texts = tmp_path / f"hostile.{format_}", INPUTS[domain](400, 0, 2)
+    file, texts = tmp_path / f"hostile{suffix}", INPUTS[domain](400, 0, 2)
     starts = hostile.written(texts, file, column=column)
-    assert [row.line for row in rows(file, Table(file=file.name, format=format_), domain)] == starts
-    assert len(starts) == len(texts) if table else len(texts) - 40 < len(starts) <= len(texts)
+    assert [row.line for row in rows(file, Table(file=file.name, format=suffix[1:]), domain)] == starts
+    by_line = suffix in (".smi", ".txt")
+    assert len(texts) - 40 < len(starts) <= len(texts) if by_line else len(starts) == len(texts)
+
+
+def test_texts_stand_in_records_that_may_still_be_molecules(tmp_path):
+    hostile.written(["", "$$$$", "C\n$$$$\nC"], tmp_path / "hostile.sdf", column="smiles")
+    read = [row.text for row in rows(tmp_path / "hostile.sdf", Table(file="hostile.sdf", format="sdf"), "molecules")]
+    assert len(read) == 3
+    assert read[0].endswith("M  END")
+    assert "$$$$" in read[1]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks import gap_model, imputation, judges
-from benchmarks.imputation import by_chance, by_model, by_twin, gaps
+from benchmarks.imputation import by_chance, by_language, by_model, by_twin, differences, gaps
 from benchmarks.judges import Setting
 
 
@@ -21,13 +21,36 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_filler_has_the_errors_of_both_judges(subject):
-    found = by_chance(subject, 30) | by_model(subject, 30) | by_twin(subject, 30)
-    for name in ("control_", "", "likeliest_", "twin_", "twin_drawn_"):
+    found = by_chance(subject, 30) | by_model(subject, 30) | by_twin(subject, 30) | by_language(subject, 30)
+    for name in ("control_", "", "likeliest_", "twin_", "twin_drawn_", "language_", "language_drawn_"):
         for kind in ("lstm", "bag_of_words"):
             assert -0.5 <= found[f"{name}adversarial_error_{kind}"] <= 0.5
         assert (found[f"{name}judged"], found[f"{name}judges_learnt_from"]) == (30, 30 + 24)
         assert 0 <= found[f"{name}filled_with_the_truth"] <= 1
     json.dumps(found)
+    for name, value in differences(found).items():
+        ours, _, other = name.removesuffix("_standard_error").partition("less_")
+        filler, kind = other.split("_", 1)
+        errors = [found[f"{of}adversarial_error_{kind}"] for of in (ours, f"{filler}_")]
+        assert value >= 0 if name.endswith("error") else value == pytest.approx(errors[0] - errors[1])
+
+
+def test_a_model_that_corrects_no_language_model_is_judged_beside_its_twin_alone(subject, model, monkeypatch):
+    monkeypatch.setattr(imputation.Subject, "of", lambda folder: subject)
+    asked = []
+    for part in ("by_chance", "by_model", "by_twin", "by_language"):
+        monkeypatch.setattr(imputation, part, lambda subject, rows, part=part: asked.append(part) or {})
+    monkeypatch.setattr(imputation, "gaps", lambda subject, rows: {})
+    monkeypatch.setattr(subject.vae, "language", None)
+    imputation.main(model, 5)
+    assert asked == ["by_chance", "by_model", "by_twin"]
+
+
+def test_the_language_model_that_is_corrected_is_one_without_a_code(subject):
+    tokens = subject.corpus.batch(subject.corpus.rows("test")[:5]).tokens
+    found = subject.language.decoder(torch.empty(5, 0)).log_prob(tokens)
+    torch.testing.assert_close(found, subject.vae.language(5).log_prob(tokens))
+    assert subject.language.latent == 0
 
 
 def test_a_gap_costs_as_much_as_all_that_may_stand_there(subject):

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from benchmarks import judges
-from benchmarks.judges import BagOfWords, Reader, Setting, judged
+from benchmarks.judges import BagOfWords, Reader, Setting, judged, less
 from vaeseq.corpus import pad
 from vaeseq.tokenizer import BOS, EOS
 
@@ -55,6 +55,16 @@ def test_the_setting_that_does_best_on_pairs_to_choose_by_is_taken_and_a_seed_de
     verdict = judged("lstm", *given_away(), 12, seed=0)
     assert verdict.setting == good
     assert judged("lstm", *given_away(), 12, seed=0) == verdict
+
+
+def test_two_errors_of_the_same_sentences_are_compared_pair_by_pair():
+    verdict = judged("bag_of_words", *given_away(), 12, seed=0)
+    outcomes = np.array(list(map(int, verdict.outcomes))) / 2
+    assert verdict.error == pytest.approx(outcomes.mean() - 0.5)
+    assert verdict.standard_error == pytest.approx(outcomes.std(ddof=1) / np.sqrt(40))
+    assert less(verdict.outcomes, verdict.outcomes) == (0, 0)
+    assert less("2211", "1100") == (0.5, 0)
+    assert less("2110", "0112") == pytest.approx((0, np.std([1, 0, 0, -1], ddof=1) / 2))
 
 
 @pytest.mark.parametrize("judge", [lambda: Reader(12, Setting(6, 0.0, 0.0, 0.0)), lambda: BagOfWords(12)])

@@ -49,6 +49,18 @@ def test_what_another_process_wrote_meanwhile_stays(results: Path) -> None:
     assert json.loads(results.read_text(encoding="utf-8"))["figures"] == {"b": 2.0, "a": 1.0}
 
 
+def test_a_part_is_of_the_commit_that_it_was_begun_with(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "circumstances", lambda: {"commit": "begun"})
+
+    def made() -> float:
+        monkeypatch.setattr(record, "circumstances", lambda: pytest.fail("asked when all is measured"))
+        return 1.0
+
+    _parts().take("a", "settings", made)
+    found = json.loads(results.read_text(encoding="utf-8"))
+    assert (found["commit"], found["parts"]["a"]["commit"]) == ("begun", "begun")
+
+
 @pytest.mark.usefixtures("results")
 @pytest.mark.parametrize("made", [lambda: {"kl_5": 1.0}, lambda: {"kl_10": 1.0, "kl_5": 1.0}])
 def test_two_parts_do_not_have_the_same_figure(made: Callable[[], dict[str, float]]) -> None:

@@ -1,11 +1,13 @@
 import json
 import math
+import shutil
 
 import pytest
 import torch
 
 from benchmarks import ptb_curve, reconstruction, record
 from benchmarks.reconstruction import came_back, given_back, likelihood, of_twin
+from benchmarks.subject import digest_of_folder
 from vaeseq.config import DecoderConfig, EncoderConfig
 from vaeseq.diagnostics import summarise
 from vaeseq.state import TrainConfig
@@ -63,10 +65,21 @@ def test_what_was_measured_is_not_measured_again(subject, model, monkeypatch):
     reconstruction.main(model, 20)
     found = (record.RESULTS / "reconstruction_tatoeba.json").read_text(encoding="utf-8")
     assert {"exact", "bleu", "iw_nats", "twin_nats", "kl"} < json.loads(found)["figures"].keys()
+    assert json.loads(found)["data"]["model"] == subject.digest
     for part in ("given_back", "likelihood", "of_twin"):
         monkeypatch.setattr(reconstruction, part, lambda subject, rows: pytest.fail("measured again"))
     reconstruction.main(model, 20)
     assert (record.RESULTS / "reconstruction_tatoeba.json").read_text(encoding="utf-8") == found
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "decoder.safetensors"])
+def test_a_result_file_names_the_model_by_all_files_that_decide_what_it_does(subject, model, tmp_path, name):
+    assert subject.digest == digest_of_folder(model)
+    other = shutil.copytree(model, tmp_path / "other")
+    (other / "README.md").write_text("another card")
+    assert digest_of_folder(other) == subject.digest
+    (other / name).write_bytes((other / name).read_bytes() + b" ")
+    assert digest_of_folder(other) != subject.digest
 
 
 def test_the_curve_has_a_point_for_each_rate_and_the_nats_of_the_language_model_in_each(subject, monkeypatch):

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from pipelines import interpolate
+from pipelines import interpolate, walks
+from pipelines.glossary import meaning
 from pipelines.tables import table
 from vaemol.constraints import all_of
 from vaemol.notation import SELFIES_PATTERN, symbols, to_text
@@ -22,6 +23,7 @@ from vaeseq.files import write_table
 from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
 from vaetext.everyday import sentences
+from vaetext.ngram import NgramModel
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 SMILES = ["CCO", "CCCO", "CC(=O)Oc1ccccc1C(=O)O", "OC1CCCC1N", "c1ccncc1", "CCOC(=O)C#N", "CN1CCCCC1", "CCCl"]
@@ -123,6 +125,37 @@ def test_sentences_carry_their_labels(house):
     assert set(rows[0]) >= {"parses", "frame", "tense", "polarity", "subject", "topic", "labels_changed"}
     figures = json.loads((house / "reports/sentences/interpolate.json").read_text())["slerp"]
     assert (figures["parse_fraction_of"], figures["at_most_one_label_of"]) == (27, 24)
+
+
+def test_sentences_on_the_way_are_as_likely_as_words_alone_say(house, monkeypatch):
+    monkeypatch.setattr(interpolate, "LEARNT", 5)
+    interpolate.main("sentences")
+    found = json.loads((house / "reports/sentences/interpolate.json").read_text())
+    train, test = (
+        interpolate._of_split(house / "data/prepared/sentences", "text", its, 0) for its in ("train", "test")
+    )
+    language, paths = NgramModel(train[:5], order=5), table(house / "reports/sentences/interpolate/paths.csv")
+    real = language.perplexity(test).value
+    for kind, figures in found.items():
+        between = [row["text"] for row in paths if row["kind"] == kind and int(row["step"]) not in (0, 8)]
+        value, of, _ = language.perplexity(between)
+        told = [figures[name] for name in ("between_perplexity", "between_perplexity_of", "held_out_perplexity")]
+        assert told == [pytest.approx(value), of, pytest.approx(real)]
+        assert all(meaning(name).text for name in figures if not name.endswith("_of"))
+
+
+def test_of_an_end_that_is_missed_the_words_without_a_symbol_are_shown(house):
+    interpolate.main("sentences")
+    rows = table(house / "reports/sentences/interpolate/paths.csv")
+    tokenizer = Tokenizer.load(Path("models/sentences/tokenizer.json"))
+    asked = [row for row in rows if row["given"] and row["given"] != row["text"]]
+    assert asked
+    assert [row["unknown"] for row in asked] == [" ".join(tokenizer.spelled(row["given"])) for row in asked]
+    assert not any(row["unknown"] for row in rows if not row["given"] or row["given"] == row["text"])
+    origins = walks.paths("sentences", house, None)["origins"]
+    stops = [stop for its in origins for path in its["paths"] for kind in path["kinds"] for stop in kind["stops"]]
+    assert any(stop["unknown"] for stop in stops)
+    assert not any(stop["unknown"] for stop in stops if stop["place"] != "asked for")
 
 
 def test_gaps_of_held_out_sentences_are_filled(house):

@@ -1,6 +1,6 @@
 """What is drawn of a command's rows."""
 
-from vaemol.tables import as_sdf, pairs_drawn, proposals_drawn
+from vaemol.tables import _remembered, as_sdf, pairs_drawn, proposals_drawn
 
 
 def test_proposals_are_numbered_and_a_path_lies_alike():
@@ -8,6 +8,13 @@ def test_proposals_are_numbered_and_a_path_lies_alike():
     assert proposals_drawn(rows, ranked=True) == ("strip", ["CCO", "CCN"], ["1: 0.333", "2: 0.667"], 5)
     around = [row | {"step": ""} for row in rows]
     assert proposals_drawn(around, ranked=False) == ("grid", ["CCO", "CCN"], ["1", "2"], 5)
+
+
+def test_an_end_that_is_missed_is_drawn_in_its_place_and_a_row_that_failed_is_not():
+    path = [{"smiles": "CCO", "t": 0.0, "error": "no code was found"}, {"smiles": "CCN", "t": 1.0}]
+    drawn = []
+    list(_remembered([path, [{"path": 2, "error": "empty"}], [{"smiles": "xyz", "error": "unparsable"}]], drawn, 9))
+    assert drawn == path
 
 
 def test_what_came_back_is_the_same_or_another():

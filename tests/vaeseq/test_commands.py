@@ -5,31 +5,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vaeseq.commands import chunk_seed, decoded, say_missed_ends, searched
+from vaeseq.commands import chunk_seed, decoded, searched
 from vaeseq.console import Line
 from vaeseq.errors import InputError
 from vaeseq.rounds import Call
 from vaeseq.seeds import mixed_seed
-
-
-@pytest.mark.parametrize(
-    ("found", "said"),
-    [
-        (["A", "x", "B"], []),
-        (["A", "C"], ["path 7 ends at 'C': no code was found that decodes to 'B'"]),
-        (["C", "B"], ["path 7 begins at 'C': no code was found that decodes to 'A'"]),
-        (
-            [],
-            [
-                "path 7 begins at '': no code was found that decodes to 'A'",
-                "path 7 ends at '': no code was found that decodes to 'B'",
-            ],
-        ),
-    ],
-)
-def test_an_end_that_is_missed_is_said(capsys: pytest.CaptureFixture[str], found: list[str], said: list[str]) -> None:
-    say_missed_ends(7, ["A", "B"], found)
-    assert capsys.readouterr().err.splitlines() == said
 
 
 @pytest.mark.parametrize("given", ["1,2,3", "1", "1,2,", "1,nan", "1,2,x", "1,1e300"])

@@ -97,6 +97,13 @@ def test_a_batch_is_its_texts_one_by_one(tokenizer: Tokenizer) -> None:
     assert tokenizer.encode_batch([]) == []
 
 
+@pytest.mark.parametrize("make", [Tokenizer.of_words, Tokenizer.of_bpe])
+def test_words_without_a_symbol_of_their_own_are_named_once(make: Callable[..., Tokenizer]) -> None:
+    tokenizer = make(["The cat sleeps on the mat."] * 9, size=600)
+    assert tokenizer.spelled("The cat sleeps on the mat.") == []
+    assert tokenizer.spelled("The zyzzyva \ud800 sleeps on a zyzzyva, naïve") == ["zyzzyva", "?", "a", "naïve"]
+
+
 @EVERY
 def test_reserved_symbols_have_the_first_ids(tokenizer: Tokenizer) -> None:
     assert [tokenizer.symbol(i) for i in range(5)] == list(RESERVED)

@@ -11,6 +11,7 @@ from vaeseq.console import CHUNK
 from vaeseq.walks import neighbourhoods
 from vaetext.cli import main
 from vaetext.paths import edits_to, homotopy, steady_homotopy
+from vaetext.shipped import MODEL
 
 ENDS = "Take off the black tie.", "I did not sell the house, did I?"
 
@@ -74,13 +75,38 @@ def test_bad_rows_are_kept_and_the_others_go_on(vaetext):
 @pytest.mark.parametrize("kind", ["slerp", "lerp"])
 def test_path_is_the_function(vaetext, space, kind):
     def walked(*arguments):
-        code, rows, _ = vaetext("path", *ENDS, "--steps", 5, "--kind", kind, *arguments)
-        assert code == 0
+        _, rows, _ = vaetext("path", *ENDS, "--steps", 5, "--kind", kind, *arguments)
         return [(row["t"], row["text"]) for row in rows]
 
     assert walked() == steady_homotopy(space, *ENDS, steps=5, kind=kind)
     assert walked("--plain") == homotopy(space, *ENDS, steps=5, kind=kind)
     assert walked("--fill", 8) == homotopy(space, *ENDS, steps=5, kind=kind, most=8)
+    drawn = walked("--plain", "--beams", 1, "--temperature", 0.8, "--seed", 3)
+    assert drawn == homotopy(space, *ENDS, steps=5, kind=kind, beams=1, temperature=0.8, seed=3)
+    greedy = homotopy(space, *ENDS, steps=5, kind=kind, beams=1)
+    assert [a == b for a, b in zip(drawn, greedy, strict=True)] == [True, False, False, False, True]
+
+
+def test_an_end_that_the_model_cannot_write_is_an_error_that_names_its_unknown_words(capsys):
+    ends = "Wir schwurbeln quer durch das Weltall.", "The cat sleeps."
+    code = main(["path", *ends, "--plain", "--steps", "3", "--format", "json", "--model", str(MODEL.folder)])
+    out, err = capsys.readouterr()
+    first, *others = json.loads(out)
+    assert (code, [row["error"] for row in others]) == (1, ["", ""])
+    said = f"no code was found that decodes to {ends[0]!r}; the vocabulary has no symbol for "
+    said += "'Wir', 'schwurbeln', 'quer', 'durch', 'das', 'Weltall'"
+    assert first["error"] == said
+    assert err.splitlines() == [
+        f"path 1 begins at {first['text']!r}: {said}",
+        "error: 1 of 3 rows failed: see their error column",
+    ]
+
+
+@pytest.mark.parametrize("how", [[], ["--plain"], ["--plain", "--beams", 1, "--fill", 20]])
+def test_only_plain_paths_of_one_beam_are_drawn(vaetext, how):
+    code, rows, err = vaetext("path", *ENDS, "--temperature", 0.8, *how)
+    assert (code, rows, len(err.splitlines())) == (1, [], 1)
+    assert "temperature must be 0 but for --plain --beams 1 without --fill, got 0.8" in err
 
 
 def test_pairs_come_from_standard_input(vaetext):
@@ -112,6 +138,7 @@ def test_what_is_wrong_is_one_line(vaetext, tmp_path, capsys):
         (("optimize", "--objective", "poetry"), "objective must be"),
         (("encode",), "sentences must be given"),
         (("decode", tmp_path / "none.csv"), "none.csv"),
+        (("analogy", "a b", " a b", "c"), "START and END must differ, got 'a b' twice"),
     ):
         code, rows, err = vaetext(*arguments)
         assert (code, rows) == (1, [])
