@@ -181,7 +181,13 @@ def main(kills: int) -> None:
         data={"name": "tests/tiny.yaml", "rows": 2_600},
         seed=SEED,
         budget={"kills": kills, "steps": STEPS, "save_seconds": SAVED_EVERY},
-        figures={**sums, "identical_fraction": sums["identical"] / sums["ends"], **found},
+        figures={
+            **sums,
+            "identical_fraction": sums["identical"] / sums["ends"],
+            "lost_seconds_most": max(its["lost_seconds_most"] for its in found.values()),
+            "files_left": sorted({file for its in found.values() for file in its["files_left"]}),
+            **found,
+        },
         begun=begun,
     )
 
