@@ -74,11 +74,14 @@ def of_models(matrix: Matrix, figures: Figures) -> list[str]:
 
 
 def at(figures: Figures, place: str) -> Any:  # noqa: ANN401 - any JSON
-    """A nested value by its dotted place; None where there is none. A name may hold a dot: ``qed_0.4``."""
+    """A nested value by its dotted place; None where there is none.
+
+    A name may hold a dot, ``log_p_0.4`` beside ``log_p_0``: the longest that is there counts.
+    """
     if place in figures:
         return figures[place]
     parts = place.split(".")
-    heads = (".".join(parts[:i]) for i in range(1, len(parts)))
+    heads = (".".join(parts[:i]) for i in range(len(parts) - 1, 0, -1))
     head = next((head for head in heads if isinstance(figures.get(head), dict)), None)
     return None if head is None else at(figures[head], place.removeprefix(f"{head}."))
 

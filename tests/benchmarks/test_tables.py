@@ -78,4 +78,5 @@ def test_perplexities_have_two_decimals() -> None:
     ("place", "value"), [("qed_0.4.success", 1), ("a.b", 2), ("a.c", None), ("a.c.d", None), ("x", None), ("n", None)]
 )
 def test_a_place_may_have_a_name_with_a_dot(place: str, value: object) -> None:
-    assert tables.at({"qed_0.4": {"success": 1}, "a": {"b": 2}, "n": None}, place) == value
+    figures = {"qed_0.4": {"success": 1}, "qed_0": {"success": 3}, "a": {"b": 2}, "n": None}
+    assert tables.at(figures, place) == value
