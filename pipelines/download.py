@@ -3,12 +3,15 @@
 Nothing is used before its size and sha256 are right, and nothing half-written is ever seen under its final name.
 """
 
+import fcntl
+import glob
 import hashlib
 import http.client
 import os
 import tempfile
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -45,7 +48,7 @@ def mirror_folder(setting: str | None) -> Path | None:
     if not named:
         return None
     folder = Path(os.path.expanduser(named))
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # False where a path raises
         raise InputError(
             f"mirror must be a folder, got {named!r} (setting `data.mirror` or variable LATENTPATH_MIRROR)"
         )
@@ -80,17 +83,36 @@ def save(stream: IO[bytes], file: SourceFile, path: Path, advance: Callable[[int
         InputError: More bytes than stated, or another sha256.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.", suffix=".part", delete=False)  # noqa: SIM115 - closed by `with` below, and renamed
-    try:
-        with part:
+    _remove_leftovers(path)
+    with _new_part(path) as part:
+        try:
             digest, size = _copy(stream, part, file, advance)
             part.flush()
             os.fsync(part.fileno())
             os.fchmod(part.fileno(), 0o644)  # whose cache this is may not be who made it
-        _check(file, file.address, digest, size)
-        os.replace(part.name, path)
-    finally:
-        Path(part.name).unlink(missing_ok=True)
+            _check(file, file.address, digest, size)
+            os.replace(part.name, path)
+        finally:
+            Path(part.name).unlink(missing_ok=True)
+
+
+def _new_part(path: Path) -> IO[bytes]:
+    """A file beside ``path``, held as long as it is open."""
+    while True:
+        part = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.", suffix=".part", delete=False)  # noqa: SIM115 - the caller closes it
+        with suppress(OSError):  # some file systems have no locks
+            fcntl.flock(part, fcntl.LOCK_EX)
+        if os.fstat(part.fileno()).st_nlink:  # no other process took it for a leftover before it was held
+            return part
+        part.close()
+
+
+def _remove_leftovers(path: Path) -> None:
+    """The parts that nobody holds: their processes were killed."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
+        with suppress(OSError), left.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def _fetch(file: SourceFile, path: Path) -> None:

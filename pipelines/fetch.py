@@ -12,7 +12,7 @@ from pipelines.download import cache_folder, mirror_folder, obtain, sha256_of
 from pipelines.params import DataParams, domain_params
 from pipelines.readers import format_of
 from pipelines.sources import Domain, Raw, RawFile, Source, Table, load_sources
-from vaeseq.errors import InputError
+from vaeseq.errors import InputError, shortage
 
 _SENTENCES = 60_000  # of the grammar, where no number is asked for
 
@@ -110,7 +110,7 @@ def _everyday(out: Path, count: int, seed: int) -> Table:
 def _own_file(domain: Domain, settings: DataParams, out: Path) -> Raw:
     path = Path(os.path.expanduser(settings.source.removeprefix("file:")))
     format_ = format_of(path, domain)
-    if not path.is_file():
+    if not os.path.isfile(path):  # False where a path raises: of a name too long for one
         raise InputError(f"{domain}.data.source must be a file that is there, got {settings.source!r}")
     if settings.column is not None and format_ not in ("csv", "parquet"):
         raise InputError(
@@ -120,7 +120,15 @@ def _own_file(domain: Domain, settings: DataParams, out: Path) -> Raw:
         raise InputError(
             f"{domain}.data.id_column must be null for {path.name!r}, which has no columns, got {settings.id_column!r}"
         )
-    shutil.copyfile(path, out / path.name)
+    try:
+        shutil.copyfile(path, out / path.name)
+    except OSError as error:
+        if shortage(error):
+            raise
+        raise InputError(
+            f"{domain}.data.source must be a file that can be read, and not in {str(out)!r}, got {settings.source!r}: "
+            f"{error}"
+        ) from error
     table = Table(file=path.name, format=format_, column=settings.column, id_column=settings.id_column)
     return Raw(
         name=f"file:{path.name}",

@@ -26,6 +26,7 @@ SECTIONS = {
     "interpolate": ("data", "prepare", "model", "train", "prior", "interpolate"),
     "optimize": ("data", "prepare", "model", "train", "prior", "optimize"),
 }
+_LONGEST_NAME = 250  # of a param or a metric, for MLflow
 LARGEST = 16_000_000  # bytes; DVC keeps what is larger, MLflow gets what a person opens
 
 
@@ -182,8 +183,14 @@ def _figures(path: Path) -> Iterator[tuple[str, float]]:
 
 
 def metric_name(name: str) -> str:
-    """A name that MLflow accepts."""
-    return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)[:250]
+    """A name that MLflow accepts; a part between slashes that it would not has a mark of what it was behind it."""
+    accepted = re.sub(r"[^/]*[^\w\-. :/][^/]*", lambda part: _accepted(part[0], len(part[0])), name, flags=re.ASCII)
+    return accepted if len(accepted) <= _LONGEST_NAME else _accepted(accepted, _LONGEST_NAME - 9)
+
+
+def _accepted(part: str, most: int) -> str:
+    replaced = re.sub(r"[^\w\-. :/]", "_", part[:most], flags=re.ASCII)
+    return f"{replaced}_{hashlib.sha256(part.encode()).hexdigest()[:8]}"
 
 
 def flat(params: dict[str, object]) -> dict[str, str]:

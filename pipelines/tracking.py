@@ -150,6 +150,7 @@ def _client(root: Path) -> Iterator["MlflowClient"]:
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    from google.protobuf import json_format
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -157,11 +158,12 @@ def _client(root: Path) -> Iterator["MlflowClient"]:
     for name in ("mlflow", "alembic", "urllib3"):  # importing mlflow sets them
         logging.getLogger(name).setLevel(logging.ERROR)
     address = store.address(root)
+    nonsense = (json_format.Error, LookupError, ValueError)  # what MLflow lets through of answers that are none of its
     try:
         with store.lock(root):
             store.check_writable(address)
             yield MlflowClient(address)
-    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError, *nonsense) as error:
         raise InputError(store.complaint(address, error)) from error
 
 

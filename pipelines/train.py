@@ -104,7 +104,7 @@ def _going_on(stored: Checkpoint, tokenizer: Tokenizer, described: dict[str, Any
         raise InputError("model.start must be the model that the data were prepared for, got one of another vocabulary")
     prior = stored.config.trained_prior or stored.config.prior
     config = replace(stored.config, prior=prior, trained_prior=None, signal=1.0)
-    longest = max(described["max_length"], stored.domain["max_length"])
+    longest = max(described["max_length"], checkpoint.told(stored.domain, max_length=int).get("max_length", 0))
     return Checkpoint(stored.vae.as_trained(), config, tokenizer, described | {"max_length": longest})
 
 

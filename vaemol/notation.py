@@ -34,9 +34,20 @@ _KEPT = 10_000  # SELFIES last read: searches and paths meet the same ones again
 _CONSTRAINTS_LOCK = threading.Lock()
 
 
+def known(notation: object) -> Notation:
+    """The notation, if it is one.
+
+    Raises:
+        InputError: It is none.
+    """
+    if notation not in _CUT:
+        raise InputError(f"notation must be one of {', '.join(_CUT)}; got {notation!r}")
+    return notation
+
+
 def symbols(text: str, notation: Notation) -> list[str]:
     """The symbols of ``text``; joined they give it back, whatever it holds."""
-    return _CUT[_known(notation)].findall(text)
+    return _CUT[known(notation)].findall(text)
 
 
 def to_text(smiles: str, notation: Notation) -> str:
@@ -45,7 +56,7 @@ def to_text(smiles: str, notation: Notation) -> str:
     Raises:
         Rejected: ``unrepresentable``: SELFIES cannot write the molecule, or not so that the same one is read back.
     """
-    if _known(notation) == "smiles":
+    if known(notation) == "smiles":
         return smiles
     try:
         text = selfies.encoder(smiles)
@@ -60,7 +71,7 @@ def to_text(smiles: str, notation: Notation) -> str:
 
 def to_smiles(text: str, notation: Notation) -> str:
     """The canonical SMILES of what ``text`` writes; '' where that is no molecule or has no stable canonical SMILES."""
-    return _canonical(parse(text)) if _known(notation) == "smiles" else _selfies_to_smiles(text)
+    return _canonical(parse(text)) if known(notation) == "smiles" else _selfies_to_smiles(text)
 
 
 def randomised(smiles: str, seed: int) -> str:
@@ -77,12 +88,6 @@ def randomised(smiles: str, seed: int) -> str:
         raise Rejected("unparsable")
     # rdkit takes 1 to 2**31 - 1 for a seed, and anything below 1 for "none".
     return Chem.MolToRandomSmilesVect(mol, 1, randomSeed=1 + seed % (2**31 - 1))[0]
-
-
-def _known(notation: Notation) -> Notation:
-    if notation not in _CUT:
-        raise InputError(f"notation must be one of {', '.join(_CUT)}; got {notation!r}")
-    return notation
 
 
 def _read(smiles: str) -> Mol | None:

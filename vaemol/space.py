@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.distributions import Independent
 
 from vaemol.molecule import Limits
-from vaemol.notation import to_smiles
+from vaemol.notation import known, to_smiles
 from vaemol.record import REASONS, molecule_text
+from vaeseq.checkpoint import told
 from vaeseq.errors import InputError, Rejected
 from vaeseq.inversion import Inverted
 from vaeseq.parallel import each, ordered_map
@@ -38,10 +39,10 @@ class MoleculeSpace:
     def __init__(self, space: LatentSpace) -> None:
         if space.metadata.get("name") != "molecules":
             raise InputError(f"model must be one of molecules, got one of {space.metadata.get('name')!r}")
-        self.space, self.notation = space, space.metadata["notation"]
-        limits = {name: value for name in ("max_characters", "max_heavy_atoms") if (value := space.metadata.get(name))}
-        self.standardise = bool(space.metadata.get("standardise"))
-        how = {"standardise": self.standardise, "limits": Limits(**limits)}
+        said = told(space.metadata, notation=str, standardise=bool, max_characters=int, max_heavy_atoms=int)
+        self.space, self.notation = space, known(said.pop("notation", None))
+        self.standardise = said.pop("standardise", False)
+        how = {"standardise": self.standardise, "limits": Limits(**said)}
         self._made = partial(molecule_text, notation=self.notation, **how)
         self.reread: tuple[int, str, str] = (0, "", "")
 

@@ -10,13 +10,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
-from vaeseq.errors import InputError
+from vaeseq.errors import InputError, shown
 from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
 
 FORMAT_VERSION = 4
 _PARTS = {"encoder": EncoderConfig, "decoder": DecoderConfig, "prior": PriorConfig}
 _OPTIONAL = {"language": DecoderConfig, "trained_prior": PriorConfig}
+_KINDS = {str: "text", bool: "true or false", int: "a whole number from 1"}
+_ENDLESS = ("edge",)  # of a head of properties that was not calibrated
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ def load(folder: Path) -> Checkpoint:
     """Read a folder that ``save`` wrote; nothing in it is executed.
 
     Raises:
-        InputError: The folder is missing, foreign, of another format version, or its weights do not fit its config.
+        InputError: The folder is missing, foreign, of another format version, or its weights do not fit its config, or
+            are not finite.
     """
     config, domain = _config(folder / "config.json")
     if (there := _weights_in(folder)) < config.least_weights:
@@ -58,8 +61,12 @@ def load(folder: Path) -> Checkpoint:
         try:
             module.load_state_dict(weights := load_file(path))
         except (OSError, SafetensorError, RuntimeError) as error:
-            raise InputError(f"weights {str(path)!r} do not belong to this model: {error}") from error
-        embeddings += [weight for name, weight in weights.items() if name.endswith("embedding.weight")]
+            why = " ".join(str(error).split())
+            raise InputError(f"weights {str(path)!r} do not belong to this model: {why}") from error
+        for name, weight in module.state_dict().items():
+            if name not in _ENDLESS and not bool(weight.isfinite().all()):
+                raise InputError(f"weights {str(path)!r} must be finite, those of {name!r} are not")
+        embeddings += [weight.float() for name, weight in weights.items() if name.endswith("embedding.weight")]
     if not all(embedding.equal(embeddings[0]) for embedding in embeddings):
         raise InputError(f"model {str(folder)!r}: its files hold different embeddings; they are not of one model")
     tokenizer = Tokenizer.load(folder / "tokenizer.json")
@@ -68,6 +75,19 @@ def load(folder: Path) -> Checkpoint:
             f"model {str(folder)!r}: vocabulary is {config.vocabulary}, its tokenizer has {tokenizer.size}"
         )
     return Checkpoint(vae.eval(), config, tokenizer, domain)
+
+
+def told(domain: dict[str, Any], **kinds: type) -> dict[str, Any]:
+    """What a domain says under these names, as far as it does, each of its kind.
+
+    Raises:
+        InputError: A value is of another kind, or a whole number below 1.
+    """
+    found = {name: domain[name] for name in kinds if name in domain}
+    for name, value in found.items():
+        if type(value) is not (kind := kinds[name]) or (kind is int and value < 1):
+            raise InputError(f"{name} of a model must be {_KINDS[kind]}, got {shown(value)}")
+    return found
 
 
 def files_of(folder: Path) -> list[Path]:

@@ -118,7 +118,7 @@ def in_table(lines: Iterator[Line], names: Sequence[str]) -> Iterator[Line]:
 
 def _of_row(line: Line, cells: list[str] | None, header: Sequence[str], place: int) -> Line:
     broken = cells is None or any(cells[len(header) :])
-    flat = [] if broken else [unmarked(" ".join(cell.splitlines())) for cell in cells]
+    flat = [] if broken else [" ".join(unmarked(cell).splitlines()) for cell in cells]
     flat += [""] * (len(header) - len(flat))
     # An error is of the command that wrote the table.
     others = tuple(its for i, its in enumerate(zip(header, flat, strict=False)) if i != place and its[0] != "error")

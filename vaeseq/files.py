@@ -8,6 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+# What formulas begin with, or what a spreadsheet skips before that; the last four are the first four in full width.
+_SIGNS = tuple("=+-@\t\r\n\0\uff1d\uff0b\uff0d\uff20")
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -71,7 +74,7 @@ def unmarked(cell: str) -> str:
 
 
 def _formula(text: str) -> bool:
-    if not text.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if not text.startswith(_SIGNS):
         return False
     try:
         float(text)

@@ -28,6 +28,7 @@ LOGITS = 2**24  # of texts whose codes are sought, at once at most
 SYMBOLS = 2**20  # decoded at once at most: of each code as many as a text may have
 MAX_LENGTH = 100_000
 MOST_BEAMS = 64
+_NO_DRAWS = ("probability tensor contains", "elements of std >= 0", "to satisfy the constraint")  # torch's words
 GUIDE = 3.0  # weight of the language model next to the decoder (LOG.md)
 
 
@@ -82,11 +83,17 @@ class LatentSpace:
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> Distribution:
-        """q(z | x) of each text, on the CPU; batch shape ``(texts,)``, event shape ``(latent,)``."""
+        """q(z | x) of each text, on the CPU; batch shape ``(texts,)``, event shape ``(latent,)``.
+
+        Raises:
+            InputError: Its mean is not finite.
+        """
         summaries = torch.empty(len(texts), self.vae.encoder.width)
         for rows, tokens in self._batches(texts):
             summaries[rows] = self.vae.encoder.summary(tokens).cpu()
-        return self._head(summaries)
+        posterior = self._head(summaries)
+        _finite(posterior.mean)
+        return posterior
 
     def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Tensor]]:
         """Texts of like lengths, as their places and their tokens on the device of the model."""
@@ -218,9 +225,7 @@ class LatentSpace:
         """Codes on the device of the model."""
         if z.ndim != 2 or z.shape[1] != self.latent:
             raise InputError(f"codes must be (count, {self.latent}) for this model, got {tuple(z.shape)}")
-        z = z.float()
-        if not bool(z.isfinite().all()):
-            raise InputError(f"codes must be finite; {int((~z.isfinite()).any(dim=1).sum())} of {len(z)} are not")
+        z = _finite(z.float())
         if not 1 <= beams <= MOST_BEAMS or (beams > 1 and temperature > 0):
             raise InputError(f"beams must be 1 to {MOST_BEAMS}, and 1 where the temperature is not 0; got {beams!r}")
         return z.to(self.device)
@@ -262,10 +267,19 @@ class LatentSpace:
 
     @torch.no_grad()
     def prior_sample(self, count: int, *, seed: int = 0) -> Tensor:
-        """Codes from the prior, ``(count, latent)``, on the CPU."""
+        """Codes from the prior, ``(count, latent)``, on the CPU.
+
+        Raises:
+            InputError: They are not finite.
+        """
         with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(seed)
-            return self.vae.prior().sample((count,)).cpu()
+            try:
+                return _finite(self.vae.prior().sample((count,)).cpu())
+            except (RuntimeError, ValueError) as error:
+                if any(words in str(error) for words in _NO_DRAWS):
+                    raise InputError("prior must have weights to draw by, these are too large") from error
+                raise
 
     def sample(self, count: int, *, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0) -> list[str]:
         """Texts decoded from draws of the prior."""
@@ -276,3 +290,9 @@ class LatentSpace:
     def reconstruct(self, texts: Sequence[str]) -> list[str]:
         """Posterior mean, one greedy pass."""
         return self.decode(self.encode(texts).mean)
+
+
+def _finite(codes: Tensor) -> Tensor:
+    if not bool(codes.isfinite().all()):
+        raise InputError(f"codes must be finite; {int((~codes.isfinite()).any(dim=1).sum())} of {len(codes)} are not")
+    return codes

@@ -3,8 +3,9 @@
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -12,11 +13,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vaeseq.device import Precision
-from vaeseq.errors import InputError
+from vaeseq.errors import InputError, shown
 from vaeseq.files import replacing
 from vaeseq.history import Record
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig, RateController, annealed, rate_at
+
+_COUNTS = ("step", "inner_steps", "halvings", "micro_batches", "best_step")
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ class TrainState:
         """Take up a state that ``save`` wrote for the same model and settings.
 
         Raises:
-            InputError: The file is damaged; the state is as it was.
+            InputError: The file is damaged, or of another model; the state is as it was.
         """
         try:
             with safe_open(path, framework="pt", device="cpu") as file:
@@ -170,26 +173,42 @@ class TrainState:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
             if told["sha256"] != _digest(told["scalars"], tensors):
                 raise InputError(f"state {str(path)!r} is damaged: its digest is another")
-        except (SafetensorError, KeyError, TypeError) as error:
+            scalars, moments = json.loads(told["scalars"]), _moments(_under("optimizer.", tensors))
+            weights, best, averaged = (_under(part, tensors) for part in ("vae.", "best.", "averaged."))
+            self._check(weights, best, averaged, moments)
+            counts = {name: _count(scalars[name]) for name in _COUNTS}
+            seconds, badness = float(scalars["seconds"]), float(scalars["best_badness"])
+            history = [_record(record) for record in scalars["history"]]
+            steering = [float(scalars[name]) for name in ("log_beta", "kl") if self.controller]
+        except InputError:
+            raise
+        except (SafetensorError, LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise InputError(f"state {str(path)!r} is damaged: {error!r}") from error
-        scalars = json.loads(told["scalars"])
-        self.vae.load_state_dict(_under("vae.", tensors))
-        self.best = {name: value.to(self.device) for name, value in _under("best.", tensors).items()}
-        self.averaged = {name: value.to(self.device) for name, value in _under("averaged.", tensors).items()}
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in _under("optimizer.", tensors).items():
-            i, moment = name.split(".")
-            moments.setdefault(int(i), {})[moment] = value
+        self.vae.load_state_dict(weights)
+        self.best = {name: value.to(self.device) for name, value in best.items()}
+        self.averaged = {name: value.to(self.device) for name, value in averaged.items()}
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
-        self.step, self.seconds, self.best_step = scalars["step"], scalars["seconds"], scalars["best_step"]
-        self.inner_steps, self.halvings = scalars["inner_steps"], scalars["halvings"]
-        self.micro_batches = scalars["micro_batches"]
-        self.history = [Record(**record) for record in scalars["history"]]
-        self.best_badness = scalars["best_badness"]
+        for name, count in counts.items():
+            setattr(self, name, count)
+        self.seconds, self.best_badness, self.history = seconds, badness, history
         if self.controller:
-            self.controller = RateController(
-                self.controller.rate, scalars["log_beta"], scalars["kl"], device=self.device
-            )
+            self.controller = RateController(self.controller.rate, *steering, device=self.device)
+
+    def _check(
+        self,
+        weights: dict[str, Tensor],
+        best: dict[str, Tensor],
+        averaged: dict[str, Tensor],
+        moments: dict[int, dict[str, Tensor]],
+    ) -> None:
+        own, parameters = self.vae.state_dict(), dict(enumerate(self.vae.parameters()))
+        pairs = [(weights, own), (best, own if best else {}), (averaged, self.averaged)]
+        pairs += [
+            (its, {"step": torch.zeros(()), "exp_avg": parameters[i], "exp_avg_sq": parameters[i]})
+            for i, its in moments.items()
+        ]
+        if any(_kinds(its) != _kinds(wanted) for its, wanted in pairs):
+            raise ValueError("its tensors are not those of this model and these settings")
 
 
 def _digest(scalars: str, tensors: dict[str, Tensor]) -> str:
@@ -199,6 +218,33 @@ def _digest(scalars: str, tensors: dict[str, Tensor]) -> str:
         found.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
         found.update(tensors[name].reshape(-1).view(torch.uint8).numpy())
     return found.hexdigest()
+
+
+def _kinds(tensors: dict[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (value.shape, value.dtype) for name, value in tensors.items()}
+
+
+def _moments(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """Of each parameter that has any, by its number."""
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        i, moment = name.split(".")
+        moments.setdefault(int(i), {})[moment] = value
+    return moments
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 2**31:
+        raise ValueError(f"a count must be a whole number, got {shown(value)}")
+    return value
+
+
+def _record(told: dict[str, Any]) -> Record:
+    record = Record(**told)
+    for field in fields(record):
+        if not isinstance(value := getattr(record, field.name), field.type | int):  # JSON has one kind of number
+            raise ValueError(f"{field.name} of a record is {shown(value)}")
+    return record
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -7,9 +7,11 @@ not stays visible as ``<unk>``.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import tokenizers
 from tokenizers import Regex, models, pre_tokenizers, trainers
@@ -38,7 +40,7 @@ class Tokenizer:
     """
 
     def __init__(self, backend: tokenizers.Tokenizer) -> None:
-        if backend.padding or backend.truncation or backend.normalizer or backend.post_processor:
+        if _shape(backend) not in _OURS:
             raise InputError("tokenizer must cut texts and do nothing else to them; this file is not one of ours")
         vocabulary = backend.get_vocab()
         if [vocabulary.get(symbol) for symbol in RESERVED] != list(range(len(RESERVED))):
@@ -52,38 +54,28 @@ class Tokenizer:
     def of_symbols(cls, symbols: Iterable[str], pattern: str) -> "Tokenizer":
         """A closed vocabulary; ``pattern`` is the regular expression that matches one symbol."""
         ordered = [*RESERVED, *sorted(set(symbols) - set(RESERVED))]
-        model = models.WordLevel({symbol: i for i, symbol in enumerate(ordered)}, unk_token=RESERVED[UNK])
-        return cls(_backend(model, pre_tokenizers.Split(Regex(rf"{pattern}|[\s\S]"), "isolated")))
+        return cls(_of_symbols({symbol: i for i, symbol in enumerate(ordered)}, rf"{pattern}|[\s\S]"))
 
     @classmethod
     def of_words(cls, lines: Iterable[str], *, size: int) -> "Tokenizer":
         """The most frequent words of ``lines`` and all bytes, ``size`` in all; bytes spell the other words."""
-        cut = pre_tokenizers.Sequence(
-            [pre_tokenizers.Split(Regex(WORD_PATTERN), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
-        )
         alphabet = [*_BYTE_OF_UNICODE, *(_CONTINUES + character for character in _BYTE_OF_UNICODE)]
         room = size - len(RESERVED) - len(alphabet)
         if room < 1:
             raise InputError(f"vocabulary size must be above {size - room}: reserved symbols and bytes; got {size}")
-        counts = Counter(word for line in lines for word, _ in cut.pre_tokenize_str(line))
+        cut = _of_words({}).pre_tokenizer.pre_tokenize_str
+        counts = Counter(word for line in lines for word, _ in cut(line))
         # A word that looks like a continuation would be read back without its mark: bytes spell it instead.
         words = [word for word in counts if len(word) > 1 and not word.startswith(_CONTINUES)]
         words.sort(key=lambda word: (-counts[word], word))
-        vocabulary = {piece: i for i, piece in enumerate([*RESERVED, *alphabet, *words[:room]])}
-        model = models.WordPiece(
-            vocabulary,
-            unk_token=RESERVED[UNK],
-            continuing_subword_prefix=_CONTINUES,
-            max_input_chars_per_word=1_000_000,
-        )
-        return cls(_backend(model, cut))
+        return cls(_of_words({piece: i for i, piece in enumerate([*RESERVED, *alphabet, *words[:room]])}))
 
     @classmethod
     def of_bpe(cls, lines: Iterable[str], *, size: int) -> "Tokenizer":
         """Byte-level byte-pair encoding with ``size`` pieces."""
         if size < len(RESERVED) + len(_BYTE_OF_UNICODE):
             raise InputError(f"vocabulary size must have room for reserved symbols and bytes, 261; got {size}")
-        backend = _backend(models.BPE(), pre_tokenizers.ByteLevel(False))
+        backend = _of_bpe()
         trainer = trainers.BpeTrainer(
             vocab_size=size,
             special_tokens=list(RESERVED),
@@ -92,8 +84,7 @@ class Tokenizer:
         )
         backend.train_from_iterator(lines, trainer)
         # Trained reserved symbols are "added tokens", which match text; the copy has the same ids without that.
-        plain = models.BPE(backend.get_vocab(), _merges(backend))
-        return cls(_backend(plain, pre_tokenizers.ByteLevel(False)))
+        return cls(_of_bpe(backend.get_vocab(), _merges(backend)))
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
@@ -103,7 +94,8 @@ class Tokenizer:
             InputError: The file is missing or is not a tokenizer.
         """
         try:
-            return cls(tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8")))
+            with _no_panic():
+                return cls(tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8")))
         except OSError as error:
             raise InputError(f"tokenizer {str(path)!r} cannot be read: {error.strerror}") from error
         except InputError:
@@ -134,12 +126,8 @@ class Tokenizer:
         Raises:
             InputError: The pattern of a foreign file takes too long.
         """
-        try:
+        with _no_panic():
             found = self._backend.encode_batch([*map(_readable, texts)], add_special_tokens=False)
-        except BaseException as error:
-            if type(error).__name__ == "PanicException":  # of Rust, and no Exception
-                raise InputError(f"tokenizer must cut every text, this one gave up: {error}") from error
-            raise
         return [[BOS, *_of_text(cut.ids), EOS] for cut in found]
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -177,10 +165,49 @@ def _of_text(ids: list[int]) -> list[int]:
     return ids if min(ids, default=MASK + 1) > MASK else [i if i > MASK else UNK for i in ids]
 
 
+@contextmanager
+def _no_panic() -> Iterator[None]:
+    """A panic of Rust, which is no ``Exception``, is an ``InputError``."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            raise InputError(f"tokenizer must cut every text, this one gave up: {error}") from error
+        raise
+
+
+def _of_symbols(vocabulary: dict[str, int], pattern: str) -> tokenizers.Tokenizer:
+    model = models.WordLevel(vocabulary, unk_token=RESERVED[UNK])
+    return _backend(model, pre_tokenizers.Split(Regex(pattern), "isolated"))
+
+
+def _of_words(vocabulary: dict[str, int]) -> tokenizers.Tokenizer:
+    model = models.WordPiece(
+        vocabulary, unk_token=RESERVED[UNK], continuing_subword_prefix=_CONTINUES, max_input_chars_per_word=1_000_000
+    )
+    cut = [pre_tokenizers.Split(Regex(WORD_PATTERN), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
+    return _backend(model, pre_tokenizers.Sequence(cut))
+
+
+def _of_bpe(*model: Any) -> tokenizers.Tokenizer:  # noqa: ANN401 - its vocabulary and merges, if it has any yet
+    return _backend(models.BPE(*model), pre_tokenizers.ByteLevel(False))
+
+
 def _backend(model: models.Model, cut: pre_tokenizers.PreTokenizer) -> tokenizers.Tokenizer:
     backend = tokenizers.Tokenizer(model)
     backend.pre_tokenizer = cut
     return backend
+
+
+def _shape(backend: tokenizers.Tokenizer) -> object:
+    """All of a file but the vocabulary, and the patterns that it cuts by."""
+    free = ("vocab", "merges", "Regex")
+    return json.loads(
+        backend.to_str(), object_hook=lambda told: {name: told[name] for name in told if name not in free}
+    )
+
+
+_OURS = [_shape(backend) for backend in (_of_symbols({}, "."), _of_words({}), _of_bpe())]
 
 
 def _merges(backend: tokenizers.Tokenizer) -> list[tuple[str, str]]:

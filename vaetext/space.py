@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 from torch.distributions import Independent
 
+from vaeseq.checkpoint import told
 from vaeseq.errors import InputError, Rejected
 from vaeseq.inversion import Inverted
 from vaeseq.space import LatentSpace
@@ -27,6 +28,7 @@ class SentenceSpace:
         if space.metadata.get("name") != "sentences":
             raise InputError(f"model must be one of sentences, got one of {space.metadata.get('name')!r}")
         self.space = space
+        self._limits = told(space.metadata, max_words=int, max_characters=int, lower=bool)
 
     @classmethod
     def load(cls, folder: Path, device: str | None = None) -> "SentenceSpace":
@@ -60,9 +62,7 @@ class SentenceSpace:
 
     def _text(self, sentence: str) -> str:
         try:
-            known = self.space.metadata
-            limits = {name: known[name] for name in ("max_words", "max_characters", "lower") if name in known}
-            return str(sentence_record(sentence, **limits)["text"])
+            return str(sentence_record(sentence, **self._limits)["text"])
         except Rejected as rejected:
             raise InputError(f"sentence must be readable text, got {sentence[:80]!r}: {rejected.reason}") from rejected
 

@@ -3,7 +3,10 @@ import hashlib
 import http.server
 import io
 import ipaddress
+import signal
 import ssl
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -68,6 +71,42 @@ def test_a_stream_without_end_is_left_after_the_stated_bytes(tmp_path):
     assert stream.sent == len(CONTENT) + 1
 
 
+KILLED = """
+import io, os, signal, sys
+from pathlib import Path
+from pipelines.download import save
+from pipelines.sources import SourceFile
+
+class Deadly(io.RawIOBase):
+    def read(self, size=-1):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+save(Deadly(), SourceFile.model_validate_json(sys.argv[1]), Path(sys.argv[2]), print)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(tmp_path):
+    path = tmp_path / "toy.smi"
+    command = [sys.executable, "-c", KILLED, source_file().model_dump_json(), str(path)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    others = []
+
+    class Meanwhile(io.BytesIO):
+        def read(self, size=-1):
+            if not others:  # another process, which fetches the same file at the same time, and ends first
+                others.extend(tmp_path.iterdir())
+                save(io.BytesIO(CONTENT), source_file(), path, lambda count: None)
+                path.unlink()
+            return super().read(size)
+
+    save(Meanwhile(CONTENT), source_file(), path, lambda count: None)
+    assert len(others) == 1
+    assert left not in others
+    assert [each.name for each in tmp_path.iterdir()] == ["toy.smi"]
+    assert path.read_bytes() == CONTENT
+
+
 def test_progress_adds_up(tmp_path):
     counts = []
     save(io.BytesIO(CONTENT), source_file(), tmp_path / "toy.smi", counts.append)
@@ -88,9 +127,10 @@ def test_the_variable_wins_over_the_setting(tmp_path, monkeypatch):
     assert mirror_folder(str(tmp_path / "a")) == tmp_path / "a"
     monkeypatch.setenv("LATENTPATH_MIRROR", str(tmp_path))
     assert mirror_folder(str(tmp_path / "a")) == tmp_path
-    monkeypatch.setenv("LATENTPATH_MIRROR", str(tmp_path / "none"))
-    with pytest.raises(InputError, match="mirror must be a folder"):
-        mirror_folder(None)
+    for none in (str(tmp_path / "none"), "a" * 300):
+        monkeypatch.setenv("LATENTPATH_MIRROR", none)
+        with pytest.raises(InputError, match="mirror must be a folder"):
+            mirror_folder(None)
 
 
 def test_the_cache_follows_its_variables(tmp_path, monkeypatch):

@@ -62,6 +62,7 @@ def test_an_own_file_is_copied_with_its_columns(tmp_path):
         ("sentences", {"source": "zinc250k"}, r"sentences\.data\.source must be one of everyday"),
         ("sentences", {"source": "ptb"}, r"sentences\.data\.accept_licence must be true.*research"),
         ("molecules", {"source": "file:none.csv"}, r"a file that is there, got 'file:none\.csv'"),
+        ("molecules", {"source": f"file:{'a' * 300}.smi"}, r"a file that is there, got 'file:aaa"),
         ("molecules", {"source": "file:none.doc"}, r"must end in one of"),
         ("sentences", {"source": f"file:{ROOT / 'LICENSE'}"}, r"must end in one of"),
     ],
@@ -70,6 +71,16 @@ def test_what_cannot_be_fetched_is_an_input_error(tmp_path, domain, settings, sa
     with pytest.raises(InputError, match=says):
         fetch(domain, DataParams(**settings), SOURCES, tmp_path)
     assert not (tmp_path / "source.json").exists()
+
+
+def test_a_file_that_gives_no_bytes_or_lies_where_it_is_to_go_is_an_input_error(tmp_path):
+    (tmp_path / "unreadable.smi").symlink_to("/proc/self/mem")
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "mine.smi").write_text("C\n")
+    for own in (tmp_path / "unreadable.smi", tmp_path / "raw" / "mine.smi"):
+        with pytest.raises(InputError, match=r"^molecules\.data\.source must be a file that can be read, .*$"):
+            fetch("molecules", DataParams(source=f"file:{own}"), SOURCES, tmp_path / "raw")
+    assert (tmp_path / "raw" / "mine.smi").read_text() == "C\n"
 
 
 @pytest.mark.parametrize("name", ["column", "id_column"])

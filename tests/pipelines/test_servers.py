@@ -108,7 +108,11 @@ def _refuse(request: BaseHTTPRequestHandler) -> None:
     """As a server that lets nobody write, and has nothing yet."""
     reading = request.command == "GET" or request.path.endswith("/search")
     status, code = (404, "RESOURCE_DOES_NOT_EXIST") if reading else (403, "PERMISSION_DENIED")
-    body = json.dumps({"error_code": code, "message": "this store is read-only"}).encode()
+    _answer(request, status, {"error_code": code, "message": "this store is read-only"})
+
+
+def _answer(request: BaseHTTPRequestHandler, status: int, said: object) -> None:
+    body = json.dumps(said).encode()
     request.send_response(status)
     request.send_header("Content-Type", "application/json")
     request.send_header("Content-Length", str(len(body)))
@@ -130,6 +134,32 @@ def test_a_read_only_server_costs_one_warning(
     assert said.startswith("warning: MLflow at ")
     assert "this store is read-only" in said
     assert said.count("\n") == 1
+    _recovered(root, monkeypatch)
+
+
+ATTEMPT = {"key": "latentpath.attempt", "value": "first"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        5,
+        {"experiment": 5},
+        {"experiment": {"tags": [{"key": 1}]}},
+        {"experiment": {"experiment_id": "1"}, "runs": [{}]},
+        {"experiment": {"experiment_id": "1"}, "runs": [{"data": {"tags": [ATTEMPT]}}]},
+    ],
+)
+def test_a_server_that_answers_with_nonsense_costs_one_warning(
+    said: object, root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    with _server(lambda request: _answer(request, 200, said)) as (address, _):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        tracking.mirror("molecules", "train", root=root)
+        tracking.mirror_all(root=root)
+    told = capfd.readouterr().err
+    assert told.startswith("warning: MLflow at ")
+    assert told.count("\n") == 1
     _recovered(root, monkeypatch)
 
 

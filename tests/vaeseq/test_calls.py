@@ -1,4 +1,5 @@
 import math
+import os
 
 import numpy as np
 import pytest
@@ -58,6 +59,20 @@ def test_a_call_is_in_the_file_before_the_search_goes_on(tmp_path):
     path, batches = tmp_path / "calls.csv", [[Call("a", 1.0, 0.0)], [Call("b", 2.0, 0.0)]]
     for number, _ in enumerate(resumed(path, RUN, lambda calls: iter(batches)), start=1):
         assert len(recover(path)[RUN]) == number
+
+
+def test_a_call_is_on_the_disk_before_the_search_goes_on(tmp_path, monkeypatch):
+    path, synced, sync = tmp_path / "calls.csv", [], os.fsync
+
+    def noted(number):
+        told = os.fstat(number)
+        synced.append((told.st_ino, told.st_size))
+        sync(number)
+
+    monkeypatch.setattr("os.fsync", noted)
+    batches = [[Call("a", 1.0, 0.0)], [Call("b", 2.0, 0.0)]]
+    for _ in resumed(path, RUN, lambda calls: iter(batches)):
+        assert synced[-1] == (path.stat().st_ino, path.stat().st_size)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
-import copy
 import json
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -166,7 +165,7 @@ def test_another_format_version_is_named(version: object, folder: Path) -> None:
 def test_weights_of_another_size_are_an_input_error(folder: Path) -> None:
     stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(json.dumps(stored | {"latent": 4}), encoding="utf-8")
-    with pytest.raises(InputError, match=r"encoder\.safetensors"):
+    with pytest.raises(InputError, match=r"^.*encoder\.safetensors.*$"):  # of one line
         checkpoint.load(folder)
 
 
@@ -187,6 +186,26 @@ def test_a_missing_or_an_unknown_weight_is_an_input_error(name: str, folder: Pat
         checkpoint.load(folder)
     save_file(dict(list(weights.items())[1:]), folder / name)
     with pytest.raises(InputError, match=name):
+        checkpoint.load(folder)
+
+
+@pytest.mark.parametrize("number", [torch.nan, torch.inf, 1e300])
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_weights_that_are_not_finite_are_an_input_error(name: str, number: float, folder: Path) -> None:
+    weights = load_file(folder / name)
+    last = [each for each, weight in weights.items() if weight.numel() and "embedding" not in each][-1]
+    weights[last] = weights[last].double()
+    weights[last].view(-1)[0] = number
+    save_file(weights, folder / name)
+    with pytest.raises(InputError, match=f"{name}.* must be finite, those of '{last}' are not"):
+        checkpoint.load(folder)
+
+
+def test_embeddings_of_another_type_are_an_input_error(folder: Path) -> None:
+    weights = load_file(folder / "decoder.safetensors")
+    weights["embedding.weight"] = weights["embedding.weight"].to(torch.float8_e4m3fn)
+    save_file(weights, folder / "decoder.safetensors")
+    with pytest.raises(InputError, match="different embeddings"):
         checkpoint.load(folder)
 
 
@@ -225,45 +244,6 @@ def test_a_config_out_of_range_is_an_input_error(part: str | None, key: str, val
     (folder / "config.json").write_text(json.dumps(stored), encoding="utf-8")
     with pytest.raises(InputError):
         LatentSpace.load(folder)
-
-
-def _places(tree: object, place: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    if isinstance(tree, dict):
-        for key, branch in tree.items():
-            yield (*place, key)
-            yield from _places(branch, (*place, key))
-
-
-# Sizes stay small: a config that asks for a terabyte is refused by the machine, not by us.
-value = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 40) | st.floats(width=16) | st.text(max_size=5) | st.just("lstm"),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-@given(data=st.data())
-def test_a_mutated_config_is_read_or_refused(data: st.DataObject, shared: Path) -> None:
-    path = shared / "config.json"
-    whole = path.read_text(encoding="utf-8")
-    stored = copy.deepcopy(json.loads(whole))
-    for _ in range(data.draw(st.integers(1, 2))):
-        *above, key = data.draw(st.sampled_from(sorted(_places(stored)) or [("format_version",)]))
-        branch = stored
-        for name in above:
-            branch = branch[name]
-        if data.draw(st.booleans()):
-            branch[key] = data.draw(value)
-        else:
-            branch.pop(key, None)
-    path.write_text(json.dumps(stored), encoding="utf-8")
-    try:
-        space = LatentSpace.load(shared)
-    except InputError:
-        return
-    finally:
-        path.write_text(whole, encoding="utf-8")
-    assert space.encode(["CNO"]).mean.shape == (1, space.latent)
 
 
 @given(cut=st.integers(0, 400), junk=st.binary(max_size=8), name=st.sampled_from(["config.json", "tokenizer.json"]))

@@ -76,7 +76,7 @@ def emitted(rows, columns, **options):
     return code, out.getvalue()
 
 
-STARTS = ("=", "+", "-", "@", "\t", "\r")  # of what a spreadsheet takes for a formula
+STARTS = tuple("=+-@\t\r\n\0\uff1d\uff0b\uff0d\uff20")  # of what a spreadsheet takes for a formula
 some_text = st.builds(
     str.__add__, st.sampled_from(["", "'", "'=", *STARTS]), st.text(st.characters(exclude_categories=["Cs"]))
 )

@@ -23,6 +23,11 @@ def test_what_we_write_is_read_again(rows):
     assert [(dict(line.others)["id"], line.text) for line in in_table(iter(lines_of(table)), ["text"])] == rows
 
 
+def test_a_formula_on_a_line_of_its_own_is_read_without_its_mark():
+    table = "".join(map(csv_line, [("id", "text"), ("a", "\n=1+1"), ("b", "\n\n-C")]))
+    assert [line.text.strip() for line in in_table(iter(lines_of(table)), ["text"])] == ["=1+1", "-C"]
+
+
 @given(st.lists(CELLS, min_size=1))
 def test_lines_without_a_header_are_left_alone(texts):
     given = [Line("no header"), *map(Line, texts)]

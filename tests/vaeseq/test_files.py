@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaeseq.files import csv_line, key_of, replacing, unmarked, write_whole
+from vaeseq.files import csv_line, key_of, marked, replacing, unmarked, write_whole
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-STARTS = st.sampled_from(["\r", "a\rb", "\r\n", "\n", '"', "'=", "''+1", "-1", "@"])
+FORMULA = tuple("=+-@\t\r\n\0\uff1d\uff0b\uff0d\uff20")
+STARTS = st.sampled_from([*FORMULA, "a\rb", "\r\n", '"', "'=", "''+1", "-1", "\n=1+1", "\0=1+1", "'\uff1d1+1"])
 CELLS = st.text(st.characters(exclude_categories=["Cs"])) | STARTS
 
 
@@ -40,6 +40,12 @@ def test_a_number_keeps_its_sign_and_a_formula_of_a_text_is_marked() -> None:
     line = csv_line(cells)
     assert line == "-0.5,-0.5,'=1+1,''=1+1,it's,'- a,'@b,-3,'\n"
     assert [unmarked(cell) for cell in line.strip("\n").split(",")] == [*map(str, cells)]
+
+
+@pytest.mark.parametrize("sign", FORMULA)
+def test_whatever_a_formula_begins_with_is_marked(sign: str) -> None:
+    assert marked(f"{sign}1+1") == f"'{sign}1+1"
+    assert unmarked(f"'{sign}1+1") == f"{sign}1+1"
 
 
 def test_a_file_is_replaced_when_the_block_ends(tmp_path: Path) -> None:
@@ -96,6 +102,26 @@ def test_a_disk_that_fails_later_leaves_it_too(step: str, tmp_path: Path, monkey
         partial.write_text("new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_bytes_are_on_disk_before_they_take_the_place_and_the_name_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, sync, replace = [], os.fsync, Path.replace
+
+    def synced(number: int) -> None:
+        done.append(("on disk", os.fstat(number).st_ino))
+        sync(number)
+
+    def replaced(path: Path, target: Path) -> Path:
+        done.append(("replaced", path.stat().st_ino))
+        return replace(path, target)
+
+    monkeypatch.setattr("os.fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
+    write_whole(tmp_path / "kept.json", "new")
+    file, folder = (tmp_path / "kept.json").stat().st_ino, tmp_path.stat().st_ino
+    assert done == [("on disk", file), ("replaced", file), ("on disk", folder)]
 
 
 def test_a_folder_that_has_no_sync_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

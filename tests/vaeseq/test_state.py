@@ -1,4 +1,5 @@
 import itertools
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,17 +9,19 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.testing import assert_close
 
 from vaeseq.bounds import Bound
 from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
-from vaeseq.corpus import Corpus
+from vaeseq.corpus import Corpus, write_tokens
 from vaeseq.diagnostics import summarise
 from vaeseq.errors import InputError
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig, objective
-from vaeseq.state import TrainConfig, TrainState
+from vaeseq.state import TrainConfig, TrainState, _digest
 from vaeseq.training import fit
 
 
@@ -27,11 +30,11 @@ def corpus(build_corpus: Callable[..., Corpus]) -> Corpus:
     return build_corpus(train=12, valid=8, vocabulary=12)
 
 
-def _state(**settings: float) -> TrainState:
+def _state(*, rate: float | None = None, **settings: float) -> TrainState:
     torch.manual_seed(0)
     vae = SequenceVAE.build(VAEConfig(12, 4, 6, EncoderConfig(hidden=10), DecoderConfig(hidden=10)))
     train = TrainConfig(steps=14, batch_size=4, precision="float32", evaluate_every=5, evaluate_rows=8)
-    return TrainState(vae, replace(train, **settings), ObjectiveConfig(), seed=3)
+    return TrainState(vae, replace(train, **settings), ObjectiveConfig(rate=rate), seed=3)
 
 
 @pytest.mark.parametrize(
@@ -139,3 +142,87 @@ def test_a_scratched_state_is_refused_and_changes_nothing(cut: int, junk: bytes,
         assert scratched == whole
     finally:
         saved.write_bytes(whole)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainState:
+    """A state with all that one has."""
+    tokens = [[1, 5, 6, 7, 2], [1, 8, 9, 2]] * 4
+    folder = tmp_path_factory.mktemp("rows")
+    write_tokens(folder / "tokens.safetensors", tokens, [0] * 6 + [1] * 2, [1.0] * 8)
+    state = _state(average=0.9, rate=2.0)
+    for _ in fit(state, Corpus.load(folder)):
+        pass
+    return state
+
+
+def _made_up(state: TrainState, path: Path, scalars: dict[str, object], tensors: dict[str, Tensor | None]) -> None:
+    """A saved state with other numbers or tensors, and their digest; None takes one away."""
+    state.save(path)
+    with safe_open(path, "pt") as file:
+        told = json.loads(file.metadata()["scalars"]) | scalars
+        kept = {name: file.get_tensor(name) for name in file.keys()} | tensors  # noqa: SIM118 - it is no mapping
+    kept = {name: value for name, value in kept.items() if value is not None}
+    written = json.dumps({name: value for name, value in told.items() if value != "none"})
+    save_file(kept, path, {"scalars": written, "sha256": _digest(written, kept)})
+
+
+def test_a_whole_state_is_taken_up(trained: TrainState, tmp_path: Path) -> None:
+    _made_up(trained, tmp_path / "state", {}, {})
+    state = _state(average=0.9, rate=2.0)
+    state.load(tmp_path / "state")
+    assert (state.step, state.history, state.best_step) == (14, trained.history, trained.best_step)
+    assert state.history
+    assert state.best.keys() == state.vae.state_dict().keys()
+    assert len(state.optimizer.state_dict()["state"]) == len(list(state.vae.parameters()))
+    assert state.controller.log_beta.equal(trained.controller.log_beta)
+
+
+RECORD = {"step": 1, "epoch": 0.1, "seconds": 1.0, "split": "train", "elbo": 1.0, "reconstruction": 1.0, "kl": 1.0}
+BIAS = "vae.decoder.bias"
+
+
+@pytest.mark.parametrize(
+    ("scalars", "tensors"),
+    [
+        ({"step": "none"}, {}),
+        ({"step": "7"}, {}),
+        ({"step": -1}, {}),
+        ({"halvings": 10**400}, {}),
+        ({"seconds": None}, {}),
+        ({"best_badness": [1]}, {}),
+        ({"log_beta": "none"}, {}),
+        ({"kl": 10**400}, {}),
+        ({"history": 3}, {}),
+        ({"history": [{"step": 3}]}, {}),
+        ({"history": [RECORD | {"elbo": "high"}]}, {}),
+        ({"history": [RECORD | {"kl": None}]}, {}),
+        ({}, {BIAS: None}),
+        ({}, {BIAS: torch.zeros(3)}),
+        ({}, {"vae.stranger": torch.zeros(1)}),
+        ({}, {"best.decoder.bias": None}),
+        ({}, {"averaged.decoder.bias": torch.zeros(12, dtype=torch.int32)}),
+        ({}, {"optimizer.0.exp_avg": None}),
+        ({}, {"optimizer.0.exp_avg": torch.zeros(1)}),
+        ({}, {"optimizer.99.step": torch.zeros(())}),
+        ({}, {"optimizer.-1.step": torch.zeros(())}),
+        ({}, {"optimizer.first": torch.zeros(())}),
+    ],
+)
+def test_a_made_up_state_is_refused_and_changes_nothing(
+    scalars: dict[str, object], tensors: dict[str, Tensor | None], trained: TrainState, tmp_path: Path
+) -> None:
+    _made_up(trained, tmp_path / "state", scalars, tensors)
+    state = _state(average=0.9, rate=2.0)
+    before = {name: value.clone() for name, value in state.vae.state_dict().items()}
+    with pytest.raises(InputError, match=r"^state .* is damaged: .*$"):
+        state.load(tmp_path / "state")
+    assert all(value.equal(before[name]) for name, value in state.vae.state_dict().items())
+    assert (state.step, state.history, state.best, state.optimizer.state_dict()["state"]) == (0, [], {}, {})
+
+
+@pytest.mark.parametrize("scalars", ["nope", "[]", "[" * 100_000, "null"])
+def test_numbers_that_are_none_are_refused(scalars: str, tmp_path: Path) -> None:
+    save_file({}, tmp_path / "state", {"scalars": scalars, "sha256": _digest(scalars, {})})
+    with pytest.raises(InputError, match="is damaged"):
+        _state().load(tmp_path / "state")

@@ -211,6 +211,43 @@ def test_a_tokenizer_that_does_more_than_cut_is_refused(tmp_path: Path) -> None:
             Tokenizer.load(path)
 
 
+ADDED = {"id": 9, "content": "C", "special": False}
+ADDED |= dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "part", "change"),
+    [
+        (CLOSED, "model", {"unk_token": "nope"}),
+        (WORDS, "model", {"unk_token": "nope"}),
+        (WORDS, "model", {"max_input_chars_per_word": 3}),
+        (WORDS, "model", {"continuing_subword_prefix": "@@"}),
+        (BPE, "model", {"unk_token": "<unk>"}),
+        (BPE, "model", {"dropout": 0.5}),
+        (BPE, "model", {"continuing_subword_prefix": "##"}),  # a panic of the library
+        (BPE, "model", {"end_of_word_suffix": "</w>"}),
+        (BPE, "model", {"byte_fallback": True}),
+        (BPE, "model", {"fuse_unk": True}),
+        (BPE, "model", {"ignore_merges": True}),
+        (BPE, "pre_tokenizer", {"add_prefix_space": True}),
+        (CLOSED, "pre_tokenizer", {"behavior": "Removed"}),
+        (CLOSED, "pre_tokenizer", {"pattern": {"String": "C"}}),
+        (CLOSED, "model", {"type": "Unigram", "unk_id": None, "vocab": [[symbol, 0.0] for symbol in RESERVED]}),
+        (CLOSED, None, {"added_tokens": [ADDED]}),
+    ],
+)
+def test_a_tokenizer_of_another_kind_than_ours_is_refused(
+    tokenizer: Tokenizer, part: str | None, change: dict[str, object], tmp_path: Path
+) -> None:
+    path = tmp_path / "tokenizer.json"
+    tokenizer.save(path)
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    (stored[part] if part else stored).update(change)
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    with pytest.raises(InputError, match="tokenizer"):
+        Tokenizer.load(path)
+
+
 def test_a_pattern_that_never_ends_is_an_input_error() -> None:
     with pytest.raises(InputError, match="gave up"):
         Tokenizer.of_symbols("ab", "(?:a|a)*c").encode("a" * 24 + "b")

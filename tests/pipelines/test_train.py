@@ -1,0 +1,87 @@
+"""The key under which a training is kept: all that decides its weights, and nothing else."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipelines import train
+from pipelines.params import SentenceParams, domain_params
+
+PREPARED = Path("data/prepared/sentences")
+FILES = ("tokens.safetensors", "tokenizer.json", "rows.parquet")
+
+
+@pytest.fixture
+def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SentenceParams:
+    """Those of a folder with made-up rows and a model to go on from."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LATENTPATH_WORK", str(tmp_path / "elsewhere"))
+    shutil.copy(Path(__file__).parents[1] / "tiny.yaml", "params.yaml")
+    for name in (*(PREPARED / file for file in FILES), "start/config.json"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("as it was")
+    return domain_params("sentences")
+
+
+def _work(params: SentenceParams, **changes: dict[str, object]) -> Path:
+    sections = {name: getattr(params, name).model_copy(update=change) for name, change in changes.items()}
+    return train._work("sentences", params.model_copy(update=sections), PREPARED)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"train": {"seed": 99}},
+        {"train": {"steps": 99}},
+        {"train": {"learning_rate": 0.5}},
+        {"train": {"rate": 99.0}},
+        {"model": {"latent": 99}},
+        {"model": {"prior": "mixture"}},
+        {"model": {"start": "start"}},
+    ],
+)
+def test_other_parameters_start_afresh(changes: dict[str, dict[str, object]], params: SentenceParams) -> None:
+    begun = _work(params)
+    assert begun == _work(params)
+    assert begun.parent == Path("elsewhere").resolve()
+    assert _work(params, **changes) != begun
+
+
+def test_parameters_of_other_stages_do_not(params: SentenceParams) -> None:
+    assert _work(params, evaluate={"seed": 99}, interpolate={"seed": 99}) == _work(params)
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "counts"),
+    [
+        (PREPARED / "tokens.safetensors", {}, True),
+        (PREPARED / "tokenizer.json", {}, True),
+        (PREPARED / "rows.parquet", {}, False),
+        (PREPARED / "rows.parquet", {"train": {"group": "frame"}}, True),
+        (PREPARED / "rows.parquet", {"train": {"properties": ("words",)}}, True),
+        (Path("start/config.json"), {}, False),
+        (Path("start/config.json"), {"model": {"start": "start"}}, True),
+    ],
+)
+def test_other_rows_or_another_model_to_go_on_from_start_afresh_where_they_are_read(
+    file: Path, changes: dict[str, dict[str, object]], counts: bool, params: SentenceParams
+) -> None:
+    begun = _work(params, **changes)
+    file.write_text("another")
+    assert (_work(params, **changes) != begun) == counts
+
+
+@pytest.mark.parametrize("module", ["vaeseq", "pipelines.train", "pipelines.columns", "pipelines.start"])
+def test_other_code_starts_afresh(
+    module: str, params: SentenceParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def code_of(*names: str) -> list[Path]:
+        for name in names:
+            (tmp_path / name).touch()
+        return [tmp_path / name for name in names]
+
+    monkeypatch.setattr(train, "code_of", code_of)
+    begun = _work(params)
+    (tmp_path / module).write_text("another")
+    assert _work(params) != begun
