@@ -108,7 +108,7 @@ def test_the_stages_are_children_of_one_parent(root):
         "train.learning_rate": "0.001",
     }
     assert found["evaluate"].data.metrics == {"test/elbo": -4.5, "test/rows": 10, "prior/validity": 1}
-    assert found["prepare"].data.metrics["rejected/_dup_"] == 1
+    assert found["prepare"].data.metrics["rejected/_dup__1c75fa71"] == 1
     assert [entry.dataset.name for entry in found["train"].inputs.dataset_inputs] == ["builtin"]
     assert parent.data.tags["latentpath.data"] == f"builtin sha256:{'ab' * 32}"
     assert "index.html" in artifacts(root, parent)
@@ -149,7 +149,7 @@ def test_the_curve_of_each_search_and_seed_is_told(tmp_path):
     path.write_text("\n".join([head, *rows]) + "\n")
     points = outputs.stage_outputs("molecules", "optimize", {}, tmp_path).points
     assert [(point.name, point.step, point.value) for point in points] == [
-        ("similarity:CC_N/genetic/best_so_far/seed_3", 2, 0.5),
+        ("similarity:CC_N_b5cb4ff1/genetic/best_so_far/seed_3", 2, 0.5),
         ("qed/genetic/best_so_far/seed_0", 1, 1.0),
     ]
 

@@ -1,4 +1,4 @@
-"""The key under which a training is kept: all that decides its weights, and nothing else."""
+"""The key of a training: all that decides its weights, and nothing else; and models that it goes on from."""
 
 import shutil
 from pathlib import Path
@@ -7,6 +7,11 @@ import pytest
 
 from pipelines import train
 from pipelines.params import SentenceParams, domain_params
+from vaeseq.checkpoint import Checkpoint
+from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
+from vaeseq.errors import InputError
+from vaeseq.model import SequenceVAE
+from vaeseq.tokenizer import Tokenizer
 
 PREPARED = Path("data/prepared/sentences")
 FILES = ("tokens.safetensors", "tokenizer.json", "rows.parquet")
@@ -85,3 +90,16 @@ def test_other_code_starts_afresh(
     begun = _work(params)
     (tmp_path / module).write_text("another")
     assert _work(params) != begun
+
+
+def _longest(domain: dict[str, object]) -> object:
+    tokenizer = Tokenizer.of_symbols("ab", ".")
+    config = VAEConfig(tokenizer.size, 2, 4, EncoderConfig(hidden=4), DecoderConfig(hidden=4))
+    stored = Checkpoint(SequenceVAE.build(config), config, tokenizer, {"name": "sentences"} | domain)
+    return train._going_on(stored, tokenizer, {"name": "sentences", "max_length": 9}).domain["max_length"]
+
+
+def test_texts_may_be_as_long_as_the_longest_of_both_trainings() -> None:
+    assert [_longest(domain) for domain in ({"max_length": 20}, {"max_length": 3}, {})] == [20, 9, 9]
+    with pytest.raises(InputError, match="max_length of a model must be a whole number from 1, got '20'"):
+        _longest({"max_length": "20"})
