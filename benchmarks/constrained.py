@@ -31,6 +31,7 @@ import torch
 
 from benchmarks.parts import Parts
 from pipelines.download import cache_folder, mirror_folder, obtain, sha256_of
+from pipelines.fetch import SOURCES
 from pipelines.resume import locked, work_folder
 from pipelines.sources import load_sources
 from vaemol.constraints import all_of
@@ -79,7 +80,8 @@ TASKS = {
 @cache
 def leads(file: str) -> list[str]:
     """Canonical SMILES of the molecules of a task."""
-    (found,) = (its for its in load_sources(Path("data/sources.yaml"))["zinc250k"].reference if its.path.endswith(file))
+    reference = load_sources(SOURCES)["zinc250k"].reference
+    (found,) = (its for its in reference if its.path.endswith(file))
     lines = obtain(found, mirror=mirror_folder(None), cache=cache_folder()).read_text(encoding="utf-8").splitlines()
     return [to_smiles(line.split()[0], "smiles") for line in lines]
 

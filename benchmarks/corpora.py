@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.download import cache_folder, mirror_folder, obtain
-from pipelines.fetch import fetch
+from pipelines.fetch import SOURCES, fetch
 from pipelines.params import DataParams, MoleculePrepareParams, SentencePrepareParams
 from pipelines.prepare import prepare_corpus
 from pipelines.readers import rows
@@ -14,8 +14,6 @@ from pipelines.resume import locked, work_folder
 from pipelines.sources import Domain, load_sources
 from vaeseq.corpus import SPLITS, Corpus
 from vaeseq.tokenizer import BOS, EOS, RESERVED, Tokenizer
-
-SOURCES = Path("data/sources.yaml")
 
 
 def prepared(

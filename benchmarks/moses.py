@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from pipelines.download import cache_folder, mirror_folder, obtain
+from pipelines.fetch import SOURCES
 from pipelines.readers import rows
 from pipelines.sources import load_sources
 from vaemol.notation import SMILES_PATTERN, symbols
@@ -39,7 +40,7 @@ def repository(description: str | None) -> Path | None:
 @functools.cache
 def molecules(count: int) -> list[str]:
     """SMILES of random training molecules, in random order: the file is sorted by nothing in particular."""
-    source = load_sources(Path("data/sources.yaml"))["moses"]
+    source = load_sources(SOURCES)["moses"]
     table = next(table for table in source.tables if table.split == "train")
     file = next(file for file in source.files if file.path == table.file)
     path = obtain(file, mirror=mirror_folder(None), cache=cache_folder())

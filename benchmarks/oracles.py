@@ -20,6 +20,7 @@ from rdkit.rdBase import BlockLogs
 
 from benchmarks.record import write
 from pipelines.download import cache_folder, mirror_folder, obtain, sha256_of
+from pipelines.fetch import SOURCES
 from pipelines.readers import rows
 from pipelines.sources import load_sources
 from vaemol import pmo
@@ -78,7 +79,7 @@ def mutant(smiles: str, rng: np.random.Generator) -> str:
 def main() -> None:
     """Write ``benchmarks/results/oracles.json``."""
     path = Path(sys.argv[1])
-    source = load_sources(Path("data/sources.yaml"))["zinc250k"]
+    source = load_sources(SOURCES)["zinc250k"]
     zinc = obtain(source.files[0], mirror=mirror_folder(None), cache=cache_folder())
     every = [row.text for row in rows(zinc, source.tables[0], "molecules")]
     texts = [every[i] for i in np.random.default_rng(SEED).permutation(len(every))[:RANDOM]]

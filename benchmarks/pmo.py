@@ -23,6 +23,7 @@ import torch
 
 from benchmarks.parts import Parts
 from pipelines.download import cache_folder, mirror_folder, obtain, sha256_of
+from pipelines.fetch import SOURCES
 from pipelines.readers import rows
 from pipelines.resume import locked, work_folder
 from pipelines.sources import load_sources
@@ -40,7 +41,7 @@ SHORT, TOP = 1_000, 10
 @cache
 def pool() -> list[str]:
     """SMILES of ZINC250k."""
-    source = load_sources(Path("data/sources.yaml"))["zinc250k"]
+    source = load_sources(SOURCES)["zinc250k"]
     path = obtain(source.files[0], mirror=mirror_folder(None), cache=cache_folder())
     return [row.text for row in rows(path, source.tables[0], "molecules")]
 

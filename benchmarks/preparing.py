@@ -27,7 +27,7 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 from benchmarks import footprint, moses, rounds
 from benchmarks.footprint import Footprint
 from benchmarks.record import write
-from pipelines.fetch import fetch
+from pipelines.fetch import SOURCES, fetch
 from pipelines.params import DataParams, load_params
 from pipelines.readers import RawRow
 from pipelines.records import molecule_records
@@ -94,7 +94,7 @@ def placed(file: Path, domain: Domain = "molecules") -> Path:
     """The folder of a file as ``dvc repro`` finds it before the stage."""
     place = file.parent
     shutil.copy("params.yaml", place)
-    fetch(domain, DataParams(source=f"file:{file}"), Path("data/sources.yaml"), place / "data" / "raw" / domain)
+    fetch(domain, DataParams(source=f"file:{file}"), SOURCES, place / "data" / "raw" / domain)
     return place
 
 

@@ -34,8 +34,7 @@ def made(recipe: Path, folder: Path) -> str:
     params = folder / "params.yaml"
     if params.exists() and params.read_bytes() != recipe.read_bytes():
         raise InputError(f"folder must be empty or hold the same recipe, got {str(folder)!r}")
-    (folder / "data").mkdir(parents=True, exist_ok=True)
-    shutil.copy("data/sources.yaml", folder / "data/sources.yaml")
+    folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(recipe, params)
     domain = "molecules" if load_params(params).molecules else "sentences"
     for stage in STAGES:

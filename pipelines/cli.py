@@ -29,7 +29,7 @@ def _fit(arguments: Namespace) -> int:
     from pipelines.fit import fit
     from pipelines.plan import Asked
 
-    names = ("file", "minutes", "column", "split", "seed")
+    names = ("file", "minutes", "column", "max_words", "split", "seed")
     given = {name: getattr(arguments, name) for name in names}
     start = None if arguments.start == SCRATCH else arguments.start
     asked = Asked(**given, start=start, properties=tuple(arguments.property))
@@ -39,7 +39,7 @@ def _fit(arguments: Namespace) -> int:
 
 
 def _add_fit(domain: Domain, command: ArgumentParser) -> None:
-    command.set_defaults(domain=domain, split=None)
+    command.set_defaults(domain=domain, split=None, max_words=None)
     command.add_argument("file", type=Path, metavar="FILE", help=f"{domain}, in any form that data/README.md names")
     command.add_argument(
         "--into", type=Path, metavar="FOLDER", help=f"where all of it goes; default: name of FILE, -{domain}"
@@ -59,6 +59,13 @@ def _add_fit(domain: Domain, command: ArgumentParser) -> None:
             "--split",
             choices=("random", "scaffold"),
             help="what is held out; default: scaffold with --property, else random",
+        )
+    else:
+        command.add_argument(
+            "--max-words",
+            type=options.whole(1, 10_000),
+            metavar="N",
+            help="of a line, longer ones are rejected; most characters follow in proportion; default: 50",
         )
     command.add_argument(
         "--start",

@@ -14,6 +14,7 @@ from pipelines.readers import format_of
 from pipelines.sources import Domain, Raw, RawFile, Source, Table, load_sources
 from vaeseq.errors import InputError, shortage
 
+SOURCES = Path(__file__).with_name("sources.yaml")
 _SENTENCES = 60_000  # of the grammar, where no number is asked for
 
 
@@ -56,7 +57,7 @@ def fetch(domain: Domain, settings: DataParams, sources: Path, out: Path) -> Raw
 def main(domain: str) -> None:
     """Fetch the set that ``params.yaml`` names."""
     settings = domain_params(domain).data
-    fetch(domain, settings, Path("data/sources.yaml"), Path("data/raw") / domain)
+    fetch(domain, settings, SOURCES, Path("data/raw") / domain)
 
 
 def _source(domain: Domain, settings: DataParams, sources: dict[str, Source]) -> Source:

@@ -152,8 +152,10 @@ def run_stage(stage: str, domain: str, folder: Path) -> None:
     except KeyboardInterrupt:  # the same key has told the stage, which saves what it is at; a second one ends it
         child.wait()
         raise
+    if code < 0 or code > 128:  # by a signal, noticed or not
+        raise InputError(f"{stage} stopped; the same command goes on from here")
     if code:
-        raise InputError(f"{stage} stopped, see above; the same command goes on from here")
+        raise InputError(f"{stage} stopped, see above")
 
 
 def _read(path: Path) -> dict[str, Any]:

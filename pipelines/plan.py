@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pipelines.params import SentencePrepareParams
 from pipelines.prepare import survey
 from pipelines.readers import rows
 from pipelines.sources import Domain, Raw
@@ -48,6 +49,7 @@ class Asked:
         column: Of the text; None finds it.
         properties: Names of columns that are to be predicted from a code; the report searches for high values of
             each, or after ``min:`` for low ones.
+        max_words: Of a sentence; None as in ``pipelines.params``. So many more characters as words are allowed too.
         split: Of molecules, see ``pipelines.records``; None is by scaffold where there are properties, else random.
         start: The model to go on from, see ``pipelines.start``; None starts from scratch.
         seed: Of all that is random.
@@ -57,6 +59,7 @@ class Asked:
     minutes: float = 15.0
     column: str | None = None
     properties: tuple[str, ...] = ()
+    max_words: int | None = None
     split: Literal["random", "scaffold"] | None = None
     start: str | Path | None = None
     seed: int = 0
@@ -87,6 +90,10 @@ def settings_of(domain: Domain, asked: Asked, start: Path | None) -> dict[str, A
         settings["prepare"] |= {"split": asked.split or ("scaffold" if asked.properties else "random")} | seed
         sought = [f"{LOW if name.startswith(LOW) else ''}{KIND}{name.removeprefix(LOW)}" for name in asked.properties]
         settings["optimize"] = SEARCH | {"objectives": sought} | seed
+    elif asked.max_words:
+        usual = SentencePrepareParams()
+        characters = math.ceil(asked.max_words * usual.max_characters / usual.max_words)
+        settings["prepare"] |= {"max_words": asked.max_words, "max_characters": characters}
     return settings
 
 

@@ -30,6 +30,7 @@ from pipelines.rowtable import RowTable, shared_scaffolds, splits, texts
 from pipelines.seen import Seen
 from pipelines.sources import Domain, Raw
 from pipelines.start import domain_of, start_of
+from vaeseq.delimited import check_columns
 from vaeseq.errors import InputError, Rejected
 from vaeseq.files import write_whole
 from vaeseq.parallel import ordered_map
@@ -37,6 +38,11 @@ from vaeseq.tokenizer import UNK, Tokenizer
 
 _Settings = MoleculePrepareParams | SentencePrepareParams
 _BATCH = 10_000  # texts cut at once
+_LONG, _NOTABLE = ("too_long", "too_many_atoms"), 0.1  # reasons; a share of the rows that is told
+_WIDER: dict[Domain, str] = {
+    "molecules": "wider limits (prepare.max_characters, prepare.max_heavy_atoms)",
+    "sentences": "wider limits (prepare.max_words, prepare.max_characters; of fit --max-words)",
+}
 _CUTS = {"cut", "vocabulary"}  # what settings of sentences say of the vocabulary, and a model of them too
 
 
@@ -101,6 +107,8 @@ def prepare_corpus(raw: Path, out: Path, settings: _Settings, *, start: Path | N
             for record in records if split == "train" else records[:1]:
                 table.accept(row, record, split)
     assert accepted + table.rejected.total() == sum(taken), "a row was lost"
+    if (long := sum(table.rejected[reason] for reason in _LONG)) > _NOTABLE * sum(taken):
+        print(f"{long:,} of {sum(taken):,} rows are too long: take {_WIDER[source.domain]}", file=sys.stderr)
     counts, averaged = _counts(source, table), replicates.average(table.path, "smiles")
     facts = {
         "source": source.name,
@@ -138,13 +146,18 @@ def _plan(source: Raw, settings: _Settings) -> _Plan:
 
 
 def survey(raw: Path, source: Raw) -> tuple[list[int], list[str]]:
-    """How many rows each table has, and what columns they bring."""
+    """How many rows each table has, and what columns they bring.
+
+    Raises:
+        InputError: A table holds no row, or they bring too many columns.
+    """
     sizes, names = [], {}
     for table in source.tables:
         count = 0
         for row in rows(raw / table.file, table, source.domain):
             count += 1
             names.update(dict.fromkeys(row.columns))
+            check_columns(len(names))
         if not count:
             raise InputError(f"file {table.member or table.file!r} of {source.name!r} must hold rows and is empty")
         sizes.append(count)
@@ -216,10 +229,11 @@ def _settle(drawn: Split, given: Split | None, own: Set[Split | None]) -> Split:
 def _counts(source: Raw, table: RowTable) -> dict[str, int]:
     counts = {name: table.accepted[name] for name in ("train", "valid", "test")}
     if not all(counts.values()):
+        of_molecules = ", larger fractions, or a random split where they share a scaffold"
         raise InputError(
             f"every split must hold a row, got {counts} from {source.name!r}, rejected {dict(table.rejected)}: take "
-            "more rows, wider limits, larger fractions, or a random split where molecules share a scaffold; the "
-            "rejected rows and their reasons are in rejects.csv"
+            f"more rows, {_WIDER[source.domain]}{of_molecules if source.domain == 'molecules' else ''}; the rejected "
+            "rows and their reasons are in rejects.csv"
         )
     return counts
 

@@ -7,17 +7,21 @@ lines are no rows.
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.lines import LINE_LIMIT, SHOWN, Line, lines, opened
 from pipelines.params import shown
 from pipelines.sources import Domain, Format, Table
-from vaeseq.delimited import TEXT_NAMES, cells_of, delimiter_of, distinct, records
+from vaeseq.delimited import TEXT_NAMES, cells_of, check_columns, delimiter_of, distinct, records
 from vaeseq.errors import InputError
+from vaeseq.parallel import ordered_map
 
 _ID_NAMES = ("id", "name", "identifier", "compound_id", "molecule_id", "chembl_id", "molecule_chembl_id", "zinc_id")
 _FORMATS: dict[Domain, dict[str, Format]] = {
@@ -26,6 +30,7 @@ _FORMATS: dict[Domain, dict[str, Format]] = {
 }
 _TABLES: dict[str, Format] = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
 _TEXT_LIMIT = 100_000  # characters; far beyond the limits of any domain, and a chunk of such rows still fits memory
+_CELLS, _CELLS_SIZE = 262_144, 64_000_000  # of a batch of Parquet; bytes
 _ENDS = tuple(".?!…。？！؟।")  # noqa: RUF001 - of sentences, in any script
 _SDF_NAME = re.compile(r"^>.*<([^<>]+)>")
 
@@ -133,23 +138,24 @@ def _sdf(stream: IO[bytes], path: Path, id_column: str | None) -> Iterator[RawRo
         if line.text.startswith("$$$$"):
             yield _sdf_row(number, block, id_column, too_long)
             number, block, size, too_long = number + 1, [], 0, False
-        elif (size := size + len(line.text)) > LINE_LIMIT or line.too_long:
+        elif (size := size + len(line.text) + 1) > LINE_LIMIT or line.too_long:
             too_long = True
         else:
             block.append(line.text)
-    if any(text.strip() for text in block):
+    if too_long or any(text.strip() for text in block):
         yield _sdf_row(number, block, id_column, too_long)
 
 
 def _sdf_row(number: int, block: list[str], id_column: str | None, too_long: bool) -> RawRow:
     end = next((i + 1 for i, text in enumerate(block) if text.startswith("M  END")), len(block))
-    columns: dict[str, str] = {}
+    cells: dict[str, list[str]] = {}
     name = None
     for text in block[end:]:
         if match := _SDF_NAME.match(text):
             name = _clean(match[1])
         elif name and text.strip():
-            columns[name] = f"{columns[name]}\n{_clean(text)}" if name in columns else _clean(text)
+            cells.setdefault(name, []).append(_clean(text))
+    columns = {name: "\n".join(lines) for name, lines in cells.items()}
     title = columns.pop(id_column, "") if id_column else _clean(block[0].strip() if block else "")
     return _checked(Line(number, "", too_long), title or None, "\n".join(block[:end]), columns)
 
@@ -157,20 +163,70 @@ def _sdf_row(number: int, block: list[str], id_column: str | None, too_long: boo
 def _parquet(stream: IO[bytes], path: Path, table: Table, domain: Domain) -> Iterator[RawRow]:
     try:
         file = pq.ParquetFile(stream)
-        chosen = _choose(file.schema_arrow.names, table, domain, path)
+        leaves = (file.schema.column(i) for i in range(len(file.schema)))
+        # A few bytes may name a long text again and again: here each is held once.
+        named = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+        file = pq.ParquetFile(stream, metadata=file.metadata, read_dictionary=named)
+        kept = _bounded(file.schema_arrow)
+        chosen = _choose(kept, table, domain, path)
         number = 0
-        for batch in file.iter_batches(batch_size=4096):
-            for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+        for batch in file.iter_batches(batch_size=_at_once(file.metadata, len(kept)), columns=kept):
+            for cells in zip(*map(_texts, batch.columns), strict=True):
                 number += 1
-                yield _row(Line(number, ""), ["" if cell is None else str(cell) for cell in cells], chosen)
+                if sum(map(len, cells)) > LINE_LIMIT:
+                    yield RawRow(number, None, _clean(cells[chosen.text][:SHOWN]), {}, "too_long")
+                else:
+                    yield _row(Line(number, ""), cells, chosen)
     except InputError:
         raise
     except (pa.ArrowException, ValueError, OverflowError) as error:  # the latter two of cells that Python cannot hold
         raise InputError(f"file {str(path)!r} must be a Parquet file: {error}") from error
 
 
+def _bounded(schema: pa.Schema) -> list[str]:
+    """The columns of text and of fixed width; a list of a few bytes may be of any length, and so it is left out."""
+
+    def bounded(kind: pa.DataType) -> bool:
+        if pa.types.is_dictionary(kind) or pa.types.is_null(kind):
+            return True
+        with suppress(ValueError):  # of no fixed width
+            return not pa.types.is_nested(kind) and kind.bit_width <= 8 * SHOWN
+        return False
+
+    # A name stands for the parts of a nested column too.
+    others = {field.name.partition(".")[0] for field in schema if not bounded(field.type)}
+    return [field.name for field in schema if field.name.partition(".")[0] not in others]
+
+
+def _at_once(metadata: pq.FileMetaData, columns: int) -> int:
+    """Rows of a batch, by its cells and by the bytes that the file says of its rows."""
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    widest = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=0)
+    return max(1, min(4096, _CELLS // max(1, columns), int(_CELLS_SIZE / max(1, widest))))
+
+
+def _texts(column: pa.Array) -> list[str]:
+    """The cells as text; where they are long, each is cut and those of one dictionary entry are one string."""
+    if pa.types.is_dictionary(column.type):
+        sizes = pc.binary_length(column.dictionary).take(column.indices)
+        if (pc.sum(sizes).as_py() or 0) > LINE_LIMIT:
+            return _shared(column)
+        column = column.dictionary_decode()
+    return ["" if cell is None else str(cell) for cell in column.to_pylist()]
+
+
+def _shared(column: pa.DictionaryArray) -> list[str]:
+    places = column.indices.to_pylist()
+    used = list({*places} - {None})
+    entries = column.dictionary.take(pa.array(used, pa.int64()))
+    cut = pc.utf8_slice_codeunits if pa.types.is_string(entries.type) else pc.binary_slice
+    texts = dict(zip(used, map(str, cut(entries, 0, LINE_LIMIT + 1).to_pylist()), strict=True))
+    return [texts.get(place, "") for place in places]
+
+
 def _choose(names: Sequence[str], table: Table, domain: Domain, path: Path) -> _Chosen:
     """Which columns hold what; the others keep their names, made distinct."""
+    check_columns(len(names))
     named = distinct(map(_clean, names))
     text = _place(named, table.column, TEXT_NAMES[domain], path)
     if text is None and len(named) == 1 and not _is_data(named[0], domain):
@@ -189,9 +245,11 @@ def _is_data(name: str, domain: Domain) -> bool:
     """Whether what stands where the header should be is a row already."""
     if domain == "sentences":
         return name.endswith(_ENDS)
-    from vaemol.molecule import parse  # loads rdkit, which no other row needs
+    from vaemol.notation import to_smiles  # loads rdkit, which no other row needs
 
-    return parse(name) is not None
+    read = partial(to_smiles, notation="smiles")
+    ((_, found),) = ordered_map(read, [name], workers=1, preload=(to_smiles.__module__,))
+    return isinstance(found, str) and found != ""
 
 
 def _place(names: Sequence[str], wanted: str | None, usual: Sequence[str], path: Path) -> int | None:

@@ -15,6 +15,7 @@ from pipelines.readers import RawRow
 from vaeseq.files import csv_line
 
 _GROUP = 16_384  # rows held before they are written
+_HELD, _CELL = 256_000_000, 64  # so are as many bytes, about: of a cell these, and what its text has
 _TYPES = {str: pa.string(), int: pa.int32(), float: pa.float32()}
 _FIRST = list(zip(FIRST, (pa.int64(), pa.string(), pa.string(), pa.string(), pa.float32()), strict=True))
 
@@ -34,6 +35,7 @@ class RowTable:
         self.rejected: Counter[str] = Counter()
         self._source_columns = {name: kept_as(name) for name in source_columns}
         self._buffer: list[dict[str, object]] = []
+        self._held = 0
         self._writer: pq.ParquetWriter | None = None
         self._rejects = (folder / "rejects.csv").open("w", encoding="utf-8", newline="")
         self._rejects.write(csv_line(["source_line", "source_id", "text", "reason"]))
@@ -53,9 +55,11 @@ class RowTable:
         """Add one row."""
         source = {new: row.columns.get(name) for name, new in self._source_columns.items()}
         first = {"source_line": row.line, "source_id": row.id, "split": split, "weight": 1.0}
-        self._buffer.append({**first, **record, **source})
+        whole = {**first, **record, **source}
+        self._buffer.append(whole)
+        self._held += sum(_CELL + len(cell) if isinstance(cell, str) else _CELL for cell in whole.values())
         self.accepted[split] += 1
-        if len(self._buffer) >= _GROUP:
+        if len(self._buffer) >= _GROUP or self._held >= _HELD:
             self._flush()
 
     def reject(self, row: RawRow, reason: str) -> None:
@@ -70,6 +74,7 @@ class RowTable:
             self._writer = pq.ParquetWriter(self.path, self._schema(self._buffer[0]), compression="zstd")
         self._writer.write_table(pa.Table.from_pylist(self._buffer, self._writer.schema))
         self._buffer.clear()
+        self._held = 0
 
     def _schema(self, row: Mapping[str, object]) -> pa.Schema:
         source = [(new, pa.string()) for new in self._source_columns.values()]

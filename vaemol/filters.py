@@ -19,7 +19,9 @@ from vaemol.molecule import parse
 from vaeseq.errors import InputError
 from vaeseq.parallel import ordered_map
 
-AGAIN = "make it again: python -m pipelines.reference"  # what is broken or missing of a reference
+# What to do where something of a reference is broken or missing, and where its filters alone are.
+AGAIN = "make it again: python -m pipelines.reference writes data/reference/moses"
+ALONE = "make it again: python -m pipelines.filters writes data/reference/moses/patterns.txt"
 LARGEST_RING = 7  # atoms
 _FOREIGN = Chem.MolFromSmarts("[!#1!#6!#7!#8!#9!#16!#17!#35,!+0]")  # or charged
 
@@ -71,7 +73,7 @@ def kept_patterns(folder: Path) -> tuple[str, ...]:
     try:
         return tuple((folder / "patterns.txt").read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"reference {str(folder)!r} must hold 'patterns.txt', got {error}; {AGAIN}") from error
+        raise InputError(f"reference {str(folder)!r} must hold 'patterns.txt', got {error}; {ALONE}") from error
 
 
 def _passes(smiles: str, patterns: tuple[str, ...]) -> bool:

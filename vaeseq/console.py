@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import os
+import re
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,12 +13,19 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO, TypeVar
 
-from vaeseq.delimited import LONGEST_LINE, cells_of, delimiter_of, distinct, records
+from vaeseq.delimited import LONGEST_LINE, cells_of, check_columns, delimiter_of, distinct, records
 from vaeseq.errors import InputError
 from vaeseq.files import csv_line, replacing, unmarked
 
 CHUNK = 256  # lines that are in memory at a time
 _NO_DELIMITER = "\x1f"  # which no text holds
+# What is no lines, by what stands at its beginning, and what to do about it.
+_OTHERS = {
+    rb"\A\x1f\x8b": "a gzip file: unpack it first (gunzip)",
+    rb"\APAR1": "a Parquet file: write it as csv first",
+    rb"\APK\x03\x04": "a spreadsheet or zip file: save it as csv, or unpack it, first",
+    rb"(?m)^(?:[ \d]+V[23]000|M  END)\s*$": "an SD file: write its molecules as SMILES first (obabel FILE -O mine.smi)",
+}
 
 Item = TypeVar("Item")
 Row = dict[str, object]
@@ -44,7 +52,7 @@ def given(arguments: Sequence[str], what: str) -> Iterator[Line]:
     """The arguments, or without any, or for ``-``, the lines of standard input, which are read as they are needed.
 
     Raises:
-        InputError: There is nothing.
+        InputError: There is nothing, or standard input is packed, a Parquet or an SD file.
     """
     if list(arguments) in ([], ["-"]):
         return _some(_lines(sys.stdin.buffer), what)
@@ -60,7 +68,7 @@ def given_file(name: str, what: str) -> Iterator[Line]:
     """The lines of a file, or for ``-`` of standard input.
 
     Raises:
-        InputError: There is nothing.
+        InputError: There is nothing, or it is packed, a Parquet or an SD file.
     """
     return given([], what) if name == "-" else _some(_file_lines(Path(name)), what)
 
@@ -78,6 +86,12 @@ def _file_lines(path: Path) -> Iterator[Line]:
 
 
 def _lines(stream: BinaryIO) -> Iterator[Line]:
+    # Of a pipe what is there, for whoever writes it may wait for an answer to the first line.
+    begins = stream.peek() if isinstance(stream, io.BufferedReader) else b""
+    for pattern, what in _OTHERS.items():
+        if re.search(pattern, begins):
+            name = str(getattr(stream, "name", "input"))
+            raise InputError(f"{name!r} must be lines of text or a csv table, got {what}")
     # One byte above the limit, so that a longer line is seen to be longer.
     while raw := stream.readline(LONGEST_LINE + 1):
         long = len(raw) > LONGEST_LINE
@@ -102,6 +116,9 @@ def in_table(lines: Iterator[Line], names: Sequence[str]) -> Iterator[Line]:
     Args:
         lines: At least one.
         names: Of the column, in small letters, the likeliest first.
+
+    Raises:
+        InputError: The header names too many columns.
     """
     first = next(lines)
     delimiter = delimiter_of(first.text)
@@ -110,6 +127,7 @@ def in_table(lines: Iterator[Line], names: Sequence[str]) -> Iterator[Line]:
     place = next((lowered.index(name) for name in names if name in lowered), None)
     if place is None:
         return itertools.chain([first], lines)
+    check_columns(len(header))
     if len(header) == 1:
         delimiter = _NO_DELIMITER  # a text by itself need not stand in quotes
     cut = records(lines, delimiter, len(header), whole=lambda line: not line.error)

@@ -8,12 +8,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
+from vaeseq.errors import InputError
+
 # Usual names of the column that is read, in small letters.
 TEXT_NAMES: dict[str, tuple[str, ...]] = {
     "molecules": ("smiles", "canonical_smiles", "isomeric_smiles", "smi", "structure", "molecule", "mol"),
     "sentences": ("text", "sentence", "sentences"),
 }
 LONGEST_LINE = 1_000_000  # bytes; no text of either domain comes near
+MOST_COLUMNS = 10_000  # every row carries them all
 _DELIMITERS = ",;\t|"
 _OPEN_LINES = 64  # a quoted cell may run over so many lines; beyond, its quote is a slip of the pen
 
@@ -27,6 +30,16 @@ class Readable(Protocol):
 
 
 AnyLine = TypeVar("AnyLine", bound=Readable)
+
+
+def check_columns(count: int) -> None:
+    """Of a table, or different tags of all records.
+
+    Raises:
+        InputError: They are too many.
+    """
+    if count > MOST_COLUMNS:
+        raise InputError(f"table must have at most {MOST_COLUMNS:,} columns, got {count:,}; take some out")
 
 
 def distinct(names: Iterable[str]) -> list[str]:

@@ -13,7 +13,7 @@ from pipelines.sources import Raw
 from vaeseq.errors import InputError
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ROOT / "data" / "sources.yaml"
+SOURCES = ROOT / "pipelines" / "sources.yaml"
 
 
 def fetched(out, domain, source, **settings):

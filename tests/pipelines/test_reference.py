@@ -4,10 +4,12 @@ import hashlib
 import pytest
 from ruamel.yaml import YAML
 
-from pipelines import reference
+from pipelines import filters, reference
 from vaemol.builtin import builtin_molecules
+from vaemol.filters import kept_patterns
 from vaemol.notation import to_smiles
 from vaemol.reference import Reference
+from vaeseq.errors import InputError
 
 
 @pytest.fixture
@@ -30,9 +32,9 @@ def moses(tmp_path, monkeypatch):
         address = f"https://example.org/{name}"
         files.append({"path": f"moses/{name}", "address": address, "sha256": digest, "bytes": len(content)})
     source = {"domain": "molecules", "title": "few", "licence": "none", "attribution": "none", "files": files}
-    (tmp_path / "data").mkdir()
-    with (tmp_path / "data" / "sources.yaml").open("w") as stream:
+    with (tmp_path / "sources.yaml").open("w") as stream:
         YAML().dump({"moses": source}, stream)
+    monkeypatch.setattr(filters, "SOURCES", tmp_path / "sources.yaml")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LATENTPATH_MIRROR", str(tmp_path / "mirror"))
     return smiles
@@ -54,3 +56,16 @@ def test_what_is_there_is_not_made_again(moses):
     reference.main()
     assert (reference.OUT / "training.npz").stat().st_mtime_ns == kept
     assert Reference.load(reference.OUT).test.chemnet.of == 20
+
+
+def test_the_filters_are_made_alone(moses):
+    filters.main()
+    assert [path.name for path in reference.OUT.iterdir()] == ["patterns.txt"]
+    assert kept_patterns(reference.OUT) == ("[#6]=&!@[#6]-[#6]#[#7]", "[#6]#[#7]")
+
+
+def test_what_a_reference_is_made_of_is_known_in_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LATENTPATH_MIRROR", str(tmp_path / "none"))
+    with pytest.raises(InputError, match="mirror must be a folder"):
+        filters.main()

@@ -40,8 +40,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params["sentences"]["train"] |= {"steps": 200, "evaluate_every": 20, "evaluate_rows": 10, "batch_size": 8}
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
-    (folder / "data").mkdir()
-    shutil.copy(ROOT / "data/sources.yaml", folder / "data/sources.yaml")
     before = Path.cwd()
     os.chdir(folder)
     fetch.main("sentences")

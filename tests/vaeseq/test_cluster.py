@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import prepare
-from pipelines.fetch import fetch
+from pipelines.fetch import SOURCES, fetch
 from pipelines.params import DataParams, MoleculePrepareParams
 from vaemol.scoring import scored
 from vaeseq import cluster
@@ -121,7 +121,7 @@ def test_a_worker_killed_midway_changes_no_byte(house: House, tmp_path: Path, mo
     smiles = [f"{'C' * i}c1ccc(O{'C' * j})cc1{'N' * k}" for i in range(1, 11) for j in range(14) for k in range(14)]
     (tmp_path / "own.smi").write_text("\n".join([*smiles, "nonsense", smiles[0]]), encoding="utf-8")
     source = DataParams(source=f"file:{tmp_path / 'own.smi'}")
-    fetch("molecules", source, Path("data/sources.yaml"), tmp_path / "raw")
+    fetch("molecules", source, SOURCES, tmp_path / "raw")
     settings = MoleculePrepareParams(valid_fraction=0.1, test_fraction=0.1, workers=2)
 
     @contextmanager

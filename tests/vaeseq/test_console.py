@@ -1,4 +1,5 @@
 import csv
+import gzip
 import io
 import json
 import math
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from vaeseq import console
 from vaeseq.console import Line
+from vaeseq.delimited import MOST_COLUMNS
 from vaeseq.errors import InputError
 from vaeseq.files import unmarked
 
@@ -55,6 +57,42 @@ def test_every_line_is_accounted_for(stdin, monkeypatch):
     assert [line.text for line in lines] == ["a", "", "\N{REPLACEMENT CHARACTER}", "", "exactly_9", "last"]
     assert [bool(line.error) for line in lines] == [False, False, True, True, False, False]
     assert "at most 10 bytes" in lines[3].error
+
+
+SDF = b"water\n  RDKit\n\n  1  0  0  0  0  0  0  0  0  0999 V2000\n    0.0 0.0 0.0 O\nM  END\n$$$$\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (gzip.compress(b"CCO\n"), "a gzip file: unpack it"),
+        (b"PAR1\x15\x04", "a Parquet file: write it as csv"),
+        (b"PK\x03\x04\x14", "a spreadsheet or zip file"),
+        (SDF, "an SD file: write its molecules as SMILES"),
+        (SDF.replace(b"\n", b"\r\n").replace(b"V2000", b"V3000"), "an SD file"),
+    ],
+)
+def test_what_is_no_lines_is_refused_in_one_line(tmp_path, monkeypatch, content, says):
+    path = tmp_path / "mine"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"mine' must be lines of text or a csv table, got {says}"):
+        console.given_file(str(path), "molecules")
+    with path.open() as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        with pytest.raises(InputError, match=says):
+            console.given([], "molecules")
+
+
+def test_a_sentence_on_molecules_is_no_sd_file(tmp_path):
+    (tmp_path / "a.txt").write_text("It has a V2000 block.\n12 engines V3000 were sold\nM  ENDS\nI own a V2000\n")
+    assert len(list(console.given_file(str(tmp_path / "a.txt"), "sentences"))) == 4
+
+
+def test_a_table_of_too_many_columns_is_refused():
+    header = ",".join(["smiles", *map(str, range(MOST_COLUMNS))])
+    with pytest.raises(InputError, match="at most 10,000 columns, got 10,001"):
+        console.in_table(iter([Line(header), Line("C")]), ["smiles"])
+    assert [line.text for line in console.in_table(iter([Line(header)]), ["text"])] == [header]
 
 
 def test_no_input_is_named(stdin, tmp_path):
