@@ -14,7 +14,7 @@ from pipelines.readers import format_of
 from pipelines.sources import Domain, Raw, RawFile, Source, Table, load_sources
 from vaeseq.errors import InputError, shortage
 
-SOURCES = Path(__file__).with_name("sources.yaml")
+SOURCES = Path(__file__).parents[1] / "data" / "sources.yaml"
 _SENTENCES = 60_000  # of the grammar, where no number is asked for
 
 

@@ -1,4 +1,4 @@
-"""Typed reading of ``sources.yaml`` and of the ``source.json`` that a fetched set carries with it."""
+"""Typed reading of ``data/sources.yaml`` and of the ``source.json`` that a fetched set carries with it."""
 
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal

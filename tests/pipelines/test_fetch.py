@@ -13,7 +13,7 @@ from pipelines.sources import Raw
 from vaeseq.errors import InputError
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ROOT / "pipelines" / "sources.yaml"
+SOURCES = ROOT / "data" / "sources.yaml"
 
 
 def fetched(out, domain, source, **settings):

@@ -20,7 +20,7 @@ from pipelines.sources import Table, load_sources
 from vaeseq.errors import InputError
 
 MIRROR = Path(os.environ.get("LATENTPATH_MIRROR") or Path(__file__).parents[3] / "shared" / "data")
-SOURCES = Path(__file__).parents[2] / "pipelines" / "sources.yaml"
+SOURCES = Path(__file__).parents[2] / "data" / "sources.yaml"
 
 
 def read(folder, content, format_="csv", domain="molecules", **table):

@@ -5,7 +5,7 @@ import pytest
 from pipelines.sources import Raw, RawFile, Table, load_sources
 from vaeseq.errors import InputError
 
-SOURCES = Path(__file__).parents[2] / "pipelines" / "sources.yaml"
+SOURCES = Path(__file__).parents[2] / "data" / "sources.yaml"
 ENTRY = """
 toy:
   domain: sentences
