@@ -32,7 +32,7 @@ import torch
 from benchmarks.parts import Parts
 from pipelines.download import cache_folder, mirror_folder, obtain, sha256_of
 from pipelines.fetch import SOURCES
-from pipelines.resume import locked, work_folder
+from pipelines.resume import code_of, locked, work_folder
 from pipelines.sources import load_sources
 from vaemol.constraints import all_of
 from vaemol.modifiers import Fingerprint, ecfp4, similarity
@@ -152,7 +152,8 @@ def main(folder: Path, count: int, seeds: int, tasks: Sequence[str]) -> None:
     model = [sha256_of(path) for path in weights]
     runs: dict[str, list[Row]] = {name: [] for name in tasks}
     for seed, name in product(range(seeds), tasks):
-        with locked(work_folder("constrained", f"{name} {METHOD} {seed} {CONFIG}", *weights)) as work:
+        code = code_of("vaemol", "vaeseq")
+        with locked(work_folder("constrained", f"{name} {METHOD} {seed} {CONFIG}", *weights, *code)) as work:
             make = partial(measured, space, TASKS[name], count, seed, work)
             runs[name].append(
                 parts.take(f"{name}_of_seed_{seed}", f"{name} {METHOD} {seed} {CONFIG} {count} {model}", make)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from benchmarks.record import write
 
 LIST = Path(__file__).with_suffix(".toml")
-COPIED = ("pipelines", "vaemol", "vaeseq", "vaetext", "benchmarks", "tests", "data/README.md")
+COPIED = ("pipelines", "vaemol", "vaeseq", "vaetext", "benchmarks", "tests", "data/sources.yaml", "data/README.md")
 FILES = ("dvc.yaml", "params.yaml", "pyproject.toml", "README.md", "LICENSE")
 
 

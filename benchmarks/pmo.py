@@ -1,8 +1,8 @@
 """PMO: twenty objectives of 10,000 calls each, by one optimiser with one setting.
 
 Run as ``python -m benchmarks.pmo MODEL METHOD [SEEDS [TASK ...]]``, a checkpoint folder and a method of
-``vaemol.optimization``; killed, it goes on where it was, and loses no call. ``structural_without_space`` is
-``structural`` whose candidates are bred alone.
+``vaemol.optimization``; killed, it goes on where it was, by the same code, and loses no call.
+``structural_without_space`` is ``structural`` whose candidates are bred alone.
 
 As PMO has it: the objective is asked for 10,000 different molecules, the first of them from ZINC250k at random, and
 the figure of a task is the area under the mean of the best ten (``vaeseq.calls.auc_top``). Nothing is asked for
@@ -25,7 +25,7 @@ from benchmarks.parts import Parts
 from pipelines.download import cache_folder, mirror_folder, obtain, sha256_of
 from pipelines.fetch import SOURCES
 from pipelines.readers import rows
-from pipelines.resume import locked, work_folder
+from pipelines.resume import code_of, locked, work_folder
 from pipelines.sources import load_sources
 from vaemol.optimization import optimize
 from vaemol.oracles import objective
@@ -77,7 +77,7 @@ def main(folder: Path, method: str, seeds: int, tasks: list[str]) -> None:
     runs: dict[str, list[dict[str, Any]]] = {task: [] for task in tasks}
     for seed, task in product(range(seeds), tasks):
         settings = f"{task} {method} {seed} {CONFIG} {model}"
-        with locked(work_folder("pmo", settings, *weights)) as work:
+        with locked(work_folder("pmo", settings, *weights, *code_of("vaemol", "vaeseq"))) as work:
             make = partial(figures_of, space, task, method, seed, work)
             runs[task].append(parts.take(f"{task}_of_seed_{seed}", settings, make))
     if set(tasks) == set(TASKS):

@@ -27,30 +27,41 @@ class _Failed(Exception):
 
 
 class _Counted:
-    """Asks an objective that may fail, and counts what it fails on.
+    """An objective that may fail: what it fails on is counted.
 
-    Args:
-        ask: Gives a number, or what is none, for each molecule, or raises ``_Failed``.
-        must: What the objective is and must do, as the error says that tells of a broken one.
+    Attributes:
+        failures: Molecules without a value so far, and why the last one has none.
     """
 
-    def __init__(self, ask: Callable[[Sequence[str]], Sequence[object]], must: str) -> None:
-        self._ask, self._must = ask, must
+    def __init__(self, must: str) -> None:
+        """Say what the objective is and must do, as the error does that tells of a broken one."""
+        self._must = must
         self._failed, self._in_row = set[str](), 0  # the molecules of the batch that failed last, and how many did
         self._told: dict[str, float] = {}  # of the last batch: where another objective fails on it, it comes again
         self.failures: tuple[int, str] = (0, "")
 
     def __call__(self, smiles: Sequence[str]) -> np.ndarray:
+        """One value a molecule, nan where there is none.
+
+        Raises:
+            Unanswered: It fails on several molecules together.
+            InputError: It failed on three batches in a row and on each molecule of the first two; where a batch is one
+                molecule, on twenty; or it is a program that cannot be started.
+        """
         if self._told.keys() >= set(smiles):
             return np.array([self._told[text] for text in smiles], dtype=np.float64)
         values = self._values(smiles)
         self._told = dict(zip(smiles, values, strict=True))
         return np.array(values)
 
+    def _asked(self, smiles: Sequence[str]) -> Sequence[object]:
+        """A number, or what is none, for each molecule; or ``_Failed`` is raised."""
+        raise NotImplementedError
+
     def _values(self, smiles: Sequence[str]) -> list[float]:
         why = "it gave what is no finite number"
         try:
-            values = [_number(found) for found in self._ask(smiles)]
+            values = [_number(found) for found in self._asked(smiles)]
             self._in_row = 0
         except _Failed as failure:
             why = str(failure)
@@ -71,7 +82,7 @@ class _Counted:
             raise InputError(f"{self._must}, it failed on {self._in_row} batches in a row: {failure}") from failure
 
 
-class FunctionOracle:
+class FunctionOracle(_Counted):
     """Values from a Python function, which may raise.
 
     What it gives has to be as many numbers as there are molecules; nan, None or anything else that is no finite number
@@ -81,23 +92,9 @@ class FunctionOracle:
 
     def __init__(self, function: Callable[[Sequence[str]], Iterable[object]]) -> None:
         """Name a function: from canonical SMILES to one value each, higher is better."""
-        self._function = function
         told = getattr(function, "__name__", type(function).__name__)
-        self._counted = _Counted(self._asked, f"objective {told!r} must give a number for each molecule")
-
-    @property
-    def failures(self) -> tuple[int, str]:
-        """Molecules without a value so far, and why the last one has none."""
-        return self._counted.failures
-
-    def __call__(self, smiles: Sequence[str]) -> np.ndarray:
-        """One value a molecule, nan where there is none.
-
-        Raises:
-            Unanswered: The function fails on several molecules together.
-            InputError: As of ``CommandOracle``; the last exception is its cause.
-        """
-        return self._counted(smiles)
+        super().__init__(f"objective {told!r} must give a number for each molecule")
+        self._function = function
 
     def _asked(self, smiles: Sequence[str]) -> list[object]:
         try:
@@ -109,7 +106,7 @@ class FunctionOracle:
         return found
 
 
-class CommandOracle:
+class CommandOracle(_Counted):
     """Values from a program, which is started once for each batch, without a shell.
 
     Its output has to hold as many lines as there are molecules, each a number; an empty line, ``nan`` or anything else
@@ -134,23 +131,8 @@ class CommandOracle:
             raise InputError(f"command must be readable, got {command!r}: {error}") from error
         if not self._argv:
             raise InputError("command must name a program, got nothing")
+        super().__init__(f"command {shlex.join(self._argv)!r} must print a number a line")
         self._seconds = seconds
-        self._counted = _Counted(self._asked, f"command {shlex.join(self._argv)!r} must print a number a line")
-
-    @property
-    def failures(self) -> tuple[int, str]:
-        """Molecules without a value so far, and why the last one has none."""
-        return self._counted.failures
-
-    def __call__(self, smiles: Sequence[str]) -> np.ndarray:
-        """One value a molecule, nan where there is none.
-
-        Raises:
-            Unanswered: The program fails on several molecules together.
-            InputError: It cannot be started, or failed on three batches in a row and on each molecule of the first two;
-                where a batch is one molecule, on twenty.
-        """
-        return self._counted(smiles)
 
     def _asked(self, smiles: Sequence[str]) -> list[str]:
         lines, seconds = "".join(f"{text}\n" for text in smiles), self._seconds * len(smiles)

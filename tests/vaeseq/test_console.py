@@ -65,7 +65,7 @@ SDF = b"water\n  RDKit\n\n  1  0  0  0  0  0  0  0  0  0999 V2000\n    0.0 0.0 0
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (gzip.compress(b"CCO\n"), "a gzip file: unpack it"),
+        (gzip.compress(b"CCO\n", mtime=0), "a gzip file: unpack it"),
         (b"PAR1\x15\x04", "a Parquet file: write it as csv"),
         (b"PK\x03\x04\x14", "a spreadsheet or zip file"),
         (SDF, "an SD file: write its molecules as SMILES"),
