@@ -97,7 +97,13 @@ def test_a_program_and_what_it_started_end_with_the_process_that_asks_it(program
     note = tmp_path / "pid"
     start = "import os, pathlib, subprocess\nboth = os.getpid(), subprocess.Popen(['sleep', '60']).pid\n"
     oracle = program(f"{start}pathlib.Path({str(note)!r}).write_text('{{}} {{}}'.format(*both))\ntime.sleep(60)")
-    asking = f"from vaemol.commanded import CommandOracle\nCommandOracle({shlex.join(oracle._argv)!r})(['C'])"
+    asking = f"""
+import signal
+from vaemol.commanded import CommandOracle
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored below nohup, as is the other one in the background
+signal.signal(signal.SIGINT, signal.default_int_handler)
+CommandOracle({shlex.join(oracle._argv)!r})(["C"])
+"""
     with subprocess.Popen([sys.executable, "-c", asking]) as asker:
         deadline = time.monotonic() + 30
         while not (note.exists() and note.read_text()) and time.monotonic() < deadline:
