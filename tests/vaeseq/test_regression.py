@@ -146,6 +146,16 @@ def test_few_held_out_rows_do_not_decide_what_is_known(
     assert not vae.properties.inside(codes * 0, prints & 1).any()
 
 
+def test_a_head_of_before_fingerprints_is_judged_by_codes() -> None:
+    head = PropertyHead(["a"], 2)
+    head.edge.fill_(1.0)
+    before = {name: value for name, value in head.state_dict().items() if name not in ("known", "likeness")}
+    again = PropertyHead(["a"], 2)
+    again.load_state_dict(before)
+    prints = torch.zeros(2, BITS // 8, dtype=torch.uint8)
+    assert again.inside(torch.tensor([[0.5, 0.5], [1.0, 1.0]]), prints).tolist() == [True, False]
+
+
 def test_quality_is_by_its_definition() -> None:
     true = torch.tensor([1.0, 2.0, 3.0, torch.nan])
     found = quality(torch.tensor([1.0, 2.5, 3.0, 0.0]), torch.tensor([1.0, 0.1, 1.0, 1.0]), true)
