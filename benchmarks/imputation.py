@@ -7,16 +7,17 @@ most rows of each split to take; killed, it goes on after the last part that was
 and filled by a draw from the joint posterior of code and gap, by the likeliest completion among the same particles, and
 by two language models: one beside it (``Subject.twin``), and the one that its own decoder corrects, which has had as
 many steps as the VAE; of each the likeliest text of a beam search of their width, and a draw from its posterior. They
-compared modes. The judges (``benchmarks.judges``), each filler's own, learn from 20,000 training
-sentences and four fifths of the validation sentences, are chosen by the rest of these, and judge all test sentences.
-The fillers have learnt from those training sentences, and fill more of them with the truth: told beside it.
-Theirs learnt from 256,000, and judged models that write from right to left, so that the end came first and nothing went
-before it. A control fills with symbols drawn at random: what the judges make of that says how much they notice.
+compared modes. The judges (``benchmarks.judges``), each filler's own, learn from 20,000 training sentences and four
+fifths of the validation sentences, are chosen by the rest of these, and judge all test sentences. The fillers have
+learnt from those training sentences, and fill more of them with the truth: told beside it. Theirs learnt from 256,000,
+and judged models that write from right to left, so that the end came first and nothing went before it. A control fills
+with symbols drawn at random: what the judges make of that says how much they notice.
 
 *Likelihood*: of a gap of three symbols at a random place, given all the rest and that the gap holds symbols that people
-can read. For the VAE it is the difference of two estimates, ``log p(x)`` by importance weighting and ``log p(x_o)``
-by sequential Monte Carlo (``vaeseq.imputation``). Each is too low by what its samples miss: which by more, and
-so whom that flatters, shows in the same figure of a quarter of the samples. The opponent is ``benchmarks.gap_model``.
+can read. For the VAE it is the difference of two estimates, ``log p(x)`` by importance weighting and ``log p(x_o)`` by
+sequential Monte Carlo (``vaeseq.imputation``). Each is too low by what its samples miss: which by more, and so whom
+that flatters, shows in the same figure of a quarter of the samples, and in how many gaps have less than no nats, which
+cannot be. The opponent is ``benchmarks.gap_model``.
 
 References:
     Bowman et al. (2015), Generating Sentences from a Continuous Space, https://arxiv.org/abs/1511.06349
@@ -141,6 +142,7 @@ def gaps(subject: Subject, rows: int) -> Row:
             nats.setdefault(name, []).append(values)
     by_row = {name: torch.cat(values) for name, values in nats.items()}
     row: Row = {"gaps": len(some), "parameters": parameters}
+    row["gaps_below_0"] = float((by_row[""] < 0).float().mean())
     row["masked_lm_parameters"] = sum(weight.numel() for weight in opponent.parameters())
     for name, values in (by_row | {"less_masked_lm": by_row[""] - by_row["masked_lm"]}).items():
         figure = f"gap_nats_{name}".removesuffix("_")

@@ -104,6 +104,7 @@ ROWS = {
         ("judged", "sentences that they judge", "count"),
         ("gap_nats", "a gap of three symbols, VAE", "nats, lower is better"),
         ("gap_nats_of_a_quarter_of_the_samples", "the same, a quarter of the samples", "nats"),
+        ("gaps_below_0", "gaps of the VAE that have less than no nats", "fraction: what its estimate is wrong by"),
         ("gap_nats_twin", "language model", "nats, lower is better"),
         ("gap_nats_masked_lm", "bidirectional model of gaps, equal size", "nats, lower is better"),
         ("gap_nats_less_masked_lm", "VAE less the model of gaps", "nats, lower is better"),

@@ -60,6 +60,7 @@ def test_a_gap_costs_as_much_as_all_that_may_stand_there(subject):
     uniform = 3 * math.log(subject.config.vocabulary - 5)
     for name in ("gap_nats", "gap_nats_masked_lm", "gap_nats_twin"):  # nothing has learnt much yet
         assert found[name] == pytest.approx(uniform, rel=0.2)
+    assert found["gaps_below_0"] == 0
     assert found["gap_nats_less_masked_lm"] == pytest.approx(found["gap_nats"] - found["gap_nats_masked_lm"], abs=1e-3)
 
 
