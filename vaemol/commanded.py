@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
@@ -26,7 +27,7 @@ class _Failed(Exception):
     """An objective has no answer for several molecules together, or for one; the message says why."""
 
 
-class _Counted:
+class _Counted(ABC):
     """An objective that may fail: what it fails on is counted.
 
     Attributes:
@@ -54,9 +55,9 @@ class _Counted:
         self._told = dict(zip(smiles, values, strict=True))
         return np.array(values)
 
+    @abstractmethod
     def _asked(self, smiles: Sequence[str]) -> Sequence[object]:
         """A number, or what is none, for each molecule; or ``_Failed`` is raised."""
-        raise NotImplementedError
 
     def _values(self, smiles: Sequence[str]) -> list[float]:
         why = "it gave what is no finite number"
