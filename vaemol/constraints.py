@@ -115,7 +115,11 @@ def _window(text: str) -> Window | None:
 
 
 def _every(holding: Callable[[Mol], float]) -> Constraint:
-    return lambda smiles: np.array([mol is not None and holding(mol) for mol in map(parse, smiles)], dtype=bool)
+    return lambda smiles: np.array([mol is not None and holding(mol) for mol in map(_read, smiles)], dtype=bool)
+
+
+# A thousand candidates of a search are read once for all that they must hold, and those that come again not at all.
+_read = functools.lru_cache(maxsize=4_096)(parse)
 
 
 def _scaffold(smiles: str) -> Mol:

@@ -105,10 +105,10 @@ def iwae(vae: SequenceVAE, batch: Batch, *, samples: int, generator: torch.Gener
         Burda, Grosse and Salakhutdinov (2016), eq. 8, https://arxiv.org/abs/1509.00519
     """
     posterior, prior = vae.posterior(batch.tokens, batch.observed), vae.prior()
-    log_weights = []
+    log_weights, given = [], vae.decoder.given(batch.tokens[:, :-1])
     for _ in range(samples):
         z, log_q = drawn(posterior, standard_noise(posterior, generator))
-        log_weights.append(vae.decoder(z).log_prob(batch.tokens) + prior.log_prob(z) - log_q)
+        log_weights.append(vae.decoder(z).log_prob(batch.tokens, given=given) + prior.log_prob(z) - log_q)
     return torch.logsumexp(torch.stack(log_weights), dim=0) - math.log(samples)
 
 

@@ -84,14 +84,18 @@ class LSTMDecoder(nn.Module):
         hidden, cell = self.start(z).chunk(2, dim=1)
         return torch.tanh(hidden).unsqueeze(0).contiguous(), cell.unsqueeze(0).contiguous()
 
-    def logits(self, symbols: Tensor, z: Tensor, state: State) -> tuple[Tensor, State]:
+    def given(self, symbols: Tensor) -> Tensor:
+        """The part of ``expected`` that no code moves, of that shape, or 0: for many codes it is found once."""
+        return self.bias.new_zeros(len(symbols), 1, 1)
+
+    def logits(self, symbols: Tensor, z: Tensor, state: State, given: Tensor | None = None) -> tuple[Tensor, State]:
         """Logits ``(batch, length, vocabulary)`` of what follows each of ``symbols``, and the state after the last."""
-        expected, state = self.expected(symbols, z, state)
+        expected, state = self.expected(symbols, z, state, given)
         return functional.linear(expected, self.embedding.weight, self.symbol_bias).float(), state
 
-    def losses(self, symbols: Tensor, targets: Tensor, z: Tensor, state: State) -> Tensor:
+    def losses(self, symbols: Tensor, targets: Tensor, z: Tensor, state: State, given: Tensor | None = None) -> Tensor:
         """``-log p`` of the target that follows each of ``symbols``, nats, ``(batch, length)``."""
-        expected, _ = self.expected(symbols, z, state)
+        expected, _ = self.expected(symbols, z, state, given)
         flat = expected.flatten(0, 1)
         return linear_cross_entropy(flat, self.embedding.weight, self.symbol_bias, targets.flatten()).view_as(targets)
 
@@ -107,8 +111,12 @@ class LSTMDecoder(nn.Module):
         bias = (lstm.bias_ih_l0 + lstm.bias_hh_l0).view(4, hidden)
         return Weights((Gates(inputs, recurrent, bias),), self.head.weight, self.head.bias, self.symbol_bias)
 
-    def expected(self, symbols: Tensor, z: Tensor, state: State) -> tuple[Tensor, State]:
-        """What is looked for among the embeddings after each symbol, ``(batch, length, embedding)``."""
+    def expected(self, symbols: Tensor, z: Tensor, state: State, given: Tensor | None = None) -> tuple[Tensor, State]:
+        """What is looked for among the embeddings after each symbol, ``(batch, length, embedding)``.
+
+        With ``given``, what the method of that name says of these symbols, the state after them is the decoder's own
+        alone: there is no going on from it.
+        """
         everywhere = z.unsqueeze(1).expand(-1, symbols.shape[1], -1)
         states, state = self.lstm(torch.cat([self.input_dropout(self.embedding(symbols)), everywhere], dim=2), state)
         return self.head(torch.cat([self.dropout(states), everywhere.to(states.dtype)], dim=2)), state
@@ -140,11 +148,19 @@ class CorrectingDecoder(LSTMDecoder):
         own, given = super().first_state(z), self.language.first_state(z[:, :0])
         return torch.cat([own[0], given[0]], dim=2), torch.cat([own[1], given[1]], dim=2)
 
-    def expected(self, symbols: Tensor, z: Tensor, state: State) -> tuple[Tensor, State]:
+    @torch.no_grad()
+    def given(self, symbols: Tensor) -> Tensor:
+        """As ``LSTMDecoder.given``: what the language model looks for."""
+        nothing = self.bias.new_empty(len(symbols), 0)
+        return self.language.expected(symbols, nothing, self.language.first_state(nothing))[0]
+
+    def expected(self, symbols: Tensor, z: Tensor, state: State, given: Tensor | None = None) -> tuple[Tensor, State]:
         """As ``LSTMDecoder.expected``."""
         sizes = [self.lstm.hidden_size, self.language.lstm.hidden_size]
         (own_hidden, given_hidden), (own_cell, given_cell) = (part.split(sizes, dim=2) for part in state)
         own, own_state = super().expected(symbols, z, (own_hidden.contiguous(), own_cell.contiguous()))
+        if given is not None:
+            return own + given, own_state
         with torch.no_grad():
             begun = given_hidden.contiguous(), given_cell.contiguous()
             given, given_state = self.language.expected(symbols, z[:, :0], begun)

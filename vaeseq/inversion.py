@@ -48,11 +48,11 @@ def inverted(
     """
     found, exact = codes.clone(), torch.zeros(len(codes), dtype=torch.bool, device=codes.device)
     z = codes.clone().requires_grad_()
-    optimizer = torch.optim.Adam([z], lr=learning_rate)
+    optimizer, given = torch.optim.Adam([z], lr=learning_rate), vae.decoder.given(tokens[:, :-1])
     for _ in range(steps + 1):
         left = (~exact).nonzero().squeeze(1)
         with differentiable():
-            lacks = _lacks(vae, tokens[left], z[left])
+            lacks = _lacks(vae, tokens[left], z[left], given[left])
             right = left[(lacks == 0).all(dim=1)]
             found[right], exact[right] = z[right].detach(), True
             if len(right) == len(left):
@@ -62,10 +62,10 @@ def inverted(
     return Inverted(found, exact)
 
 
-def _lacks(vae: SequenceVAE, tokens: Tensor, z: Tensor) -> Tensor:
+def _lacks(vae: SequenceVAE, tokens: Tensor, z: Tensor, given: Tensor) -> Tensor:
     """By how much each symbol's logit misses the margin over the best other that greedy decoding may choose."""
     history, targets = tokens[:, :-1], tokens[:, 1:]
-    logits, _ = vae.decoder.logits(history, z, vae.decoder.first_state(z))
+    logits, _ = vae.decoder.logits(history, z, vae.decoder.first_state(z), given)
     others = logits.scatter(2, targets.unsqueeze(2), -torch.inf)
     others[:, :, UNK] = -torch.inf
     others[:, 0, EOS] = -torch.inf

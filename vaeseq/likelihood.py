@@ -23,23 +23,24 @@ class SequenceLikelihood:
     def __init__(self, decoder: "LSTMDecoder", z: Tensor) -> None:
         self.decoder, self.z = decoder, z
 
-    def symbol_log_prob(self, tokens: Tensor, visible: Tensor | None = None) -> Tensor:
+    def symbol_log_prob(self, tokens: Tensor, visible: Tensor | None = None, *, given: Tensor | None = None) -> Tensor:
         """Log-probability of every symbol after ``<bos>``; ``(batch, length - 1)``, 0 at padding.
 
         Args:
             tokens: Ids ``(batch, length)``, ``<bos> ... <eos>``.
             visible: Where False, the decoder reads ``<unk>`` instead of the true previous symbol (word dropout, Bowman
                 et al. 2015, section 3.1.2); ``(batch, length)``. None shows all.
+            given: What ``decoder.given`` says of all symbols that are read, where it is known already.
         """
         history, targets = tokens[:, :-1], tokens[:, 1:]
         if visible is not None:
             history = torch.where(visible[:, :-1] | (history == PAD) | (history == BOS), history, UNK)
-        losses = self.decoder.losses(history, targets, self.z, self.decoder.first_state(self.z))
+        losses = self.decoder.losses(history, targets, self.z, self.decoder.first_state(self.z), given)
         return torch.where(targets == PAD, 0.0, -losses)
 
-    def log_prob(self, tokens: Tensor, visible: Tensor | None = None) -> Tensor:
+    def log_prob(self, tokens: Tensor, visible: Tensor | None = None, *, given: Tensor | None = None) -> Tensor:
         """Log-probability of each sequence, nats, ``(batch,)``."""
-        return self.symbol_log_prob(tokens, visible).sum(dim=1)
+        return self.symbol_log_prob(tokens, visible, given=given).sum(dim=1)
 
     def draw(
         self,

@@ -49,9 +49,10 @@ def refined(
 
     optimizer = torch.optim.Adam([shift, stretch], lr=learning_rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 1 / max(1, steps), total_iters=steps)
+    given = vae.decoder.given(batch.tokens[:, :-1])
     for _ in range(steps):
         with differentiable():
-            loss = -_bound(vae, posterior(), batch.tokens, generator).sum()
+            loss = -_bound(vae, posterior(), batch.tokens, given, generator).sum()
             shift.grad, stretch.grad = torch.autograd.grad(loss, (shift, stretch))
         optimizer.step()
         schedule.step()
@@ -66,11 +67,12 @@ def amortisation_gap(
     better = refined(vae, batch, generator=generator, **settings)
     with torch.no_grad():
         start = vae.posterior(batch.tokens, batch.observed)
+        given = vae.decoder.given(batch.tokens[:, :-1])
         state, rise = generator.get_state(), torch.zeros(len(batch.tokens), device=batch.tokens.device)
         for posterior, sign in ((better, 1), (start, -1)):
             generator.set_state(state)
             for _ in range(draws):
-                rise += sign * _bound(vae, posterior, batch.tokens, generator) / draws
+                rise += sign * _bound(vae, posterior, batch.tokens, given, generator) / draws
     return rise
 
 
@@ -82,7 +84,9 @@ def gap_by_row(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, *, seed: int)
     return torch.cat([amortisation_gap(vae, batch, generator=generator) for batch in batches(corpus, rows, device)])
 
 
-def _bound(vae: SequenceVAE, posterior: Independent, tokens: Tensor, generator: torch.Generator) -> Tensor:
+def _bound(
+    vae: SequenceVAE, posterior: Independent, tokens: Tensor, given: Tensor, generator: torch.Generator
+) -> Tensor:
     noise = torch.randn(posterior.mean.shape, generator=generator, device=tokens.device)
     z, log_q = drawn(posterior, noise)
-    return vae.decoder(z).log_prob(tokens) - divergence(posterior, vae.prior(), z, log_q)[0]
+    return vae.decoder(z).log_prob(tokens, given=given) - divergence(posterior, vae.prior(), z, log_q)[0]

@@ -39,6 +39,19 @@ def test_what_is_expected_is_the_sum(vae: SequenceVAE, build_vae: Callable[..., 
     given, _ = vae.language.decoder.expected(TOKENS, nothing, vae.language.decoder.first_state(nothing))
     both, _ = vae.decoder.expected(TOKENS, CODES, vae.decoder.first_state(CODES))
     assert_close(both, own + given)
+    assert_close(vae.decoder.given(TOKENS), given)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("correcting", [True, False])
+def test_what_no_code_moves_is_found_once_for_many(
+    correcting: bool, vae: SequenceVAE, build_vae: Callable[..., SequenceVAE]
+) -> None:
+    decoder = (vae if correcting else build_vae()).decoder
+    given = decoder.given(TOKENS[:, :-1])
+    for z in (CODES, -CODES):
+        assert decoder(z).log_prob(TOKENS, given=given).equal(decoder(z).log_prob(TOKENS))
+    assert correcting == (not decoder(CODES).log_prob(TOKENS, given=given + 1).equal(decoder(CODES).log_prob(TOKENS)))
 
 
 @torch.no_grad()

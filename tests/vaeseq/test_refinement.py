@@ -25,7 +25,11 @@ class Linear:
     def __init__(self, z: Tensor) -> None:
         self.mean = self.slope * z
 
-    def log_prob(self, x: Tensor) -> Tensor:
+    @staticmethod
+    def given(x: Tensor) -> Tensor:
+        return x[:, :0]
+
+    def log_prob(self, x: Tensor, *, given: Tensor) -> Tensor:
         return Independent(Normal(self.mean, SIGMA), 1).log_prob(x)
 
 
