@@ -37,6 +37,17 @@ def test_all_of_is_each_of_them():
     assert all_of(texts)([]).shape == (0,)
 
 
+def test_what_is_dear_is_asked_last_and_only_of_what_holds_the_rest():
+    asked = []
+
+    def named(name):
+        return lambda smiles: (asked.append((name, *smiles)), np.zeros(len(smiles)))[1]
+
+    texts = ["command:dock<=1", "alerts:pains", "qed<=1", "alerts:brenk"]
+    assert all_of(texts, named=named)(MOLECULES).tolist() == [False, True, *[False] * 4]
+    assert asked == [("qed", *MOLECULES[:4]), ("command:dock", ETHANOL)]
+
+
 def test_filters_of_a_folder(tmp_path):
     (tmp_path / "patterns.txt").write_text("[#8]C=O\n")
     assert constraint(f"filters:{tmp_path}")([ASPIRIN, ETHANOL]).tolist() == [False, True]
