@@ -13,7 +13,7 @@ import numpy as np
 
 from vaemol.constraints import Constraint, kept
 from vaemol.genetics import crossed, mutated
-from vaemol.molecule import parse
+from vaemol.molecule import shared
 from vaeseq.rounds import Call, Source
 from vaeseq.seeds import mixed_seed
 
@@ -67,4 +67,4 @@ def _child(one: str, other: str, rng: np.random.Generator) -> str | None:
     child = crossed(one, other, rng) if rng.random() < MUTATED else one
     if child and (child == one or rng.random() < MUTATED):
         child = mutated(child, rng)
-    return child if child and parse(child).GetNumHeavyAtoms() <= LARGEST else None
+    return child if child and shared(child).GetNumHeavyAtoms() <= LARGEST else None

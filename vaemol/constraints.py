@@ -17,7 +17,7 @@ from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 
 from vaemol.filters import kept_patterns, passes
 from vaemol.modifiers import holds, pattern_of
-from vaemol.molecule import parse, scaffold
+from vaemol.molecule import parse, scaffold, shared
 from vaemol.oracles import Oracle, oracle_of
 from vaeseq.asking import in_pieces
 from vaeseq.errors import InputError
@@ -121,11 +121,7 @@ def _window(text: str) -> Window | None:
 
 
 def _every(holding: Callable[[Mol], float]) -> Constraint:
-    return lambda smiles: np.array([mol is not None and holding(mol) for mol in map(_read, smiles)], dtype=bool)
-
-
-# A thousand candidates of a search are read once for all that they must hold, and those that come again not at all.
-_read = functools.lru_cache(maxsize=4_096)(parse)
+    return lambda smiles: np.array([mol is not None and holding(mol) for mol in map(shared, smiles)], dtype=bool)
 
 
 def _scaffold(smiles: str) -> Mol:

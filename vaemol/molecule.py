@@ -3,6 +3,7 @@
 A molecule here is an rdkit ``Mol`` with implicit hydrogens, as ``parse`` makes it.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -67,6 +68,12 @@ def parse(smiles: str) -> Mol | None:
             return Chem.MolFromSmiles(text, _STRICT)
         except (ValueError, RuntimeError, OverflowError):  # rdkit gives up on some texts with a C++ exception
             return None
+
+
+@functools.lru_cache(maxsize=4_096)
+def shared(smiles: str) -> Mol | None:
+    """As ``parse``, the same molecule for all who ask of a text again: none of them may change it."""
+    return parse(smiles)
 
 
 def canonical(mol: Mol) -> str:

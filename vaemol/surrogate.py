@@ -8,6 +8,7 @@ References:
     Gao et al. (2022), PMO, appendix (GP BO), https://arxiv.org/abs/2206.12411
 """
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -16,7 +17,7 @@ import torch
 from rdkit.Chem import rdFingerprintGenerator
 from torch import Tensor
 
-from vaemol.molecule import parse
+from vaemol.molecule import shared
 
 BITS, RADIUS = 2048, 3
 FITTED = 500  # molecules that the two settings of the kernel are fitted to
@@ -69,8 +70,13 @@ def features(smiles: Sequence[str]) -> Tensor:
     """Morgan fingerprints of radius 3 in 2,048 bits that stand for counts, ``(molecules, 2048)``, float32."""
     found = np.zeros((len(smiles), BITS), np.float32)
     for row, text in zip(found, smiles, strict=True):
-        row[:] = _COUNTS.GetFingerprintAsNumPy(parse(text))
+        row[:] = _bits(text)
     return torch.from_numpy(found)
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _bits(smiles: str) -> np.ndarray:
+    return _COUNTS.GetFingerprintAsNumPy(shared(smiles))
 
 
 def tanimoto(one: Tensor, other: Tensor) -> Tensor:

@@ -2,9 +2,12 @@ from functools import partial
 
 import numpy as np
 import pytest
+from rdkit.Chem import MolToSmiles
 
 from vaemol.constraints import all_of, constraint
+from vaemol.molecule import parse, shared
 from vaemol.oracles import oracle_of
+from vaemol.surrogate import features
 from vaeseq.errors import InputError
 
 ASPIRIN, ETHANOL = "CC(=O)Oc1ccccc1C(=O)O", "CCO"
@@ -35,6 +38,15 @@ def test_all_of_is_each_of_them():
     assert all_of(texts)(MOLECULES).tolist() == [True, *[False] * 5]
     assert all_of([])(MOLECULES).tolist() == [True] * 4 + [False] * 2
     assert all_of(texts)([]).shape == (0,)
+
+
+def test_what_is_shared_is_left_as_it_was():
+    texts = ["alerts:pains", "alerts:brenk", "scaffold:Cc1ccccc1", "smarts:c1ccccc1", "qed<=1", "sa_score<=9"]
+    all_of(texts)(MOLECULES)
+    features(MOLECULES[:4])
+    assert shared(ASPIRIN) is shared(ASPIRIN)
+    assert [MolToSmiles(shared(text)) for text in MOLECULES[:4]] == [MolToSmiles(parse(t)) for t in MOLECULES[:4]]
+    assert shared("no molecule") is None
 
 
 def test_what_is_dear_is_asked_last_and_only_of_what_holds_the_rest():
