@@ -51,7 +51,6 @@ def steady_walk(
     apart: float,
     kind: PathKind = "slerp",
     beams: int = 32,
-    mixed: Callable[[str, str], Sequence[str]] = lambda *_: (),
 ) -> list[tuple[float, str]]:
     """The place t in [0, 1] and the text of each of ``steps`` points, both ends included.
 
@@ -67,8 +66,6 @@ def steady_walk(
         apart: The farthest that neighbours may be before texts between them are sought.
         kind: As of ``vaeseq.walks.walk``.
         beams: Texts that are kept at each place.
-        mixed: Texts that have something of either of two, good or not: where neighbours are apart, what is near such
-            texts is sought as well, for it may lie far from the line between the two codes.
 
     Raises:
         InputError: There are fewer than two steps, or no arc joins the ends.
@@ -96,10 +93,6 @@ def steady_walk(
         gaps = torch.from_numpy(np.sort(widest[strides[widest] > apart]))
         own = torch.tensor([met[text].t for text in knots])
         codes, t = _between(_codes(space, knots, ends), gaps), _between(own.unsqueeze(1), gaps).squeeze(1)
-        halfway = [(text, own[i : i + 2].mean()) for i in gaps for text in mixed(knots[i], knots[i + 1])]
-        if halfway:
-            others, where = zip(*halfway, strict=True)
-            codes, t = torch.cat([codes, space.encode(others).mean]), torch.cat([t, torch.stack(where)])
     return [(round(met[text].t, 3), text) for text in knots]
 
 

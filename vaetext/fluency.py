@@ -1,50 +1,65 @@
-"""What it costs a path to go by a sentence: the words in it that nobody would expect there."""
+"""What it costs a path to go by a sentence: stranger than its ends, blander, or of words that are none."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from vaetext.space import SentenceSpace
 from vaetext.words import WORD
 
-SURPRISING = 7.0  # nats, one in a thousand; a fifth of the words that people write are less likely
 _WORD = re.compile(WORD)
 
 
-def surprise(space: SentenceSpace, texts: Sequence[str]) -> np.ndarray:
-    """Half the square of what each word takes beyond ``SURPRISING`` nats, in sum over the words of each text.
+class Fluency:
+    """Costs of the sentences between some that are given, by the model's language model.
 
-    By the language model of the space; without one no word surprises. Likely words cost nothing, however unlikely all
-    of them together are: were a sentence to cost its nats, all that is between would be bland (LOG.md).
+    A sentence costs what it is less likely by than the least likely of those, in nats a word and end, or likelier by
+    than the likeliest: where each costs what it is unlikely, all that is between is bland (LOG.md). And it costs the
+    nats of the symbols by which a word goes on that none of those has. A model writes most words as one symbol, and
+    spells the others, where what follows is likely as long as it makes a word.
+
+    Without a language model all sentences are as likely.
 
     Args:
         space: A trained model.
-        texts: Sentences.
-
-    Returns:
-        Of each, ``(texts,)``; infinite where it is no sentence as the model would write it.
+        ends: Sentences as the model writes them.
     """
-    forbidden = np.where([space.is_normal(text) for text in texts], 0.0, np.inf)
-    if not space.space.vae.language:
-        return forbidden
-    tokenizer, found = space.space.tokenizer, space.space.language_symbol_log_prob(texts)
-    by_text = zip(texts, found, map(tokenizer.starts, tokenizer.encode_batch(texts)), strict=True)
-    nats = [by_word(text, -log_prob.numpy(), starts) for text, log_prob, starts in by_text]
-    return forbidden + [np.square((each - SURPRISING).clip(0)).sum() / 2 for each in nats]
+
+    def __init__(self, space: SentenceSpace, ends: Sequence[str]) -> None:
+        self.space = space
+        self._known = {word for text in ends for word in _WORD.findall(text)}
+        whole = self._nats(ends)[0] if space.space.vae.language else np.zeros(1)
+        self._range = whole.min(), whole.max()
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """Of each text, ``(texts,)``; infinite where it is no sentence as the model would write it."""
+        forbidden = np.where([self.space.is_normal(text) for text in texts], 0.0, np.inf)
+        if not self.space.space.vae.language:
+            return forbidden
+        whole, spelt = self._nats(texts)
+        return np.abs(whole - whole.clip(*self._range)) + spelt + forbidden
+
+    def _nats(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Nats a word and end of each text, and in sum those of its symbols that spell a word which is not known."""
+        tokenizer, found = self.space.space.tokenizer, self.space.space.language_symbol_log_prob(texts)
+        nats = [(-log_prob).tolist() for log_prob in found]
+        whole = [sum(its) / (len(text.split()) + 1) for text, its in zip(texts, nats, strict=True)]
+        spelt = [
+            sum(its[i] for i in spelling(text, tokenizer.starts(ids), self._known))
+            for text, its, ids in zip(texts, nats, tokenizer.encode_batch(texts), strict=True)
+        ]
+        return np.array(whole), np.array(spelt)
 
 
-def by_word(text: str, nats: np.ndarray, starts: Sequence[int]) -> np.ndarray:
-    """The nats of each word of a text in sum, ``(words,)``.
-
-    A symbol is of the last word that it or one before it has a part of: a full stop and the end are of the last word,
-    and what stands before the first is of that one.
+def spelling(text: str, starts: Sequence[int], known: Collection[str]) -> list[int]:
+    """Which symbols go on with a word that is not known.
 
     Args:
         text: A text.
-        nats: Of each of its symbols, then of its end, and whatever after that.
         starts: The byte at which each of its symbols begins, as of ``Tokenizer.starts``.
+        known: Words.
     """
-    first = [len(text[: word.start()].encode()) for word in _WORD.finditer(text)] or [0]
-    ends = [*starts[1:], len(text.encode()), len(text.encode())]
-    return np.bincount(np.searchsorted(first, ends).clip(1) - 1, weights=nats[: len(ends)], minlength=len(first))
+    words = [word.span() for word in _WORD.finditer(text) if word.group() not in known]
+    spans = [(len(text[:first].encode()), len(text[:last].encode())) for first, last in words]
+    return [i for i, start in enumerate(starts) if any(first < start < last for first, last in spans)]

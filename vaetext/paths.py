@@ -7,12 +7,12 @@ References:
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 from itertools import pairwise
 from statistics import fmean, median
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 from torch import Tensor
@@ -22,7 +22,7 @@ from vaeseq.steady import steady_walk
 from vaeseq.walks import Walk, dense, ends_of, once, prior_ends, walk
 from vaetext.evaluation import of_grammar
 from vaetext.everyday import LABELS, parse
-from vaetext.fluency import surprise
+from vaetext.fluency import Fluency
 from vaetext.space import SentenceSpace
 
 Row = dict[str, Any]
@@ -113,11 +113,11 @@ def homotopy(
 def steady_homotopy(
     space: SentenceSpace, start: str, end: str, *, steps: int = 9, kind: PathKind = "slerp", beams: int = BEAMS
 ) -> list[PathPoint]:
-    """The way between two sentences in small steps, by sentences without surprising words; see ``vaeseq.steady``.
+    """The way between two sentences in small steps, by sentences as fluent as these two; see ``vaeseq.steady``.
 
-    What a sentence costs (``vaetext.fluency``) weighs as much as the square of the words that a step changes. Arguments
-    and errors are those of ``homotopy``; ``kind`` is of the way that is begun with, and ``beams`` says how many
-    sentences each place of it may give.
+    A nat of what a sentence costs (``vaetext.fluency``) weighs as much as a step of one word. Arguments and errors are
+    those of ``homotopy``; ``kind`` is of the way that is begun with, and ``beams`` says how many sentences each place
+    of it may give.
     """
     (ends,) = ends_of(space, [(start, end)])
     return steady_between(space, ends, steps=steps, kind=kind, beams=beams)
@@ -127,24 +127,9 @@ def steady_between(
     space: SentenceSpace, ends: tuple[Tensor, Tensor], *, steps: int, kind: PathKind = "slerp", beams: int = BEAMS
 ) -> list[PathPoint]:
     """``steady_homotopy`` between two codes, each ``(latent,)``."""
-
-    def mixed(one: str, other: str) -> list[str]:
-        return list(filter(space.is_normal, spliced(one, other)))
-
-    how = {"steps": steps, "apart": APART, "kind": kind, "beams": beams, "mixed": mixed}
-    points = steady_walk(space, ends, all_word_edits, partial(surprise, space), **how)
+    how = {"steps": steps, "apart": APART, "kind": kind, "beams": beams}
+    points = steady_walk(space, ends, all_word_edits, Fluency(space, space.decode(torch.stack(ends))), **how)
     return [PathPoint(*point) for point in points]
-
-
-def spliced(one: str, other: str) -> list[str]:
-    """The beginning of either with the end of the other, cut where the result is most in the middle of the two."""
-    found = []
-    for begun, ended in ((one.split(), other.split()), (other.split(), one.split())):
-        cut = [" ".join(begun[:i] + ended[j:]) for i in range(1, len(begun)) for j in range(1, len(ended))]
-        if cut:
-            edits = all_word_edits([one, other, *cut])[:2, 2:]
-            found.append(cut[np.lexsort((edits.sum(axis=0), edits.max(axis=0)))[0]])
-    return [text for text in found if text not in (one, other)]
 
 
 def edits_to(space: SentenceSpace, sentence: str, other: str) -> float:

@@ -101,22 +101,6 @@ def test_nothing_is_sought_where_all_are_near_or_nothing_changed():
     assert len(again.asked) == 2  # what lies between was known: the same walk, and no third time
 
 
-def test_what_two_texts_have_mixed_is_sought_between_them_too():
-    space, asked = Between(), []
-
-    def mixed(one, other):
-        asked.append((one, other))
-        return ["13"]
-
-    ends = torch.tensor([0.0, 1.0]), torch.tensor([40.0, 1.0])
-    found = steady_walk(space, ends, _apart, _free, steps=4, apart=1, kind="lerp", mixed=mixed)
-    assert {("0", "7"), ("7", "40")} <= set(asked)
-    assert space.asked[1] == 3 * (space.asked[1] // 3) > 0  # two codes of the line and one of a mixed text for each gap
-    assert "13" in [text for _, text in found]
-    t = [t for t, _ in found]
-    assert t == sorted(t)
-
-
 class Astray(Line):
     """At first it knows of a text far from both ends."""
 

@@ -4,48 +4,48 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaeseq.tokenizer import Tokenizer
-from vaetext.fluency import SURPRISING, by_word, surprise
+from vaetext.fluency import Fluency, spelling
 
 FIRST, LAST = "The boy is reading a book.", "We went to the beach yesterday."
 
 
-def test_a_word_costs_the_square_of_what_it_surprises_by(shipped):
-    plain, odd, blank = "Something is going on.", "Something blorfish is going on.", "two  spaces"
-    costs = surprise(shipped, [plain, odd, blank])
-    tokenizer = shipped.space.tokenizer
-    (nats,) = (-its.numpy() for its in shipped.space.language_symbol_log_prob([odd]))
-    words = by_word(odd, nats, tokenizer.starts(tokenizer.encode(odd)))
-    assert words.argmax() == 1
-    assert costs[1] == pytest.approx(sum((nat - SURPRISING) ** 2 / 2 for nat in words if nat > SURPRISING), rel=1e-3)
-    assert costs[0] < 1 < 10 < costs[1]
-    assert costs[2] == np.inf
+def test_a_sentence_costs_what_it_is_less_likely_or_likelier_by_than_both_ends(shipped):
+    broken, bland = " ".join(FIRST.split()[::-1]), LAST
+    first, last = FIRST, "He broke two ribs and punctured his lung."
+    costs = Fluency(shipped, [first, last])([first, last, broken, bland, "two  spaces"])
+    assert costs[:2].tolist() == [0, 0]
+    assert costs[4] == np.inf
+    texts = (first, last, broken, bland)
+    nats = [-float(shipped.space.language_log_prob([text])) / (len(text.split()) + 1) for text in texts]
+    assert nats[3] < min(nats[:2]) < max(nats[:2]) < nats[2]
+    assert costs[2] == pytest.approx(nats[2] - max(nats[:2]), rel=1e-4)
+    assert costs[3] == pytest.approx(min(nats[:2]) - nats[3], rel=1e-4)
 
 
-def test_likely_words_cost_nothing_however_many(shipped):
-    long = " and ".join(["Tom and Mary went home"] * 4) + "."
-    assert -float(shipped.space.language_log_prob([long])[0]) > 3 * SURPRISING
-    assert surprise(shipped, [long])[0] < 1
+def test_a_word_that_is_none_costs_its_nats_unless_an_end_has_it(shipped):
+    plain, odd = "Something is going on.", "Something blorfish is going on."
+    free, dear = (Fluency(shipped, ends)([odd])[0] for ends in ([plain, odd], [plain, plain]))
+    assert free == 0
+    assert dear > 5
 
 
-def test_without_a_language_model_no_word_surprises(space):
-    assert surprise(space, [FIRST, LAST, "two  spaces"]).tolist() == [0, 0, np.inf]
+def test_without_a_language_model_every_sentence_is_as_likely(space):
+    assert Fluency(space, [FIRST, LAST])([LAST, "two  spaces"]).tolist() == [0, np.inf]
 
 
 @pytest.mark.parametrize(
-    ("symbols", "words"),
+    ("symbols", "known", "wanted"),
     [
-        (["A", " horse", "shoe", "."], [[0], [1, 2, 3, 4]]),
-        ([" “", "b", "é", "”", " é", "!"], [[0, 1, 2, 3], [4, 5, 6]]),
-        (["Is", "n", "'t", " it", "?"], [[0, 1, 2], [3, 4, 5]]),
-        (["日", "本", "。"], [[0], [1, 2, 3]]),
-        (["?", "!"], [[0, 1, 2]]),
+        (["A", " horse", "shoe", "."], [], ["shoe"]),
+        (["A", " horse", "shoe", "."], ["horseshoe"], []),
+        (["A", " horse", "shoe", "."], ["shoe"], ["shoe"]),
+        ([" “", "b", "é", "b", "é", "”"], [], ["é", "b", "é"]),
+        (["Is", "n", "'t", " it", "?"], [], ["n", "'t"]),
     ],
 )
-def test_a_word_has_the_nats_of_its_symbols(symbols, words):
+def test_a_word_is_spelt_by_the_symbols_after_its_first(symbols, known, wanted):
     starts = [len("".join(symbols[:i]).encode()) for i in range(len(symbols))]
-    nats = 10.0 ** np.arange(len(symbols) + 3)  # of the symbols, of the end, and two that are none
-    wanted = [sum(nats[i] for i in its) for its in words]
-    assert by_word("".join(symbols), nats, starts).tolist() == wanted
+    assert [symbols[i] for i in spelling("".join(symbols), starts, known)] == wanted
 
 
 @given(text=st.text(min_size=1, max_size=20))

@@ -14,7 +14,6 @@ from vaetext.paths import (
     judged,
     labelled,
     measures,
-    spliced,
     steady_homotopy,
     steady_steps,
     word_edits,
@@ -53,12 +52,6 @@ def test_labels_are_those_of_the_grammar():
     assert wanted > 1
     assert [step.labels_changed for step in steps] == [None, 0, wanted, None, None]
     assert steady_steps(steps) == (1, 4)
-
-
-def test_sentences_are_spliced_where_the_result_is_in_the_middle():
-    assert spliced("a b c d", "w x y z") == ["a b y z", "w x c d"]
-    assert spliced("Stop!", "a b c d") == []
-    assert spliced("a b", "a c") == []
 
 
 @pytest.mark.parametrize("beams", [1, 8])
