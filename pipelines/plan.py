@@ -23,7 +23,7 @@ SETTINGS: dict[str, dict[str, dict[str, object]]] = {
         "model": {"embedding": 128, "encoder_hidden": 128, "decoder_hidden": 256, "language_hidden": 256},
         "train": {"rate": 75.0, "code_noise": 0.1, "batch_size": 64, "learning_rate": 4e-3},
         "prior": {"signal": 0.3, "steps": 1_500},
-        "interpolate": {"beams": 1, "pairs": 12, "random": 6},
+        "interpolate": {"beams": 1, "pairs": 8, "random": 4},
     },
     "sentences": {
         "model": {"embedding": 128, "encoder_hidden": 128, "decoder_hidden": 256, "language_hidden": 256},

@@ -25,11 +25,18 @@ X = torch.tensor([[0.2, -0.5], [-0.7, 0.1], [0.0, 0.6]])
 class Narrow:
     """p(x | z), a Gaussian around the way."""
 
-    def __init__(self, z: Tensor, sigma: float) -> None:
-        self.given = Independent(Normal(WAY(z), sigma), 1)
+    def __init__(self, sigma: float) -> None:
+        self.sigma = sigma
 
-    def log_prob(self, x: Tensor, visible: None = None) -> Tensor:
-        return self.given.log_prob(x)
+    def __call__(self, z: Tensor) -> "Narrow":
+        self.around = Independent(Normal(WAY(z), self.sigma), 1)
+        return self
+
+    def given(self, x: Tensor) -> Tensor:
+        return x[:, :0]
+
+    def log_prob(self, x: Tensor, visible: None = None, *, given: Tensor | None = None) -> Tensor:
+        return self.around.log_prob(x)
 
 
 def _vae(kind: str, sigma: float) -> SequenceVAE:
@@ -41,7 +48,7 @@ def _vae(kind: str, sigma: float) -> SequenceVAE:
 
     torch.manual_seed(0)
     prior, *sizes = PRIORS[kind]
-    return SequenceVAE(encoder, lambda z: Narrow(z, sigma), prior(2, *sizes))
+    return SequenceVAE(encoder, Narrow(sigma), prior(2, *sizes))
 
 
 def _of_flow(vae: SequenceVAE) -> Tensor:
