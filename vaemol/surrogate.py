@@ -81,9 +81,9 @@ def _bits(smiles: str) -> np.ndarray:
 
 def tanimoto(one: Tensor, other: Tensor) -> Tensor:
     """Shared over all bits of each two rows, ``(rows of one, rows of other)``, float64; 1 where neither has any."""
-    shared = (one @ other.T).double()
-    either = one.sum(dim=1, dtype=torch.float64).unsqueeze(1) + other.sum(dim=1, dtype=torch.float64) - shared
-    return torch.where(either > 0, shared / either.clamp(min=1), 1.0)
+    common = (one @ other.T).double()
+    either = one.sum(dim=1, dtype=torch.float64).unsqueeze(1) + other.sum(dim=1, dtype=torch.float64) - common
+    return torch.where(either > 0, common / either.clamp(min=1), 1.0)
 
 
 def _settings(alike: Tensor, targets: Tensor) -> tuple[float, float]:
