@@ -15,14 +15,14 @@ import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import Atom, BondType, Mol, RWMol, rdqueries
 
-from vaemol.molecule import canonical, parse
+from vaemol.molecule import canonical, shared
 from vaeseq.errors import Rejected
 
 ELEMENTS = (6, 6, 6, 7, 7, 8, 8, 16, 9, 17, 35)  # as often as they are tried
 RINGS = (5, 6)  # atoms of a ring that a new bond closes
 TRIES = 10
 
-_KEPT = 1024  # molecules last taken apart: the best parents have most of the children
+_KEPT = 4_096  # molecules last taken apart: the best parents have most of the children
 _RADICAL = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
 
 Change = Callable[[RWMol, np.random.Generator], bool]  # whether there was anything to change
@@ -41,10 +41,10 @@ def mutated(smiles: str, rng: np.random.Generator) -> str | None:
 def crossed(one: str, other: str, rng: np.random.Generator) -> str | None:
     """A part of each of two molecules, each cut at a bond outside of rings, joined; None after ten tries."""
     parents = [_kekulized(smiles) for smiles in (one, other)]
+    if not (_cuts(one) and _cuts(other)):
+        return None
     for _ in range(TRIES):
-        halves = [_half(RWMol(mol), rng) for mol in parents]
-        if None in halves:
-            return None
+        halves = [_half(smiles, rng) for smiles in (one, other)]
         (left, at), (right, to) = halves
         new = RWMol(Chem.CombineMols(left, right))
         new.AddBond(at, left.GetNumAtoms() + to, BondType.SINGLE)
@@ -55,7 +55,7 @@ def crossed(one: str, other: str, rng: np.random.Generator) -> str | None:
 
 @functools.lru_cache(maxsize=_KEPT)
 def _kekulized(smiles: str) -> Mol:
-    mol = parse(smiles)
+    mol = Mol(shared(smiles))
     Chem.RemoveStereochemistry(mol)
     Chem.Kekulize(mol, clearAromaticFlags=True)
     for atom in mol.GetAtoms():
@@ -82,13 +82,20 @@ def _settled(mol: RWMol, parents: Sequence[Mol]) -> str | None:
     return None if "." in text or not text else text
 
 
-def _half(mol: RWMol, rng: np.random.Generator) -> tuple[Mol, int] | None:
-    """One side of a random single bond outside of rings, and which of its atoms was cut; None without such a bond."""
-    bonds = [bond for bond in mol.GetBonds() if not bond.IsInRing() and bond.GetBondType() == BondType.SINGLE]
-    if not bonds:
-        return None
-    bond = _any(bonds, rng)
-    ends = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+@functools.lru_cache(maxsize=_KEPT)
+def _cuts(smiles: str) -> list[tuple[int, int]]:
+    """The ends of each single bond outside of rings."""
+    bonds = _kekulized(smiles).GetBonds()
+    return [
+        (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())
+        for bond in bonds
+        if not bond.IsInRing() and bond.GetBondType() == BondType.SINGLE
+    ]
+
+
+def _half(smiles: str, rng: np.random.Generator) -> tuple[Mol, int]:
+    """One side of a random cut, and which of its atoms was cut."""
+    mol, ends = RWMol(_kekulized(smiles)), _any(_cuts(smiles), rng)
     mol.RemoveBond(*ends)
     kept, cut = ends if rng.integers(2) else ends[::-1]
     lost = next(part for part in Chem.GetMolFrags(mol) if cut in part)

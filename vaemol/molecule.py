@@ -18,6 +18,8 @@ from vaeseq.errors import InputError, Rejected
 # rdkit needs more than 30 s for some texts of 100,000 characters; up to here it takes milliseconds.
 MAX_CHARACTERS = 1_000
 
+_SHARED = 4_096  # molecules last read
+
 _STRICT = Chem.SmilesParserParams()
 _STRICT.allowCXSMILES = False
 _STRICT.parseName = False
@@ -70,7 +72,7 @@ def parse(smiles: str) -> Mol | None:
             return None
 
 
-@functools.lru_cache(maxsize=4_096)
+@functools.lru_cache(maxsize=_SHARED)
 def shared(smiles: str) -> Mol | None:
     """As ``parse``, the same molecule for all who ask of a text again: none of them may change it."""
     return parse(smiles)
@@ -86,7 +88,7 @@ def canonical(mol: Mol) -> str:
 
 
 def settled(mol: Mol) -> tuple[str, Mol]:
-    """The canonical SMILES and the molecule that it reads back as.
+    """The canonical SMILES and the molecule that it reads back as, as ``shared`` gives it.
 
     rdkit's canonical SMILES is not always a fixed point and not always readable; it is read back up to twice.
 
@@ -97,13 +99,19 @@ def settled(mol: Mol) -> tuple[str, Mol]:
     for _ in range(2):
         if len(text) > MAX_CHARACTERS:
             raise Rejected("too_long")
-        again = parse(text)
-        if again is None:
+        again = _again(text)
+        if again == text:
+            return text, shared(text)
+        if not again:
             break
-        before, text = text, Chem.MolToSmiles(again)
-        if text == before:
-            return text, again
+        text = again
     raise Rejected("unstable")
+
+
+@functools.lru_cache(maxsize=_SHARED)
+def _again(smiles: str) -> str:
+    mol = shared(smiles)
+    return Chem.MolToSmiles(mol) if mol else ""
 
 
 def standardise(mol: Mol) -> tuple[Mol, list[str]]:

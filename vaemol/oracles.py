@@ -14,7 +14,7 @@ from rdkit.Chem import Mol
 from vaemol import modifiers, properties
 from vaemol.commanded import SECONDS, CommandOracle
 from vaemol.commanded import FunctionOracle as FunctionOracle  # where whoever has a function looks for it
-from vaemol.molecule import fingerprint, parse
+from vaemol.molecule import fingerprint, shared
 from vaemol.pmo import TASKS
 from vaeseq.asking import Oracle
 from vaeseq.errors import InputError
@@ -147,7 +147,7 @@ def _similar(target: str, kind: modifiers.Fingerprint) -> Oracle:
 
 def values(function: Callable[[Mol], float], smiles: Sequence[str]) -> np.ndarray:
     """Of each molecule by a function; nan for an invalid one. Shape (molecules,)."""
-    mols = (parse(text) for text in smiles)
+    mols = map(shared, smiles)
     return np.array([math.nan if mol is None else function(mol) for mol in mols], dtype=np.float64)
 
 

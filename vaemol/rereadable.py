@@ -37,10 +37,15 @@ class Rereadable:
         return self._space.prior_sample(count, seed=seed)
 
     def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
-        """Canonical SMILES of each code; empty where it is no molecule, cannot be read again or is not admitted."""
+        """As ``molecules``; empty also where it cannot be read again."""
+        found = self.molecules(z, temperature=temperature, seed=seed, beams=beams)
+        return [smiles if self.reads(smiles) else "" for smiles in found]
+
+    def molecules(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0, beams: int = 1) -> list[str]:
+        """Canonical SMILES of each code; empty where it is no molecule or is not admitted."""
         decoded = self._space.decode(z, temperature=temperature, seed=seed, beams=beams)
         held = {*kept(list(dict.fromkeys(filter(None, decoded))), self._admits)}
-        return [smiles if smiles in held and self.reads(smiles) else "" for smiles in decoded]
+        return [smiles if smiles in held else "" for smiles in decoded]
 
     def encode(self, texts: Sequence[str]) -> Independent:
         """q(z | x) of each molecule."""
@@ -66,6 +71,8 @@ class Rereadable:
         return self._texts[smiles]
 
     def _written(self, smiles: str) -> str:
+        if not smiles:
+            return ""
         try:
             text = to_text(smiles, self._space.notation)
         except Rejected:

@@ -8,6 +8,7 @@ References:
     Gao et al. (2022), PMO, https://arxiv.org/abs/2206.12411
 """
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -17,16 +18,17 @@ from torch import Tensor
 
 from vaemol.breeding import children_of, parents_of
 from vaemol.constraints import Constraint
+from vaemol.rereadable import Rereadable
 from vaemol.surrogate import TanimotoProcess
 from vaeseq.paths import mixed
 from vaeseq.rounds import Call, Source
 from vaeseq.seeds import mixed_seed
-from vaeseq.walks import SearchSpace
 
 BEST, OTHERS = 600, 400  # calls that the process is fitted to: of the highest values, and of all others at random
 FINAL = 400  # candidates that the functions are drawn at: those of the highest optimistic value
 STEPS = 0.05, 1.0  # noise around a code, in standard deviations of N(0, I)
 CROSSED = 0.5  # share of the codes that are between two parents
+ENCODED = 100  # molecules that are encoded together
 
 
 class Structural:
@@ -43,7 +45,7 @@ class Structural:
 
     def __init__(
         self,
-        space: SearchSpace,
+        space: Rereadable,
         source: Source,
         *,
         seed: int,
@@ -53,6 +55,7 @@ class Structural:
     ) -> None:
         self._space, self._source, self._seed = space, source, seed
         self._candidates, self._share, self._admits = candidates, share, admits
+        self._codes = functools.cache(lambda texts: space.encode(texts).mean)
 
     def __call__(self, calls: Sequence[Call], count: int) -> list[str]:
         """The texts of one round."""
@@ -88,14 +91,15 @@ class Structural:
     def _decoded(self, calls: Sequence[Call], rng: np.random.Generator) -> list[str]:
         """Molecules of codes around and between those of good ones, none that was asked for."""
         read = [call for call in calls if self._space.reads(call.text)] if self._share else []
-        if not (texts := parents_of(read, 2 * self._candidates, rng)):
+        if not (parents := parents_of(read, 2 * self._candidates, rng)):
             return []
-        unique = list(dict.fromkeys(texts))
-        place = {text: i for i, text in enumerate(unique)}
-        codes = self._space.encode(unique).mean
-        pairs = torch.stack([codes[[place[text] for text in texts[i::2]]] for i in (0, 1)], dim=1)
-        known = {call.text for call in calls}
-        return [text for text in dict.fromkeys(self._space.decode(around(pairs, rng))) if text and text not in known]
+        place = {call.text: i for i, call in enumerate(read)}
+        # In blocks, for the calls only grow: each is encoded once, and a resumed search sees the very same numbers.
+        blocks = [tuple(place)[start : start + ENCODED] for start in range(0, len(place), ENCODED)]
+        codes = torch.cat([self._codes(block) for block in blocks])
+        pairs = torch.stack([codes[[place[text] for text in parents[i::2]]] for i in (0, 1)], dim=1)
+        known = {"", *(call.text for call in calls)}
+        return [text for text in dict.fromkeys(self._space.molecules(around(pairs, rng))) if text not in known]
 
 
 def around(pairs: Tensor, rng: np.random.Generator) -> Tensor:

@@ -1,5 +1,7 @@
 """What a search by structure asks for when one of its sources is short."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -28,7 +30,7 @@ class Chains:
         mean = torch.tensor([[1.0 + self.smiles.index(text), 0.0] for text in texts])
         return Independent(Normal(mean, torch.ones_like(mean)), 1)
 
-    def decode(self, z: torch.Tensor) -> list[str]:
+    def molecules(self, z: torch.Tensor) -> list[str]:
         return [self.smiles[int(code.abs().sum() * 7) % len(self.smiles)] for code in z]
 
 
@@ -76,3 +78,35 @@ def test_without_the_space_nothing_is_decoded():
     found = propose(calls_of(CHAINS[:3], [1.0, 2.0, 3.0]), 6)
     assert len(found) == 6
     assert not set(found) & set(STEREO)
+
+
+class Counted(Chains):
+    """Chains that tells how often each of them was encoded, and reads the first half alone."""
+
+    def __init__(self) -> None:
+        super().__init__(CHAINS)
+        self.encoded: Counter[str] = Counter()
+
+    def reads(self, text: str) -> bool:
+        return text in self.smiles[: len(self.smiles) // 2]
+
+    def encode(self, texts: list[str]) -> Independent:
+        self.encoded.update(texts)
+        return super().encode(texts)
+
+
+def test_molecules_are_encoded_once_as_the_calls_grow(monkeypatch):
+    monkeypatch.setattr("vaemol.structure.ENCODED", 3)
+    space = Counted()
+    propose, asked = Structural(space, Spent(), seed=0, candidates=20), calls_of(CHAINS[:6], [*map(float, range(6))])
+    first = propose(asked, 4)
+    asked += calls_of(first, [1.0] * 4)
+    second = propose(asked, 4)
+    assert all(space.encoded[text] == 1 for text in CHAINS[:6])
+    assert Structural(Counted(), Spent(), seed=0, candidates=20)(asked, 4) == second
+
+
+def test_what_the_space_cannot_read_again_may_be_asked_for():
+    propose = Structural(Counted(), Spent(), seed=0, candidates=40, share=1.0)
+    found = propose(calls_of(CHAINS[:6], [*map(float, range(6))]), 20)
+    assert set(found) & set(CHAINS[len(CHAINS) // 2 :])
