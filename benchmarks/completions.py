@@ -3,8 +3,11 @@
 How many symbols are missing is known, and so is all that stands around them, the end of the sentence included.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,12 +17,14 @@ from vaeseq.corpus import Batch, Corpus
 from vaeseq.decoding import Steps
 from vaeseq.imputation import impute
 from vaeseq.model import SequenceVAE
+from vaeseq.seeds import mixed_seed
 from vaeseq.tokenizer import EOS, MASK, PAD, UNK
 
 LEAST = 6  # symbols of a sentence that is given a gap: the last fifth of a shorter one would be its full stop alone
 AT_ONCE = 64
 Ids = list[int]
 Pair = tuple[Ids, Ids]  # a true sentence, and the same with its gap filled
+Fill = Callable[[Batch, int], list[Tensor]]  # from a batch and a seed to ids (batch, length), for each way to fill it
 
 
 def long_enough(corpus: Corpus, split: str) -> np.ndarray:
@@ -53,7 +58,7 @@ def _without(batch: Batch, first: Tensor, last: Tensor) -> Batch:
 
 
 def pairs(
-    corpus: Corpus, rows: np.ndarray, device: torch.device, fill: Callable[[Batch], list[Tensor]]
+    corpus: Corpus, rows: np.ndarray, device: torch.device, fill: Fill, *, seed: int, kept: Path
 ) -> list[list[Pair]]:
     """For each way to fill them, all rows without their ends and filled, by length.
 
@@ -61,31 +66,44 @@ def pairs(
         corpus: Where the rows are.
         rows: Which.
         device: Of the model that fills.
-        fill: From a batch to ids ``(batch, length)``, one tensor for each way.
+        fill: How.
+        seed: Of all that is random; each batch has one of its own.
+        kept: A file of what was filled so far, a batch a line, which grows: it takes hours.
     """
-    found: list[list[Pair]] = []
-    for chunk in corpus.in_order(rows, AT_ONCE):
-        batch = without_end(corpus.batch(chunk, device))
-        for i, tokens in enumerate(fill(batch)):
-            if i == len(found):
-                found.append([])
-            found[i] += zip(_rows(batch.tokens), _rows(tokens), strict=True)
-    return found
+    done = _whole_lines(kept)
+    with kept.open("a", encoding="utf-8") as file:
+        for place, chunk in enumerate(corpus.in_order(rows, AT_ONCE)):
+            if place < len(done):
+                continue
+            batch = without_end(corpus.batch(chunk, device))
+            ways = fill(batch, mixed_seed(seed, place))
+            done.append([list(zip(_rows(batch.tokens), _rows(tokens), strict=True)) for tokens in ways])
+            file.write(json.dumps(done[-1]) + "\n")
+            file.flush()
+    return [list(chain.from_iterable(of_way)) for of_way in zip(*done, strict=True)]
+
+
+def _whole_lines(kept: Path) -> list[list[list[Pair]]]:
+    """What a file holds; the line that a kill cut is taken off it."""
+    written = kept.read_bytes() if kept.exists() else b""
+    whole = written[: written.rfind(b"\n") + 1]
+    kept.write_bytes(whole)
+    return [[list(map(tuple, of_way)) for of_way in json.loads(line)] for line in whole.splitlines()]
 
 
 def _rows(tokens: Tensor) -> Iterator[Ids]:
     return ([i for i in ids if i != PAD] for ids in tokens.tolist())
 
 
-def posterior_fills(vae: SequenceVAE, *, samples: int, particles: int, seed: int) -> Callable[[Batch], list[Tensor]]:
+def posterior_fills(vae: SequenceVAE, *, samples: int, particles: int) -> Fill:
     """Fills with a draw of the joint posterior of code and gap, and with the likeliest completion that was found.
 
     Both are of the same particles, see ``vaeseq.imputation.impute``.
     """
-    generator = torch.Generator(next(vae.parameters()).device).manual_seed(seed)
     every = {"samples": samples, "particles": particles, "completions": samples * particles}
 
-    def fill(batch: Batch) -> list[Tensor]:
+    def fill(batch: Batch, seed: int) -> list[Tensor]:
+        generator = torch.Generator(batch.tokens.device).manual_seed(seed)
         found = impute(vae, batch, **every, generator=generator)
         drawn = torch.multinomial(found.weight, 1, generator=generator).squeeze(1)
         return [found.tokens[torch.arange(len(drawn), device=drawn.device), drawn], found.tokens[:, 0]]
@@ -93,13 +111,20 @@ def posterior_fills(vae: SequenceVAE, *, samples: int, particles: int, seed: int
     return fill
 
 
-def random_fills(corpus: Corpus, *, seed: int) -> Callable[[Batch], list[Tensor]]:
+def language_fills(language: SequenceVAE, *, particles: int, beams: int) -> Fill:
+    """Fills of a model without a code: a draw of its posterior, and the likeliest text of a beam search."""
+    of_posterior = posterior_fills(language, samples=1, particles=particles)
+    return lambda batch, seed: [of_posterior(batch, seed)[0], beam_fills(language, beams, batch)]
+
+
+def random_fills(corpus: Corpus) -> Fill:
     """Fills with symbols of training sentences, each as likely as it is frequent: any judge worth asking notices."""
     every = np.concatenate([corpus.sequence(row) for row in corpus.rows("train")])
-    symbols, random = every[every > MASK].astype(np.int64), np.random.default_rng(seed)
+    symbols = every[every > MASK].astype(np.int64)
 
-    def fill(batch: Batch) -> list[Tensor]:
-        drawn = torch.from_numpy(random.choice(symbols, batch.tokens.shape)).to(batch.tokens.device)
+    def fill(batch: Batch, seed: int) -> list[Tensor]:
+        drawn = torch.from_numpy(np.random.default_rng(seed).choice(symbols, batch.tokens.shape))
+        drawn = drawn.to(batch.tokens.device)
         return [torch.where(batch.observed, batch.tokens, drawn)]
 
     return fill

@@ -30,25 +30,38 @@ from collections.abc import Callable
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
-from benchmarks import gap_model
+from benchmarks import gap_model, judges
 from benchmarks.bench import SEED
-from benchmarks.completions import Pair, beam_fills, long_enough, pairs, posterior_fills, random_fills, without_run
+from benchmarks.completions import (
+    LEAST,
+    Fill,
+    Pair,
+    language_fills,
+    long_enough,
+    pairs,
+    posterior_fills,
+    random_fills,
+    without_end,
+    without_run,
+)
 from benchmarks.judges import GRID, Kind, judged, less
 from benchmarks.parts import Parts, Row
 from benchmarks.subject import TRAIN, Subject
+from pipelines.resume import code_of, locked, work_folder
 from vaeseq.bounds import iwae
-from vaeseq.corpus import Batch, choose
+from vaeseq.corpus import choose
 from vaeseq.diagnostics import batches
-from vaeseq.imputation import observed_log_prob
-from vaeseq.model import SequenceVAE
+from vaeseq.imputation import FILLS, GUESSES, impute, observed_log_prob
+from vaeseq.seeds import mixed_seed
 
 LEARNT, SAMPLES, PARTICLES, BEAMS = 20_000, 64, 2, 15  # training sentences for the judges; what fills one sentence
 GAP, GAP_ROWS, GAP_SAMPLES, GAP_PARTICLES = 3, 1_000, 128, 16
+EFFECTIVE_ROWS = 500
 
 
 def fooled(name: str, train: list[Pair], valid: list[Pair], test: list[Pair], vocabulary: int) -> Row:
@@ -66,56 +79,73 @@ def fooled(name: str, train: list[Pair], valid: list[Pair], test: list[Pair], vo
     return {name + figure: value for figure, value in row.items()}
 
 
-def by_model(subject: Subject, rows: int) -> Row:
-    """Of a draw from the posterior, and of its likeliest completion."""
-    fill = posterior_fills(subject.vae, samples=SAMPLES, particles=PARTICLES, seed=SEED)
-    drawn, likeliest = _filled(subject, rows, fill)
-    size = subject.config.vocabulary
-    return fooled("", *drawn, size) | fooled("likeliest_", *likeliest, size)
+class Filler(NamedTuple):
+    """What fills gaps.
+
+    Attributes:
+        ways: What goes before the figures of each way in which it does.
+        fill: Made of a subject.
+    """
+
+    ways: tuple[str, ...]
+    fill: Callable[[Subject], Fill]
 
 
-def by_twin(subject: Subject, rows: int) -> Row:
-    """Of the beams of the language model beside it, and of a draw from its posterior."""
-    return _by_language("twin_", subject.twin, subject, rows)
+def fillers() -> dict[str, Filler]:
+    """All of them, by name."""
+    by_language = partial(language_fills, particles=SAMPLES * PARTICLES, beams=BEAMS)
+    by_model = partial(posterior_fills, samples=SAMPLES, particles=PARTICLES)
+    return {
+        "control": Filler(("control_",), lambda subject: random_fills(subject.corpus)),
+        "model": Filler(("", "likeliest_"), lambda subject: by_model(subject.vae)),
+        "twin": Filler(("twin_drawn_", "twin_"), lambda subject: by_language(subject.twin)),
+        "language": Filler(("language_drawn_", "language_"), lambda subject: by_language(subject.language)),
+    }
 
 
-def by_language(subject: Subject, rows: int) -> Row:
-    """The same of the language model that the decoder corrects."""
-    return _by_language("language_", subject.language, subject, rows)
+def verdict(subject: Subject, rows: int, name: str, way: int) -> Row:
+    """``fooled`` of one way of one filler."""
+    filler = fillers()[name]
+    return fooled(filler.ways[way], *filled(subject, rows, name)[way], subject.config.vocabulary)
 
 
-def _by_language(name: str, language: SequenceVAE, subject: Subject, rows: int) -> Row:
-    fill = posterior_fills(language, samples=1, particles=SAMPLES * PARTICLES, seed=SEED)
-    drawn, _ = _filled(subject, rows, fill)
-    (beams,) = _filled(subject, rows, lambda batch: [beam_fills(language, BEAMS, batch)])
-    size = subject.config.vocabulary
-    return fooled(name, *beams, size) | fooled(f"{name}drawn_", *drawn, size)
-
-
-def by_chance(subject: Subject, rows: int) -> Row:
-    """Of symbols drawn at random: how much the judges notice at all."""
-    (drawn,) = _filled(subject, rows, random_fills(subject.corpus, seed=SEED))
-    return fooled("control_", *drawn, subject.config.vocabulary)
+def filled(subject: Subject, rows: int, name: str) -> list[tuple[list[Pair], ...]]:
+    """By way of filling, the pairs of training, validation and test sentences; what was filled before is kept."""
+    corpus, device, fill = subject.corpus, subject.space.space.device, fillers()[name].fill(subject)
+    most = {"train": min(rows, LEARNT), "valid": rows, "test": rows}
+    settings = f"{subject.digest} {subject.bench.name} {SEED} {TRAIN} {SAMPLES} {PARTICLES} {BEAMS}"
+    found = []
+    for number, (split, count) in enumerate(most.items()):
+        some = choose(long_enough(corpus, split), count, seed=SEED)
+        code = code_of("vaeseq", "benchmarks.completions")
+        with locked(work_folder(f"filled-{name}-{split}", f"{settings} {count}", *code)) as folder:
+            found.append(pairs(corpus, some, device, fill, seed=mixed_seed(SEED, number), kept=folder / "pairs.jsonl"))
+    return list(zip(*found, strict=True))
 
 
 def differences(verdicts: Row) -> Row:
-    """Adversarial errors of the model's fills less those of the beams of language models, on the same sentences."""
+    """Adversarial errors of the model's draws less those of language models, on the same sentences; of modes too."""
     row: Row = {}
     others = [name for name in ("twin_", "language_") if f"{name}judged" in verdicts]
-    for ours, other, kind in product(("", "likeliest_"), others, get_args(Kind)):
-        name = f"{ours}less_{other}{kind}"
+    for (ours, theirs), other, kind in product((("", "drawn_"), ("likeliest_", "")), others, get_args(Kind)):
+        name = f"{ours}less_{other}{theirs}{kind}"
         row[name], row[f"{name}_standard_error"] = less(
-            verdicts[f"{ours}outcomes_{kind}"], verdicts[f"{other}outcomes_{kind}"]
+            verdicts[f"{ours}outcomes_{kind}"], verdicts[f"{other}{theirs}outcomes_{kind}"]
         )
     return row
 
 
-def _filled(subject: Subject, rows: int, fill: Callable[[Batch], list[Tensor]]) -> list[tuple[list[Pair], ...]]:
-    """By way of filling, the pairs of training, validation and test sentences."""
-    corpus, device = subject.corpus, subject.space.space.device
-    most = {"train": min(rows, LEARNT), "valid": rows, "test": rows}
-    chosen = (choose(long_enough(corpus, split), count, seed=SEED) for split, count in most.items())
-    return list(zip(*(pairs(corpus, some, device, fill) for some in chosen), strict=True))
+def effective(subject: Subject, rows: int) -> float:
+    """How many of the codes of a test sentence without its end weigh anything, in the median."""
+    some = choose(long_enough(subject.corpus, "test"), min(rows, EFFECTIVE_ROWS), seed=SEED)
+    device = subject.space.space.device
+    generator = torch.Generator(device).manual_seed(SEED)
+    codes = {"samples": SAMPLES, "particles": PARTICLES, "completions": 1, "generator": generator}
+    found = [
+        impute(subject.vae, without_end(whole), **codes).effective
+        for whole in batches(subject.corpus, some, device, size=64)
+    ]
+    return float(torch.cat(found).median())
 
 
 def gaps(subject: Subject, rows: int) -> Row:
@@ -161,12 +191,15 @@ def main(folder: Path, rows: int) -> None:
         budget={"samples": SAMPLES, "particles": PARTICLES, "beams": BEAMS, "gap_samples": GAP_SAMPLES},
     )
     settings = f"{subject.digest} {rows} {SEED} {TRAIN}"
-    judging = f"{settings} {LEARNT} {SAMPLES} {PARTICLES} {BEAMS} {GRID}"
-    fillers = {"control": by_chance, "model": by_model, "twin": by_twin}
-    fillers |= {"language": by_language} if subject.vae.language else {}
+    judging = f"{settings} {LEARNT} {LEAST} {SAMPLES} {PARTICLES} {BEAMS} {FILLS} {GUESSES} {GRID} {judges.PACE}"
     verdicts: Row = {}
-    for name, by in fillers.items():
-        verdicts |= parts.several(name, judging, partial(by, subject, rows))
+    for name, filler in fillers().items():
+        if name == "language" and not subject.vae.language:
+            continue
+        for way, figures in enumerate(filler.ways):
+            part = f"{figures}judged"
+            verdicts |= parts.several(part, judging, partial(verdict, subject, rows, name, way))
+    parts.take("effective_codes", judging, partial(effective, subject, rows))
     parts.several("differences", json.dumps(verdicts), partial(differences, verdicts))
     of_gaps = f"{settings} {GAP} {GAP_ROWS} {GAP_SAMPLES} {GAP_PARTICLES} {gap_model.STEPS} {gap_model.DROPOUT}"
     parts.several("gaps", of_gaps, partial(gaps, subject, rows))

@@ -23,7 +23,7 @@ from vaeseq.device import device_of
 from vaeseq.tokenizer import PAD
 
 Kind = Literal["lstm", "bag_of_words"]
-EPOCHS, PATIENCE, BATCH, EMBEDDING = 20, 3, 64, 128  # passes at most, and without a gain; pairs of a step
+PACE = EPOCHS, PATIENCE, BATCH, EMBEDDING = 20, 3, 64, 128  # passes at most, and without a gain; pairs of a step
 
 
 class Setting(NamedTuple):

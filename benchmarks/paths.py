@@ -108,7 +108,7 @@ def main(folder: Path) -> None:
         return figures_of([way(pair) for pair in some], some, language, real) | told
 
     for name, way in ways(space).items():
-        parts.take(name, f"{name} {len(some)} {STEPS} {model}", partial(judged, way))
+        parts.take(name, f"{name} {len(some)} {STEPS} {MOST_WORDS} {LEAST_EDITS} {SEED} {model}", partial(judged, way))
     parts.take("perplexity_of_text", f"{len(some)}", lambda: real)
 
 

@@ -8,7 +8,7 @@ know is among them, and cannot come back. BLEU is over words and punctuation mar
 
 Beside it, of the same sentences: the KL and ``-log p(x)`` by importance weighting, with the codes and the prior of
 training, which are what sentences come back from; where a prior was fitted afterwards, the same of the codes as drawn;
-and the exact ``-log p(x)`` of a language model of the same decoder (``Subject.twin``).
+and the exact ``-log p(x)`` of a language model of as many units (``Subject.twin``).
 """
 
 import sys

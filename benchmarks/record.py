@@ -15,6 +15,7 @@ import torch
 
 from pipelines.outputs import data_set
 from pipelines.params import load_params
+from vaeseq.files import write_whole
 
 RESULTS = Path("benchmarks/results")
 VERSIONS = ("torch", "rdkit", "selfies", "tokenizers", "botorch", "dvc", "mlflow", "numpy")
@@ -56,7 +57,7 @@ def write(
     result = {"name": name, "command": command, **told, "data": data, "seed": seed, "budget": budget}
     result |= {"figures": figures} | ({"parts": parts} if parts else {})
     RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_whole(RESULTS / f"{name}.json", json.dumps(result, indent=2) + "\n")
 
 
 def circumstances() -> dict[str, Any]:

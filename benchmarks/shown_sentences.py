@@ -5,7 +5,7 @@ from benchmarks.shown import Matrix
 _FRACTION, _NATS = "fraction, higher is better", "nats of a sentence, lower is better"
 _FILLERS = {
     "": "VAE, a draw of the posterior",
-    "likeliest_": "VAE, the likeliest completion",
+    "likeliest_": "VAE, the likeliest of its particles",
     "twin_": "language model, beam search",
     "twin_drawn_": "language model, a draw of the posterior",
     "language_": "the VAE's own language model, beam search",
@@ -38,9 +38,13 @@ ROWS = {
                 f"sentences on {ways} that parse{ends}",
                 "fraction, higher is better",
             )
-            for kind, ways in (("slerp", "arcs (slerp)"), ("lerp", "straight lines"))
+            for kind, ways in (
+                ("steady", "steady paths"),
+                ("slerp", "arcs (--plain)"),
+                ("lerp", "straight lines (--plain --kind lerp)"),
+            )
             for which, ends in (
-                ("", ""),
+                ("", ", the ends too"),
                 ("_between_texts", ", between test sentences"),
                 ("_between_draws", ", between draws of the prior"),
             )
@@ -88,8 +92,8 @@ ROWS = {
         *(
             (f"{name}less_{other}{kind}{error}", f"{judge} judge: {_FILLERS[name]}, less {_FILLERS[other]}{what}", unit)
             for kind, judge in (("lstm", "LSTM"), ("bag_of_words", "bag-of-words"))
-            for name in ("", "likeliest_")
-            for other in ("twin_", "language_")
+            for name, theirs in (("", "drawn_"), ("likeliest_", ""))
+            for other in (f"twin_{theirs}", f"language_{theirs}")
             for error, what, unit in (
                 ("", "", "accuracy, lower is better"),
                 ("_standard_error", ": its paired standard error", "fraction"),
@@ -100,6 +104,7 @@ ROWS = {
             for name, filler in _FILLERS.items()
             for of, what in (("", ""), ("_of_learnt", ", of the sentences that the judges learnt from"))
         ),
+        ("effective_codes", "codes of 64 that have the weight, median of 500 test sentences", "count"),
         ("judges_learnt_from", "sentences that the judges learnt from", "count"),
         ("judged", "sentences that they judge", "count"),
         ("gap_nats", "a gap of three symbols, VAE", "nats, lower is better"),
@@ -119,7 +124,7 @@ ROWS = {
         ("kl", "KL", "nats"),
         ("iw_nats", "importance-weighted, prior of training", _NATS),
         ("elbo_nats", "minus the evidence lower bound, prior of training", _NATS),
-        ("twin_nats", "language model of the same decoder", _NATS),
+        ("twin_nats", "language model of as many units", _NATS),
     ),
     "recipe_tatoeba_more_cpu": (
         ("evaluate.test.exact_reconstruction", "exact reconstruction, from the posterior's mean, greedy", _FRACTION),

@@ -11,11 +11,10 @@ from benchmarks.runs import trained
 from vaeseq import checkpoint
 from vaeseq.config import PriorConfig, VAEConfig
 from vaeseq.corpus import Corpus
-from vaeseq.encoder import NoEncoder
 from vaeseq.files import key_of
+from vaeseq.imputation import codeless
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
-from vaeseq.priors import StandardNormalPrior
 from vaeseq.state import TrainConfig
 from vaetext.space import SentenceSpace
 
@@ -66,14 +65,14 @@ class Subject:
     @property
     def language(self) -> SequenceVAE:
         """The language model that the decoder corrects, where there is one, as a model without a code."""
-        return SequenceVAE(NoEncoder(), self.vae.language.decoder, StandardNormalPrior(0)).to(self.space.space.device)
+        return codeless(self.vae.language).to(self.space.space.device)
 
     @cached_property
     def twin(self) -> SequenceVAE:
-        """A language model of the same decoder, trained on the same rows and kept where it was best on validation rows.
+        """A language model of as many units, trained on the same rows and kept where it was best on validation rows.
 
-        It has no code and, where the decoder corrects a language model, as many units as both have together and the
-        dropout of that: without, it would learn its rows by heart (LOG.md).
+        It has no code. Where the decoder corrects a language model, it has as many units as both have together, in one
+        LSTM, and the dropout of that: without, it would learn its rows by heart (LOG.md).
         """
         own, language = self.config.decoder, self.config.language
         units = own.hidden + (language.hidden if language else 0)

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -145,13 +146,18 @@ def run_stage(stage: str, domain: str, folder: Path) -> None:
     """One stage, as DVC would run it: it ends with this process, and saves what it is at before it does."""
     print(f"{stage} {domain}".strip(), file=sys.stderr, flush=True)
     command = [sys.executable, "-m", f"pipelines.{stage}", *([domain] if domain else [])]
-    ends_with_us = os.environ | {WITH_PARENT: "true"}
+    ends_with_us = os.environ | {WITH_PARENT: str(os.getpid())}
     child = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, env=ends_with_us)
     try:
         code = child.wait()
     except KeyboardInterrupt:  # the same key has told the stage, which saves what it is at; a second one ends it
         child.wait()
         raise
+    if code == -signal.SIGKILL:
+        raise InputError(
+            f"{stage} was killed; memory may have run out. End other programs and the same command goes on from here, "
+            "or fit fewer or shorter rows, into another folder"
+        )
     if code < 0 or code > 128:  # by a signal, noticed or not
         raise InputError(f"{stage} stopped; the same command goes on from here")
     if code:

@@ -29,7 +29,7 @@ from vaemol.constraints import all_of
 from vaemol.optimization import climbed, optimize
 from vaemol.prediction import KIND, objective_in, together
 from vaemol.space import MoleculeSpace
-from vaeseq.calls import Run, best_so_far, resumed
+from vaeseq.calls import Answers, Run, best_so_far, resumed
 from vaeseq.checkpoint import files_of
 from vaeseq.errors import InputError
 from vaeseq.files import write_table, write_whole
@@ -83,7 +83,8 @@ def _searched(
     # All of them before the first search: a name may be wrong.
     for name in params.objectives if params.method == "ascent" else ():
         climbed(space, name.replace(KIND, "", 1))
-    named = partial(objective_in, space, max_heavy_atoms=params.max_heavy_atoms, seconds=params.seconds)
+    settings = {"max_heavy_atoms": params.max_heavy_atoms, "seconds": params.seconds, "answers": Answers(log)}
+    named = partial(objective_in, space, **settings)
     admits = all_of(params.require, named=named)
     oracles = {goal: together(its) if its[1:] else its[0] for goal in goals if (its := [named(name) for name in goal])}
     seeds = range(params.seed, params.seed + params.seeds)

@@ -23,6 +23,7 @@ from pipelines.outputs import flat
 from pipelines.params import MoleculeParams, SentenceParams, load_params
 from pipelines.tables import figures, short
 from pipelines.tiles import Easel
+from vaeseq.files import replacing
 
 LARGEST = 1_500_000  # bytes; MLflow shows nothing larger
 # Pictures of molecules on the page, and charts in each list of them; tried in this order until it is small enough.
@@ -35,7 +36,8 @@ def main() -> None:
     """Write ``reports/index.html``, and tell MLflow of it and of whatever it does not know yet."""
     target = Path("reports", "index.html")
     target.parent.mkdir(exist_ok=True)
-    target.write_bytes(page(Path(".")))
+    with replacing(target) as partial:
+        partial.write_bytes(page(Path(".")))
     tracking.mirror_all()
 
 

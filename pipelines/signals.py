@@ -12,7 +12,8 @@ from types import FrameType
 ASKING = signal.SIGINT, signal.SIGTERM
 # That its parent has ended: told once for each of that one's threads, so more of them are no second signal.
 ORPHANED = signal.SIGUSR1
-WITH_PARENT = "LATENTPATH_WITH_PARENT"  # set for a stage that is to end with the process that runs it
+# Environment variable of a stage that is to end with the process that runs it: the id of that one.
+WITH_PARENT = "LATENTPATH_WITH_PARENT"
 _SET_PDEATHSIG = 1  # of prctl(2)
 
 
@@ -65,12 +66,14 @@ def asked_to_stop() -> Iterator[Asked]:
 def end_with_parent() -> None:
     """Have this process told when the one that started it ends, however that is: no stage outlives its DVC.
 
-    It then ends, or within ``asked_to_stop`` is asked to.
+    It then ends, or within ``asked_to_stop`` is asked to. So it does where ``WITH_PARENT`` names one that has ended
+    already.
 
     Between the two is the user's shell. bash, zsh and fish give their place to a lone command; dash stays, and this
     process with it.
     """
-    parent = os.getppid()
+    parent = os.environ.get(WITH_PARENT) or str(os.getppid())  # of DVC nothing better is known
+    os.environ[WITH_PARENT] = ""  # the worker processes of this one have another
     ctypes.CDLL(None).prctl(_SET_PDEATHSIG, ORPHANED)
-    if os.getppid() != parent:  # it ended meanwhile
+    if str(os.getppid()) != parent:  # it has ended meanwhile
         os.kill(os.getpid(), ORPHANED)

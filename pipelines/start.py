@@ -27,5 +27,5 @@ def domain_of(start: Path) -> dict[str, Any]:
     """
     try:
         return dict(json.loads((start / "config.json").read_text(encoding="utf-8"))["domain"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"model.start must be the folder of a model, got {str(start)!r}: {error}") from error

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import distributed
 
+from pipelines.signals import WITH_PARENT
 from vaeseq.errors import InputError
 
 PROCESSES = "LATENTPATH_PROCESSES"  # environment variable: how many; it changes no result beyond rounding and dropout
@@ -29,6 +30,7 @@ def spread() -> None:
     if count == "1" or "WORLD_SIZE" in os.environ:
         return
     module = sys.modules["__main__"].__spec__.name
+    os.environ[WITH_PARENT] = str(os.getpid())  # the launcher has the same, and is the parent of all of them
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", count]
     os.execv(sys.executable, [*launcher, "-m", module, *sys.argv[1:]])
 

@@ -109,11 +109,15 @@ class Live:
 
     def __call__(self) -> None:
         """Send now, if it is time."""
-        started = time.monotonic()
-        if started >= self._next:
+        if self.due():
+            started = time.monotonic()
             self._send("RUNNING")
             ended = time.monotonic()
             self._next = ended + max(self.every, 20 * (ended - started))
+
+    def due(self) -> bool:
+        """Whether it is time to send, which takes long where the server does not answer."""
+        return time.monotonic() >= self._next
 
     def __enter__(self) -> Self:
         return self

@@ -60,7 +60,7 @@ def main(domain: str) -> None:
                 print(f"going on from a model of latent {begun.config.latent}: its sizes count", file=sys.stderr)
             saved = _saved(work)
             report = Path("reports", domain)
-            _train(state, corpus, saved, report / "train" / "history.csv", live)
+            _train(state, corpus, saved, report / "train" / "history.csv", live, live.due)
             state.vae.load_state_dict(state.best)
             if state.vae.properties:
                 calibrate(state.vae, corpus)
@@ -177,14 +177,22 @@ def _keep_finished(saved: Path, domain: str) -> None:
                 other.unlink(missing_ok=True)
 
 
-def _train(state: TrainState, corpus: Corpus, saved: Path, history: Path, mirror: Callable[[], None]) -> None:
+def _train(
+    state: TrainState,
+    corpus: Corpus,
+    saved: Path,
+    history: Path,
+    mirror: Callable[[], None],
+    due: Callable[[], bool],
+) -> None:
+    """Write the history as it comes, and have it mirrored, which ``due`` says will take its time."""
     resume(state, saved)
     history.parent.mkdir(parents=True, exist_ok=True)
     _write_history(history, state.history)
     done = state.step
     with progress("training", state.train.steps) as advance:
         advance(done)
-        for records in unbroken(state, corpus, saved):
+        for records in unbroken(state, corpus, saved, due):
             advance(max(0, state.step - done))
             done = max(done, state.step)
             _write_history(history, state.history)

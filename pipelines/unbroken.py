@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
+import torch
+
+from pipelines.resume import WORK
 from pipelines.signals import Asked, asked_to_stop
 from vaeseq.corpus import Corpus
 from vaeseq.errors import InputError
@@ -22,22 +25,45 @@ BROKEN = "broken.json"
 
 
 def resume(state: TrainState, saved: Path) -> None:
-    """Take up what was saved, if anything was and it is whole."""
-    if not saved.exists():
-        return
-    try:
-        state.load(saved)
-    except InputError as error:
-        print(f"starting from the first step: {error}", file=sys.stderr)
-    else:
-        print(f"resumed at step {state.step:,}", file=sys.stderr)
+    """Take up what was saved, if anything was and it is whole.
+
+    Raises:
+        InputError: Processes that train together found different states; all of them raise it.
+    """
+    if saved.exists():
+        try:
+            state.load(saved)
+        except InputError as error:
+            print(f"starting from the first step: {error}", file=sys.stderr)
+        else:
+            print(f"resumed at step {state.step:,}", file=sys.stderr)
+    _check_alike(state)
 
 
-def unbroken(state: TrainState, corpus: Corpus, saved: Path) -> Iterator[list[Record]]:
-    """The records of ``vaeseq.training.fit``, to the last step; the state is saved every so often, and at the end.
+def _check_alike(state: TrainState) -> None:
+    """From different steps on, processes would average gradients of different batches, and nobody would notice."""
+    team = Team.here()
+    counts = torch.tensor([[state.step, state.halvings, state.micro_batches]], device=state.device)
+    found = team.whole(counts, team.size).tolist()
+    if any(its != found[0] for its in found):
+        raise InputError(
+            f"{WORK} must be one folder for all processes that train together, got states of steps "
+            f"{', '.join(str(step) for step, *_ in found)}; name one on a disk that all machines share, or start again "
+            "once all of them see the same files there"
+        )
+
+
+def unbroken(state: TrainState, corpus: Corpus, saved: Path, due: Callable[[], bool]) -> Iterator[list[Record]]:
+    """The records of ``vaeseq.training.fit``, to the last step; the state is saved every so often, and at the last.
 
     Alone, a process answers SIGINT and SIGTERM with a saved state, and a loss that is not finite with a lower step
     size. Several that train together do neither: all would have to know of it at the same step.
+
+    Args:
+        state: Where it begins, and what is changed.
+        corpus: The rows.
+        saved: The file of the state.
+        due: Whether the next records may hold up who takes them; the state is then saved before.
 
     Raises:
         SystemExit: It was asked to stop.
@@ -47,7 +73,9 @@ def unbroken(state: TrainState, corpus: Corpus, saved: Path) -> Iterator[list[Re
     read_in = state.micro_batches
     with asked_to_stop() if alone else nullcontext(Asked()) as asked:
         for records in _going_back(state, corpus, saved, asked) if alone else fit(state, corpus):
-            if asked() or time.monotonic() - written > every:  # before anything is told: nobody may be there to read it
+            last = state.step == state.train.steps
+            # Before anything is told: nobody may be there to read it, or a signal may come, and a kill, meanwhile.
+            if asked() or last or due() or time.monotonic() - written > every:
                 state.save(saved)
                 written = time.monotonic()
             yield records
@@ -60,7 +88,6 @@ def unbroken(state: TrainState, corpus: Corpus, saved: Path) -> Iterator[list[Re
     if asked():  # in the last step or look too: what asked may tell it once only
         print(f"stopped after step {state.step:,}; the same command goes on from there", file=sys.stderr)
         raise SystemExit(128 + asked.by)
-    state.save(saved)
 
 
 def _save_seconds() -> float:

@@ -52,3 +52,14 @@ def test_nothing_is_reported_and_no_pickle_is_read() -> None:
         [sys.executable, "-c", script], env=unset, cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout == "False true true\n"
+
+
+def test_dvc_reports_nothing_from_this_repository(tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC", "XDG"))}
+    alone = kept | {"HOME": str(tmp_path)}  # whose settings may say no by themselves
+    script = "from dvc import analytics; print(analytics.is_enabled())"
+    for place, told in ((tmp_path, "True\n"), (ROOT, "False\n")):
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=alone, cwd=place, capture_output=True, text=True, check=True
+        )
+        assert done.stdout == told, place

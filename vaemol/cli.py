@@ -194,9 +194,10 @@ def _optimize(arguments: Namespace) -> int:
     """Search for molecules of high values in few oracle calls; each is written once it is answered."""
     from vaemol.constraints import all_of
     from vaemol.optimization import optimize
-    from vaemol.prediction import KIND, LOW, objective_in, together, with_memory
+    from vaemol.prediction import KIND, LOW, objective_in, together
     from vaemol.space import MoleculeSpace
     from vaemol.strangers import to_start_with
+    from vaeseq.calls import Answers
     from vaeseq.rounds import SearchConfig
 
     names, weights = arguments.objective or ["qed"], arguments.weight
@@ -209,10 +210,9 @@ def _optimize(arguments: Namespace) -> int:
     if lead:
         require.append(f"similarity:{lead}>={arguments.similarity or LIKE_THE_LEAD}")
     settings = {"max_heavy_atoms": arguments.max_heavy_atoms, "seconds": arguments.seconds}
-    named = partial(objective_in, space, **settings)
+    answers = Answers(arguments.calls) if arguments.calls else None
+    named = partial(objective_in, space, **settings, answers=answers)
     oracles = [named(name) for name in names]
-    if arguments.calls:
-        oracles = with_memory(oracles, names, arguments.calls)
     oracle = together(oracles) if several else oracles[0]
     how = {
         "method": arguments.method,

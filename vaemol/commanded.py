@@ -2,10 +2,13 @@
 
 import math
 import os
+import selectors
 import shlex
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -19,6 +22,8 @@ SECONDS = 600.0  # that a program may take for each molecule
 # Batches in a row that an objective fails on, without an answer between them, before it counts as broken; and such of
 # one molecule, as it may fail on several dull ones.
 PATIENCE, PATIENCE_ALONE = 3, 20
+# Bytes that a program may print, for each molecule and beside; characters of its messages that are shown, their end.
+PRINTED, PRINTED_BESIDE, SHOWN = 1_000, 64_000, 200
 # Told the process group of a program, it ends that when its standard input does: however who asks has ended.
 _WATCHER = ["/bin/sh", "-c", 'read -r group && { read -r _; kill -s KILL -- "-$group"; }']
 
@@ -111,9 +116,9 @@ class CommandOracle(_Counted):
     """Values from a program, which is started once for each batch, without a shell.
 
     Its output has to hold as many lines as there are molecules, each a number; an empty line, ``nan`` or anything else
-    is no value. A batch that the program fails on, because it ends with an error, hangs or prints another number of
-    lines, is ``Unanswered`` and to be asked for in pieces (``vaeseq.asking``); a molecule that it fails on by itself
-    has no value.
+    is no value. A batch that the program fails on, because it ends with an error, hangs, prints too much or another
+    number of lines, is ``Unanswered`` and to be asked for in pieces (``vaeseq.asking``); a molecule that it fails on by
+    itself has no value.
     """
 
     def __init__(self, command: str, *, seconds: float = SECONDS) -> None:
@@ -149,7 +154,7 @@ class CommandOracle(_Counted):
             ) from error
         found = done.stdout.splitlines()
         if done.returncode:
-            raise _Failed(f"it ended with {done.returncode}: {done.stderr.strip()[-200:] or 'no message'}")
+            raise _Failed(f"it ended with {done.returncode}: {done.stderr.strip()[-SHOWN:] or 'no message'}")
         if len(found) != len(smiles):
             raise _Failed(f"it printed {len(found)} lines for {len(smiles)} molecules")
         return found
@@ -165,17 +170,44 @@ def _number(found: object) -> float:
 
 def _ran(argv: Sequence[str], lines: str, seconds: float) -> subprocess.CompletedProcess[str]:
     """As ``subprocess.run``, but whatever the program has started ends with it, and it with this process."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with (
+        tempfile.TemporaryFile() as given,
         subprocess.Popen(_WATCHER, stdin=subprocess.PIPE, text=True, start_new_session=True) as watcher,
-        subprocess.Popen(argv, text=True, start_new_session=True, **pipes) as program,
     ):
-        watcher.stdin.write(f"{program.pid}\n")
-        watcher.stdin.flush()
-        try:
-            out, err = program.communicate(lines, seconds)
-        finally:  # itself, where it took too long or this process is interrupted, and what outlives it
-            watcher.kill()
-            with suppress(ProcessLookupError, PermissionError):  # there is nothing; it is ending
-                os.killpg(program.pid, signal.SIGKILL)
-    return subprocess.CompletedProcess(argv, program.returncode, out, err)
+        given.write(lines.encode())
+        given.seek(0)
+        with subprocess.Popen(argv, stdin=given, start_new_session=True, **pipes) as program:
+            watcher.stdin.write(f"{program.pid}\n")
+            watcher.stdin.flush()
+            try:
+                out, err = _printed(program, PRINTED_BESIDE + PRINTED * lines.count("\n"), seconds)
+            finally:  # itself, where it took too long or this process is interrupted, and what outlives it
+                watcher.kill()
+                with suppress(ProcessLookupError, PermissionError):  # there is nothing; it is ending
+                    os.killpg(program.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(argv, program.returncode, out.decode(), err.decode(errors="replace"))
+
+
+def _printed(program: subprocess.Popen[bytes], most: int, seconds: float) -> tuple[bytearray, bytes]:
+    """What a program prints until it ends, and the end of its messages; no more than that is ever held."""
+    until, out, err = time.monotonic() + seconds, bytearray(), b""
+    with selectors.DefaultSelector() as streams:
+        streams.register(program.stdout, selectors.EVENT_READ)
+        streams.register(program.stderr, selectors.EVENT_READ)
+        while streams.get_map():
+            left = until - time.monotonic()
+            if left <= 0 or not (ready := streams.select(left)):
+                raise subprocess.TimeoutExpired(program.args, seconds)
+            for key, _ in ready:
+                read = os.read(key.fd, most + 1)
+                if not read:
+                    streams.unregister(key.fileobj)
+                elif key.fileobj is program.stdout:
+                    out += read
+                else:
+                    err = (err + read)[-8 * SHOWN :]  # characters of up to four, and blanks after them
+            if len(out) > most:
+                raise _Failed(f"it printed too much: more than {most:,} bytes")
+    program.wait(max(0.0, until - time.monotonic()))
+    return out, err

@@ -2,20 +2,26 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from vaemol.commanded import SECONDS
 from vaemol.oracles import Oracle, oracle_of
 from vaemol.space import MoleculeSpace
-from vaeseq.calls import recalled
+from vaeseq.calls import Answers
 from vaeseq.errors import InputError
 
 KIND, LOW, PROGRAM = "property:", "min:", "command:"
 
 
-def objective_in(space: MoleculeSpace, name: str, *, max_heavy_atoms: int = 38, seconds: float = SECONDS) -> Oracle:
+def objective_in(
+    space: MoleculeSpace,
+    name: str,
+    *,
+    max_heavy_atoms: int = 38,
+    seconds: float = SECONDS,
+    answers: Answers | None = None,
+) -> Oracle:
     """The oracle that a command line or ``params.yaml`` names.
 
     Args:
@@ -24,32 +30,25 @@ def objective_in(space: MoleculeSpace, name: str, *, max_heavy_atoms: int = 38, 
             any of these that is to be low.
         max_heavy_atoms: Of ``penalised_log_p``.
         seconds: That a program may take for each molecule.
+        answers: What programs said before, and now say; the others cost little, and may say something else: of another
+            model or size.
 
     Raises:
         InputError: There is no such objective or property.
     """
     if name.startswith(LOW):
-        high = objective_in(space, name.removeprefix(LOW), max_heavy_atoms=max_heavy_atoms, seconds=seconds)
+        settings = {"max_heavy_atoms": max_heavy_atoms, "seconds": seconds, "answers": answers}
+        high = objective_in(space, name.removeprefix(LOW), **settings)
         return lambda smiles: -high(smiles)
     if name.startswith(KIND):
         return predicted_by(space, name.removeprefix(KIND))
-    return oracle_of(name, max_heavy_atoms=max_heavy_atoms, seconds=seconds)
+    oracle = oracle_of(name, max_heavy_atoms=max_heavy_atoms, seconds=seconds)
+    return answers.of(name, oracle) if answers and name.startswith(PROGRAM) else oracle
 
 
 def together(oracles: Sequence[Oracle]) -> Oracle:
     """Of several objectives the values of all, ``(molecules, objectives)``."""
     return lambda smiles: np.stack([each(smiles) for each in oracles], axis=1)
-
-
-def with_memory(oracles: Sequence[Oracle], names: Sequence[str], path: Path) -> list[Oracle]:
-    """The oracles of a search for objectives of these names; programs take what they said before from a file of calls.
-
-    The others cost little, and may say something else: of another model or size.
-    """
-    return [
-        recalled(each, path, ", ".join(names), part) if name.removeprefix(LOW).startswith(PROGRAM) else each
-        for part, (each, name) in enumerate(zip(oracles, names, strict=True))
-    ]
 
 
 def predicted_by(space: MoleculeSpace, name: str) -> Oracle:

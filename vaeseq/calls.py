@@ -11,7 +11,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cached_property, partial
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
@@ -24,6 +24,7 @@ from vaeseq.files import marked, replacing, unmarked
 from vaeseq.rounds import Call
 
 COLUMNS = ("objective", "method", "seed", "call", "text", "value", "seconds")
+ANSWERS = ("program", "text", "value")
 
 Start = Callable[..., Iterator[list[Call]]]  # takes `calls`
 
@@ -69,33 +70,44 @@ def resumed(path: Path, run: Run, start: Start, *, alone: bool = False) -> Itera
             yield batch
 
 
-def recalled(oracle: Oracle, path: Path, objective: str, part: int = 0) -> Oracle:
-    """The same oracle of one value, but not asked for a text again whose value stands in a file of calls.
+class Answers:
+    """What programs said of texts, beside a file of calls, whatever became of the call: none is asked for that again.
 
-    The file is read when the first texts are asked for: within ``resumed``, which holds it. Texts without a value there
-    are asked for again. How many values are taken is said on standard error.
-
-    Args:
-        oracle: From texts to one value each.
-        path: As of ``resumed``.
-        objective: Of the runs whose calls are looked at: what they are called before `` #`` and a key.
-        part: Which of the values of a call.
+    An answer is in the file, and on the disk, before it is given. The file is read when the first texts are asked for,
+    and how many answers it then holds is said on standard error. Texts without a value are asked for again.
     """
 
-    @cache
-    def known() -> dict[str, float]:
-        runs = [calls for run, calls in recover(path).items() if run.objective.rpartition(" #")[0] == objective]
-        values = {call.text: (call.parts or (call.value,))[part] for calls in runs for call in calls}
-        return {text: value for text, value in values.items() if math.isfinite(value)}
+    def __init__(self, calls: Path) -> None:
+        """Name the file of calls."""
+        self._path = calls.with_name(f"{calls.name}.answers.csv")
 
-    def asked(texts: Sequence[str]) -> np.ndarray:
-        new = [text for text in texts if text not in known()]
-        values = known() | (dict(zip(new, oracle(new), strict=True)) if new else {})
-        if len(new) < len(texts):
-            print(f"{len(texts) - len(new)} of {len(texts)} values are those in {path}", file=sys.stderr)
-        return np.array([values[text] for text in texts], dtype=np.float64)
+    def of(self, program: str, oracle: Oracle) -> Oracle:
+        """The same oracle of one value, asked for what the program of this name has not said yet."""
+        return partial(self._asked, program, oracle)
 
-    return asked
+    @cached_property
+    def _known(self) -> dict[tuple[str, str], float]:
+        known = {}
+        for number, row in _records(self._path, ANSWERS):
+            try:
+                program, text, value = map(unmarked, row)
+                known[program, text] = float(value)
+            except ValueError as error:
+                raise InputError(
+                    f"answers {str(self._path)!r}, record {number}, is broken: {error}; name another file of calls"
+                ) from error
+        if known:
+            print(f"{self._path} holds {len(known)} answers of programs; none is asked for again", file=sys.stderr)
+        return known
+
+    def _asked(self, program: str, oracle: Oracle, texts: Sequence[str]) -> np.ndarray:
+        new = [text for text in dict.fromkeys(texts) if (program, text) not in self._known]
+        told = dict(zip(new, oracle(new), strict=True)) if new else {}
+        having = {(program, text): float(value) for text, value in told.items() if math.isfinite(value)}
+        if having:
+            _write(self._path, [(*map(marked, its), repr(value)) for its, value in having.items()])
+            self._known.update(having)
+        return np.array([self._known.get((program, text), math.nan) for text in texts], dtype=np.float64)
 
 
 def recover(path: Path) -> dict[Run, list[Call]]:
@@ -104,32 +116,37 @@ def recover(path: Path) -> dict[Run, list[Call]]:
     Raises:
         InputError: As ``resumed``.
     """
-    whole = path.read_bytes() if path.exists() else b""
-    try:
-        rows = _complete_rows(whole) or [list(COLUMNS)]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"calls {str(path)!r} cannot be read: {error}; name another file") from error
-    kept = _as_csv(rows)
-    # All that can be lost is what follows the last whole record; without one, only a part of the header is ours.
-    if tuple(rows[0]) != COLUMNS or (len(rows) == 1 and not (kept.startswith(whole) or whole.startswith(kept))):
-        raise InputError(f"calls {str(path)!r} must start with the columns {', '.join(COLUMNS)}; name another file")
     runs: dict[Run, list[Call]] = {}
-    for number, row in enumerate(rows[1:], start=2):
+    for number, row in _records(path, COLUMNS):
         run, call, place = _read(path, number, row)
         calls = runs.setdefault(run, [])
         calls.append(call)
         if place != len(calls):
             raise InputError(f"calls {str(path)!r}, record {number}: call must be {len(calls)}, got {place}")
-    if kept != whole:
-        _replace(path, kept)
     return runs
 
 
-def _complete_rows(whole: bytes) -> list[list[str]]:
+def _records(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
+    """Place and cells of each record of a file; after the last, what a kill left of a line is taken off the file."""
+    whole = path.read_bytes() if path.exists() else b""
+    try:
+        rows = _complete_rows(whole, len(columns)) or [list(columns)]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"calls {str(path)!r} cannot be read: {error}; name another file") from error
+    kept = _as_csv(rows)
+    # All that can be lost is what follows the last whole record; without one, only a part of the header is ours.
+    if tuple(rows[0]) != columns or (len(rows) == 1 and not (kept.startswith(whole) or whole.startswith(kept))):
+        raise InputError(f"calls {str(path)!r} must start with the columns {', '.join(columns)}; name another file")
+    yield from enumerate(rows[1:], start=2)
+    if kept != whole:
+        _replace(path, kept)
+
+
+def _complete_rows(whole: bytes, width: int) -> list[list[str]]:
     # Whatever follows the last line end was cut off; an open quote swallows the columns after it.
     text = whole[: whole.rfind(b"\n") + 1].decode("utf-8")
     rows = list(csv.reader(io.StringIO(text, newline="")))
-    return rows if not rows or len(rows[-1]) == len(COLUMNS) else rows[:-1]
+    return rows if not rows or len(rows[-1]) == width else rows[:-1]
 
 
 def _read(path: Path, number: int, row: list[str]) -> tuple[Run, Call, int]:
@@ -148,6 +165,11 @@ def _append(path: Path, run: Run, done: int, calls: Sequence[Call]) -> None:
         (*run, done + i, marked(call.text), " ".join(map(repr, call.parts or (call.value,))), f"{call.seconds:.3f}")
         for i, call in enumerate(calls, start=1)
     ]
+    _write(path, rows)
+
+
+def _write(path: Path, rows: Sequence[Sequence[object]]) -> None:
+    """Append rows to a file that ends with a line; they are on the disk when this returns."""
     with path.open("ab") as file:
         file.write(_as_csv(rows))
         file.flush()

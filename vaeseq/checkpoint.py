@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
 from vaeseq.errors import InputError, shown
+from vaeseq.files import replacing, write_whole
 from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
 
@@ -32,14 +33,16 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint, *, card: str) -> None:
-    """Write the folder; ``card`` becomes its README.md."""
+    """Write the folder, each file whole and safe on disk; ``card`` becomes its README.md."""
     folder.mkdir(parents=True, exist_ok=True)
     config = {"format_version": FORMAT_VERSION, "domain": checkpoint.domain} | asdict(checkpoint.config)
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    write_whole(folder / "config.json", json.dumps(config, indent=2) + "\n")
     for part, module in checkpoint.vae.named_children():
-        save_file({k: v.cpu().contiguous() for k, v in module.state_dict().items()}, folder / f"{part}.safetensors")
-    checkpoint.tokenizer.save(folder / "tokenizer.json")
-    (folder / "README.md").write_text(card, encoding="utf-8")
+        with replacing(folder / f"{part}.safetensors") as partial:
+            save_file({k: v.cpu().contiguous() for k, v in module.state_dict().items()}, partial)
+    with replacing(folder / "tokenizer.json") as partial:
+        checkpoint.tokenizer.save(partial)
+    write_whole(folder / "README.md", card)
 
 
 def load(folder: Path) -> Checkpoint:

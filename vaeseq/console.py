@@ -13,12 +13,11 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO, TypeVar
 
-from vaeseq.delimited import LONGEST_LINE, cells_of, check_columns, delimiter_of, distinct, records
-from vaeseq.errors import InputError
+from vaeseq.delimited import ALONE, LONGEST_LINE, cells_of, check_columns, delimiter_of, distinct, records
+from vaeseq.errors import InputError, shortage
 from vaeseq.files import csv_line, replacing, unmarked
 
 CHUNK = 256  # lines that are in memory at a time
-_NO_DELIMITER = "\x1f"  # which no text holds
 # What is no lines, by what stands at its beginning, and what to do about it.
 _OTHERS = {
     rb"\A\x1f\x8b": "a gzip file: unpack it first (gunzip)",
@@ -55,7 +54,7 @@ def given(arguments: Sequence[str], what: str) -> Iterator[Line]:
         InputError: There is nothing, or standard input is packed, a Parquet or an SD file.
     """
     if list(arguments) in ([], ["-"]):
-        return _some(_lines(sys.stdin.buffer), what)
+        return _some(_lines(sys.stdin.buffer) if sys.stdin else iter(()), what)  # it may be closed
     # Path.is_file raises for a text that is too long for a name.
     if len(arguments) == 1 and Path(arguments[0]).suffix and os.path.isfile(arguments[0]):
         raise InputError(
@@ -129,7 +128,7 @@ def in_table(lines: Iterator[Line], names: Sequence[str]) -> Iterator[Line]:
         return itertools.chain([first], lines)
     check_columns(len(header))
     if len(header) == 1:
-        delimiter = _NO_DELIMITER  # a text by itself need not stand in quotes
+        delimiter = ALONE
     cut = records(lines, delimiter, len(header), whole=lambda line: not line.error)
     return (_of_row(line, cells, header, place) for line, cells in cut)
 
@@ -289,9 +288,12 @@ def run(parser: ArgumentParser, arguments: Sequence[str] | None) -> int:
     except BrokenPipeError:
         # Whoever read the output has what it wants; nothing may be flushed into the closed pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except KeyboardInterrupt:
         return 130
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+    except (MemoryError, RuntimeError) as error:
+        if shortage(error) != "memory":
+            raise
+        print(f"error: memory must hold what is asked for, ask for less: {str(error)[:200]}", file=sys.stderr)
+    return 1

@@ -17,6 +17,7 @@ TEXT_NAMES: dict[str, tuple[str, ...]] = {
 }
 LONGEST_LINE = 1_000_000  # bytes; no text of either domain comes near
 MOST_COLUMNS = 10_000  # every row carries them all
+ALONE = "\x1f"  # delimits nothing that a text holds: of a column by itself, whose cells need not stand in quotes
 _DELIMITERS = ",;\t|"
 _OPEN_LINES = 64  # a quoted cell may run over so many lines; beyond, its quote is a slip of the pen
 
@@ -77,6 +78,8 @@ def records(
         if cells is None and whole(line):
             ahead.extend(itertools.islice(lines, _OPEN_LINES - len(ahead)))
             cells, taken = _run_on(line.text, itertools.takewhile(whole, ahead), delimiter, width)
+            if delimiter == ALONE:
+                cells = cells or [line.text]
         for _ in range(taken):
             ahead.popleft()
         yield line, cells
@@ -92,6 +95,8 @@ def cells_of(text: str, delimiter: str, *, quoted: bool = True) -> list[str] | N
         except csv.Error as error:
             if "unexpected end" in str(error):
                 return None
+            if delimiter == ALONE:
+                return [text]
     return None
 
 

@@ -53,11 +53,14 @@ class Completions(NamedTuple):
         weight: Estimates of ``p(x_m | x_o)``, ``(batch, completions)``, 0 where there is no completion. What a row
             lacks to one belongs to completions that were found but not asked for.
         log_observed: As ``observed_log_prob``, of the completions that fit, nats ``(batch,)``.
+        effective: How many codes have all the weight, ``(sum w)^2 / sum w^2``, ``(batch,)``: where few of many do,
+            more codes would have other weights.
     """
 
     tokens: Tensor
     weight: Tensor
     log_observed: Tensor
+    effective: Tensor
 
 
 @torch.no_grad()
@@ -107,13 +110,14 @@ def impute(
     ``(length, vocabulary)``, is which symbols a place may be filled with, in all rows; at least one for each.
     """
     _check_counts(completions=completions)
-    rows, observed = [], []
+    rows, observed, effective = [], [], []
     for group, weights in _weighed(vae, batch, samples, particles, generator, fits):
         shares = weights.double().softmax(dim=1)
         rows += [_heaviest(tokens, share, completions) for tokens, share in zip(group, shares, strict=True)]
         observed.append(weights.logsumexp(dim=1))
+        effective.append(1 / shares.view(len(shares), samples, -1).sum(dim=2).square().sum(dim=1))
     tokens, weight = (torch.stack(part) for part in zip(*rows, strict=True))
-    return Completions(tokens, weight.float(), torch.cat(observed))
+    return Completions(tokens, weight.float(), torch.cat(observed), torch.cat(effective))
 
 
 def _heaviest(tokens: Tensor, weight: Tensor, most: int) -> tuple[Tensor, Tensor]:
@@ -149,6 +153,11 @@ def _weighed(
         yield tokens.flatten(1, 2), weight - math.log(weight.shape[1])
 
 
+def codeless(language: LanguageModel) -> SequenceVAE:
+    """A language model as a model whose codes have no dimensions."""
+    return SequenceVAE(NoEncoder(), language.decoder, StandardNormalPrior(0))
+
+
 def _codes(
     vae: SequenceVAE, batch: Batch, samples: int, generator: torch.Generator | None, fits: Tensor | None
 ) -> tuple[Tensor, Tensor]:
@@ -174,9 +183,8 @@ def _fills(
     language: LanguageModel, batch: Batch, count: int, generator: torch.Generator | None, fits: Tensor | None
 ) -> Tensor:
     """Draws of what a language model thinks the text may be, ``(rows, count, length)``."""
-    codeless = SequenceVAE(NoEncoder(), language.decoder, StandardNormalPrior(0))
     found = []
-    for tokens, weight in _weighed(codeless, batch, 1, GUESSES, generator, fits):
+    for tokens, weight in _weighed(codeless(language), batch, 1, GUESSES, generator, fits):
         chosen = torch.multinomial(weight.softmax(dim=1), count, replacement=True, generator=generator)
         found.append(tokens.gather(1, chosen.unsqueeze(2).expand(-1, -1, tokens.shape[2])))
     return torch.cat(found)

@@ -5,13 +5,13 @@ The processes are this machine's cores, or the workers of the Dask cluster whose
 """
 
 import itertools
-import math
 import multiprocessing
 import os
+import pickle
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from multiprocessing.context import BaseContext
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _CLUSTER = "LATENTPATH_DASK"
+_LARGE = 4_000_000  # bytes of a chunk as it is sent: a usual row is a hundred, but any may be a million
 
 
 class Lost(Exception):
@@ -48,14 +49,14 @@ def ordered_map(
 
     ``function`` must be picklable and raise ``Rejected`` for an item it cannot use. A chunk that takes too long or
     kills its worker is done again item by item: the guilty one becomes ``Rejected("timeout")`` or
-    ``Rejected("crashed")``. At most two chunks for each worker are in memory.
+    ``Rejected("crashed")``. At most two chunks for each worker are in memory, each of a few megabytes.
 
     Args:
         function: What to do.
         items: Read as they are needed.
         workers: Processes of this machine; None takes one for each core. A cluster has its own.
         preload: Modules that workers need, imported once for all of them.
-        chunk: Items sent to a worker at once; None takes 256, on a cluster 512.
+        chunk: Items sent to a worker at once, fewer where they are long; None takes 256, on a cluster 512.
         seconds: Time for a chunk, and for an item by itself.
 
     Raises:
@@ -64,13 +65,14 @@ def ordered_map(
     """
     context = _context(preload)
     waiting: deque[tuple[tuple[Item, ...], Any]] = deque()
-    source, count = iter(items), workers or cores()
+    source, count, ahead = iter(items), workers or cores(), iter(())
     if not os.environ.get(_CLUSTER):
-        source, count = _no_more_than_chunks(source, count, chunk or _Pool.chunk)
+        ahead, count = _no_more_than_chunks(_chunks(source, chunk or _Pool.chunk), count)
     with closing(_workers(function, context, count, seconds)) as running:
+        batches = itertools.chain(ahead, _chunks(source, chunk or running.chunk))
         while True:
             room = running.room
-            while len(waiting) < room and (batch := tuple(itertools.islice(source, chunk or running.chunk))):
+            while len(waiting) < room and (batch := next(batches, None)):
                 waiting.append((batch, running.submit(batch)))
             if not waiting:
                 return
@@ -83,10 +85,23 @@ def ordered_map(
             yield from zip(batch, results, strict=True)
 
 
-def _no_more_than_chunks(source: Iterator[Item], count: int, chunk: int) -> tuple[Iterator[Item], int]:
-    """The items, and how many processes suit them: one that is stopped while it still starts prints a traceback."""
-    ahead = list(itertools.islice(source, (count - 1) * chunk + 1))
-    return itertools.chain(ahead, source), max(1, math.ceil(len(ahead) / chunk))
+def _chunks(items: Iterator[Item], count: int) -> Iterator[tuple[Item, ...]]:
+    """So many items at once, or fewer where they are long; all that are taken are in a chunk when it is given out."""
+    chunk, size = [], 0
+    for item in items:
+        chunk.append(item)
+        size += len(pickle.dumps(item))
+        if len(chunk) == count or size >= _LARGE:
+            yield tuple(chunk)
+            chunk, size = [], 0
+    if chunk:
+        yield tuple(chunk)
+
+
+def _no_more_than_chunks(chunks: Iterator[tuple[Item, ...]], count: int) -> tuple[Iterator[tuple[Item, ...]], int]:
+    """The first chunks and how many processes suit them: one stopped while it still starts prints a traceback."""
+    ahead = list(itertools.islice(chunks, count))
+    return iter(ahead), max(1, len(ahead))
 
 
 def cores() -> int:
@@ -158,6 +173,9 @@ class _Pool:
     def results(self, handle: Future) -> list[Result | Rejected]:
         from pebble import ProcessExpired
 
+        while not wait([handle], timeout=1.0).done:
+            if not self._pool.active:  # it gave up where a process could not start, and leaves all as it was
+                raise Lost("crashed")
         try:
             return handle.result()
         except TimeoutError as error:

@@ -86,7 +86,7 @@ def add_impute(command: ArgumentParser) -> None:
         "--samples", type=options.whole(1), default=32, help="codes that a sentence may have; default: %(default)s"
     )
     command.add_argument(
-        "--particles", type=options.whole(1), default=32, help="ways followed for each code; default: %(default)s"
+        "--particles", type=options.whole(1), default=16, help="ways followed for each code; default: %(default)s"
     )
     options.add_seed(command)
 

@@ -2,8 +2,10 @@
 
 A blank is a word of underscores, ``I ___ to the ___ yesterday.``, and stands for a word: one symbol of the model, where
 its texts are cut into words, else one that begins a word and those that go on with it. How many symbols there are is
-not known then; each way to have ``EXTRA`` more symbols than blanks in all, or fewer, is one hypothesis, and the model
-says how likely each is. Of many blanks there are fewer, so that there are at most ``MOST`` hypotheses.
+not known then; each way to have ``EXTRA`` more symbols than blanks in all, or fewer, is one hypothesis. Of many blanks
+there are fewer, so that there are at most ``MOST`` hypotheses. How likely each is says the language model beside the
+model, where there is one: its estimate needs no codes, and theirs is so noisy that ways to spell no word come first
+(LOG.md). Then those that it gives less than ``LEAST`` of the likeliest are left out.
 
 References:
     Bowman et al. (2015), section 4.2 (imputing missing words), https://arxiv.org/abs/1511.06349
@@ -22,13 +24,14 @@ import torch
 
 from vaeseq.corpus import Batch
 from vaeseq.errors import InputError
-from vaeseq.imputation import impute
+from vaeseq.imputation import Completions, codeless, impute
+from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import MASK, PAD
 from vaetext.space import SentenceSpace
 from vaetext.words import LETTER, MARKS, WORD
 
 _BLANK = re.compile(rf" ?(?<!{LETTER})_+(?!{LETTER})")
-EXTRA, MOST = 3, 20
+EXTRA, MOST, LEAST = 3, 20, 0.02
 _WORD = re.compile(WORD)
 
 
@@ -48,7 +51,7 @@ def with_blanks(sentence: str, count: int, random: np.random.Generator) -> str:
 
 
 def completed(
-    space: SentenceSpace, sentence: str, *, count: int = 5, samples: int = 32, particles: int = 32, seed: int = 0
+    space: SentenceSpace, sentence: str, *, count: int = 5, samples: int = 32, particles: int = 16, seed: int = 0
 ) -> list[Completion]:
     """Ways to fill the blanks of a sentence, the likeliest first; see ``vaeseq.imputation.impute``.
 
@@ -69,16 +72,28 @@ def completed(
         raise InputError(f"sentence must have a blank, a word of underscores such as ___, got {sentence[:80]!r}")
     device, tokenizer = space.space.device, space.space.tokenizer
     generator = torch.Generator(device).manual_seed(seed)
-    how = {"samples": samples, "particles": particles, "completions": samples * particles, "generator": generator}
-    ways = []
+    hypotheses = []
     for lengths in _lengths(len(blanks), EXTRA if space.space.metadata.get("cut") == "bpe" else 0):
         ids = torch.tensor([_ids(space, text, lengths)], device=device)
         batch = Batch(ids, ids != MASK, torch.zeros(1, dtype=torch.int64, device=device))
-        ways.append(impute(space.space.vae, batch, **how, fits=_fits(space, blanks, lengths, ids[0])))
+        hypotheses.append((batch, _fits(space, blanks, lengths, ids[0])))
+
+    def filled(vae: SequenceVAE, samples: int, particles: int, completions: int) -> list[Completions]:
+        how = {"samples": samples, "particles": particles, "completions": completions, "generator": generator}
+        return [impute(vae, batch, fits=fits, **how) for batch, fits in hypotheses]
+
+    def shares(ways: list[Completions]) -> list[float]:
+        return torch.cat([way.log_observed for way in ways]).double().softmax(0).tolist()
+
+    said = []
+    if language := space.space.vae.language:
+        said = filled(codeless(language), 1, samples * particles, 1)
+        likely = shares(said)
+        kept = [i for i, share in enumerate(likely) if share >= LEAST * max(likely)]
+        hypotheses, said = [hypotheses[i] for i in kept], [said[i] for i in kept]
+    ways = filled(space.space.vae, samples, particles, samples * particles)
     total = Counter[str]()
-    for way, share in zip(
-        ways, torch.cat([way.log_observed for way in ways]).double().softmax(0).tolist(), strict=True
-    ):
+    for way, share in zip(ways, shares(said or ways), strict=True):
         for row, weight in zip(way.tokens[0].tolist(), way.weight[0].tolist(), strict=True):
             if row[0] != PAD:
                 total[tokenizer.decode(row)] += share * weight
@@ -104,12 +119,16 @@ def _ids(space: SentenceSpace, text: str, lengths: Sequence[int]) -> list[int]:
 
 
 def _fits(space: SentenceSpace, blanks: Sequence[str], lengths: Sequence[int], ids: torch.Tensor) -> torch.Tensor:
-    """Which symbols may fill each place: one that begins a word, as its blank does, then such as go on with it."""
+    """Which symbols may fill each place: one that begins a word, as its blank does, then such as go on with it.
+
+    No capital goes on with a word: with few codes, two words would be joined.
+    """
     symbols = list(map(space.space.tokenizer.symbol, range(space.space.tokenizer.size)))
     begun, after_space, goes_on = (
-        torch.tensor([pattern.match(symbol) is not None for symbol in symbols], device=ids.device)
-        for pattern in map(re.compile, (r"\w", r" \w", rf"[\w'\u2019{MARKS}-]"))
+        torch.tensor([bool(re.match(pattern, symbol)) for symbol in symbols], device=ids.device)
+        for pattern in (r"\w", r" \w", rf"[\w'\u2019{MARKS}-]")
     )
+    goes_on &= torch.tensor([not symbol[:1].isupper() for symbol in symbols], device=ids.device)
     fits = torch.ones(len(ids), len(symbols), dtype=torch.bool, device=ids.device)
     places = (ids == MASK).nonzero().flatten().tolist()
     fitting = [

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import completions
 from benchmarks.completions import (
     LEAST,
     beam_fills,
@@ -64,7 +65,7 @@ def test_a_wide_beam_finds_the_likeliest_of_all_completions(language):
 def test_draws_come_as_often_as_they_are_likely(language):
     text = [BOS, 5, 6, 7, 5, 6, 7, EOS]
     batch = without_end(batch_of([text] * 1_000))
-    drawn, likeliest = posterior_fills(language, samples=1, particles=16, seed=0)(batch)
+    drawn, likeliest = posterior_fills(language, samples=1, particles=16)(batch, 0)
     ways = batch_of([[*text[:-3], a, b, EOS] for a, b in itertools.product(READABLE, repeat=2)]).tokens
     share = language.decoder(torch.empty(9, 0)).log_prob(ways).softmax(dim=0)
     counted = (drawn[:, None, :] == ways).all(dim=2).float().mean(dim=0)
@@ -77,18 +78,19 @@ def test_draws_come_as_often_as_they_are_likely(language):
 def test_the_control_fills_gaps_alone_with_symbols_as_frequent_as_in_training(subject):
     rows = subject.corpus.rows("test")
     batch = without_end(subject.corpus.batch(np.repeat(rows, 20)))
-    (found,) = random_fills(subject.corpus, seed=0)(batch)
+    (found,) = random_fills(subject.corpus)(batch, 0)
     assert found[batch.observed].equal(batch.tokens[batch.observed])
     training = np.concatenate([subject.corpus.sequence(row)[1:-1] for row in subject.corpus.rows("train")])
     counted, true = (np.bincount(ids, minlength=600) / len(ids) for ids in (found[~batch.observed].numpy(), training))
     np.testing.assert_allclose(counted, true, atol=0.02)
 
 
-def test_pairs_keep_what_is_given_and_the_number_of_symbols(subject):
+def test_pairs_keep_what_is_given_and_the_number_of_symbols(subject, tmp_path):
     rows = long_enough(subject.corpus, "test")
     assert min(subject.corpus.lengths[rows]) - 2 >= LEAST
-    fill = posterior_fills(subject.vae, samples=3, particles=2, seed=0)
-    drawn, likeliest = pairs(subject.corpus, rows, torch.device("cpu"), fill)
+    fill = posterior_fills(subject.vae, samples=3, particles=2)
+    kept = tmp_path / "pairs.jsonl"
+    drawn, likeliest = pairs(subject.corpus, rows, torch.device("cpu"), fill, seed=0, kept=kept)
     assert [true for true, _ in drawn] == [true for true, _ in likeliest]
     assert sorted(true for true, _ in drawn) == sorted(subject.corpus.sequence(row).tolist() for row in rows)
     for true, filled in drawn:
@@ -98,3 +100,21 @@ def test_pairs_keep_what_is_given_and_the_number_of_symbols(subject):
         assert filled[-1] == EOS
         assert not {EOS, UNK} & set(filled[:-1])
     assert any(true != filled for true, filled in drawn)
+
+
+def test_a_killed_filling_goes_on_to_the_same_pairs(subject, tmp_path, monkeypatch):
+    monkeypatch.setattr(completions, "AT_ONCE", 8)
+    rows, cpu = subject.corpus.rows("test")[:30], torch.device("cpu")
+    fill, filled = posterior_fills(subject.vae, samples=3, particles=2), []
+
+    def noted(batch, seed):
+        filled.append(seed)
+        return fill(batch, seed)
+
+    whole = pairs(subject.corpus, rows, cpu, fill, seed=0, kept=tmp_path / "whole.jsonl")
+    cut = tmp_path / "cut.jsonl"
+    cut.write_bytes((tmp_path / "whole.jsonl").read_bytes()[:-40])
+    assert pairs(subject.corpus, rows, cpu, noted, seed=0, kept=cut) == whole
+    assert len(filled) == 1
+    assert cut.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert pairs(subject.corpus, rows, cpu, fill, seed=1, kept=tmp_path / "other.jsonl") != whole

@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 import torch
 
-from benchmarks import gap_model, imputation, judges
-from benchmarks.imputation import by_chance, by_language, by_model, by_twin, differences, gaps
+from benchmarks import gap_model, imputation, judges, record
+from benchmarks.imputation import differences, fillers, gaps, verdict
 from benchmarks.judges import Setting
 
 
@@ -21,7 +21,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_filler_has_the_errors_of_both_judges(subject):
-    found = by_chance(subject, 30) | by_model(subject, 30) | by_twin(subject, 30) | by_language(subject, 30)
+    ways = [(name, way) for name, filler in fillers().items() for way in range(len(filler.ways))]
+    found = {name: value for each in ways for name, value in verdict(subject, 30, *each).items()}
     for name in ("control_", "", "likeliest_", "twin_", "twin_drawn_", "language_", "language_drawn_"):
         for kind in ("lstm", "bag_of_words"):
             assert -0.5 <= found[f"{name}adversarial_error_{kind}"] <= 0.5
@@ -30,20 +31,22 @@ def test_each_filler_has_the_errors_of_both_judges(subject):
     json.dumps(found)
     for name, value in differences(found).items():
         ours, _, other = name.removesuffix("_standard_error").partition("less_")
-        filler, kind = other.split("_", 1)
-        errors = [found[f"{of}adversarial_error_{kind}"] for of in (ours, f"{filler}_")]
+        kind = next(kind for kind in ("bag_of_words", "lstm") if other.endswith(kind))
+        errors = [found[f"{of}adversarial_error_{kind}"] for of in (ours, other.removesuffix(kind))]
         assert value >= 0 if name.endswith("error") else value == pytest.approx(errors[0] - errors[1])
+        assert ("drawn" in other) == (not ours), "draws with draws, modes with modes"
 
 
 def test_a_model_that_corrects_no_language_model_is_judged_beside_its_twin_alone(subject, model, monkeypatch):
     monkeypatch.setattr(imputation.Subject, "of", lambda folder: subject)
     asked = []
-    for part in ("by_chance", "by_model", "by_twin", "by_language"):
-        monkeypatch.setattr(imputation, part, lambda subject, rows, part=part: asked.append(part) or {})
+    monkeypatch.setattr(imputation, "verdict", lambda subject, rows, name, way: asked.append((name, way)) or {})
     monkeypatch.setattr(imputation, "gaps", lambda subject, rows: {})
     monkeypatch.setattr(subject.vae, "language", None)
     imputation.main(model, 5)
-    assert asked == ["by_chance", "by_model", "by_twin"]
+    assert asked == [("control", 0), ("model", 0), ("model", 1), ("twin", 0), ("twin", 1)]
+    found = json.loads((record.RESULTS / "imputation_tatoeba.json").read_text())["figures"]
+    assert 1 <= found["effective_codes"] <= imputation.SAMPLES
 
 
 def test_the_language_model_that_is_corrected_is_one_without_a_code(subject):

@@ -283,6 +283,15 @@ def test_a_program_may_take_as_long_as_the_parameters_say(house, monkeypatch):
     assert set(limits) == {0.5}
 
 
+def test_a_program_is_asked_once_for_a_molecule_whatever_asks(house):
+    noted = "import sys\nfor t in sys.stdin: print(t, end='', file=open('log', 'a')) or print(len(t))"
+    Path("program.py").write_text(noted)
+    change("[qed, penalised_log_p]", "['command:python3 program.py']")
+    change("[sa_score<=9]", "['command:python3 program.py>=4']")
+    optimize.main("molecules")
+    assert len(asked := Path("log").read_text().split()) == len(set(asked)) >= 12
+
+
 def test_sentences_have_nothing_to_optimise(house):
     with pytest.raises(InputError, match="domain must be molecules, got 'sentences'"):
         optimize.main("sentences")

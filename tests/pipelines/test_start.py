@@ -5,7 +5,7 @@ import pytest
 from pipelines.params import MoleculePrepareParams, SentencePrepareParams
 from pipelines.prepare import prepare_corpus
 from pipelines.sources import Raw, Table
-from pipelines.start import SHIPPED, start_of
+from pipelines.start import SHIPPED, domain_of, start_of
 from vaeseq.errors import InputError
 
 
@@ -14,6 +14,13 @@ def test_a_folder_is_itself_and_shipped_is_the_model_of_the_package(domain):
     assert start_of(domain, None) is None
     assert start_of(domain, "mine") == Path("mine")
     assert start_of(domain, "shipped") == start_of(domain, Path("shipped")) == SHIPPED[domain].folder
+
+
+@pytest.mark.parametrize("config", ["{}", "[]", "null", "{", "[" * 100_000 + "]" * 100_000])
+def test_a_folder_of_no_model_is_an_input_error(config, tmp_path):
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(InputError, match=r"^model\.start must be the folder of a model, got .*$"):
+        domain_of(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,13 @@
+import json
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from pipelines import sync, tracking
+from pipelines.resume import locked
 from vaeseq.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -33,6 +37,52 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"evaluate\.json must be JSON"):
         sync.main()
+
+
+@pytest.fixture
+def given_up(tmp_path, empty_store, monkeypatch):
+    """A training of 90 s that has left a history and no figures, and gives the stages that MLflow has after a sync."""
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("LATENTPATH_WORK", raising=False)
+    written = {
+        "params.yaml": "molecules:\n  train: {rate: 15}\n",
+        "data/raw/molecules/source.json": json.dumps({"name": "builtin", "files": [{"sha256": "ab" * 32}]}),
+        "reports/molecules/train/history.csv": "step,seconds,split,loss\n10,45,train,7.5\n20,90,train,5.25\n",
+    }
+    for moment, (name, content) in zip((1_000, 1_100, 1_200), written.items(), strict=True):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(content)
+        os.utime(name, (moment, moment))
+
+    def synced():
+        sync.main()
+        with tracking._client(Path(".")) as client:
+            experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+            return {run.data.tags.get("latentpath.stage"): run for run in client.search_runs(experiments)}
+
+    return synced
+
+
+def test_a_training_that_was_given_up_is_sent_as_failed(given_up, capsys):
+    found = given_up()
+    assert "molecules/fetch, molecules/train (failed)" in capsys.readouterr().out
+    assert (found["train"].info.status, found["fetch"].info.status) == ("FAILED", "FINISHED")
+    assert found["train"].data.metrics["train/loss"] == 5.25
+    assert found["train"].data.params["train.rate"] == "15"
+
+
+def test_a_training_that_goes_on_is_left_to_who_trains(given_up):
+    with locked(Path("work/train-molecules-0123")):
+        assert "train" not in given_up()
+    assert given_up()["train"].info.status == "FAILED"
+
+
+@pytest.mark.parametrize("name", ["params.yaml", "data/raw/molecules/source.json"])
+def test_a_training_is_not_told_with_params_or_data_that_came_after_it_began(given_up, name):
+    os.utime(name, (1_111, 1_111))
+    assert "train" not in given_up()
 
 
 def test_the_report_is_told_where_the_tracking_server_is_not_there(tmp_path):

@@ -275,12 +275,11 @@ def test_a_training_that_breaks_is_failed_in_the_run_of_the_params_it_began_with
 def test_live_sends_only_when_it_is_time(root, monkeypatch):
     sent = []
     monkeypatch.setattr(tracking, "mirror", lambda *_, **told: sent.append(told["status"]))
-    live = tracking.Live("molecules", "train", root=root, every=3600)
-    live()
-    assert sent == []
-    live = tracking.Live("molecules", "train", root=root, every=0)
-    live()
-    assert sent == ["RUNNING"]
+    for every, expected in ((3600, []), (0, ["RUNNING"])):
+        live = tracking.Live("molecules", "train", root=root, every=every)
+        assert live.due() == bool(expected)
+        live()
+        assert sent == expected
 
 
 @pytest.mark.slow

@@ -55,9 +55,11 @@ def _state() -> TrainState:
     return TrainState(vae, pace, ObjectiveConfig(rate=2.0), seed=1)
 
 
-def _trained(corpus: Corpus, folder: Path, mirror: Callable[[], None] = lambda: None) -> TrainState:
+def _trained(
+    corpus: Corpus, folder: Path, mirror: Callable[[], None] = lambda: None, due: Callable[[], bool] = lambda: False
+) -> TrainState:
     state = _state()
-    train._train(state, corpus, folder / STATE, folder / "history.csv", mirror)
+    train._train(state, corpus, folder / STATE, folder / "history.csv", mirror, due)
     return state
 
 
@@ -122,36 +124,31 @@ with asked_to_stop() as asked:
     assert b"stopping after this step" in done.stderr
 
 
-def test_two_signals_at_once_end_the_process() -> None:
-    script = """
-import os, signal, time
-from pipelines.signals import asked_to_stop
-both = {signal.SIGINT, signal.SIGTERM}
-with asked_to_stop():
-    signal.pthread_sigmask(signal.SIG_BLOCK, both)
-    for each in both:
-        os.kill(os.getpid(), each)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
-    time.sleep(60)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, check=False
-    )
-    assert -done.returncode in (signal.SIGINT, signal.SIGTERM)
-    assert b"Traceback" not in done.stderr
-
-
-def test_a_stop_in_the_last_look_ends_the_process_too(corpus: Corpus, tmp_path: Path) -> None:
-    state, looks = _state(), itertools.count(1)
+def test_a_stop_in_the_last_look_ends_the_process_too(
+    corpus: Corpus, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    looks = itertools.count(1)
 
     def stop() -> None:
         if next(looks) == STEPS // LOOK:
             os.kill(os.getpid(), signal.SIGUSR1)
 
     with pytest.raises(SystemExit):
-        train._train(state, corpus, tmp_path / STATE, tmp_path / "history.csv", stop)
-    assert state.step == STEPS
+        _trained(corpus, tmp_path, stop)
     assert _trained(corpus, tmp_path).step == STEPS
+    assert f"resumed at step {STEPS}" in capfd.readouterr().err
+
+
+def test_what_was_trained_is_saved_before_a_server_is_told_of_it(corpus: Corpus, tmp_path: Path) -> None:
+    steps = []
+
+    def told() -> None:
+        kept = _state()
+        kept.load(tmp_path / STATE)
+        steps.append(kept.step)
+
+    _trained(corpus, tmp_path, told, due=lambda: True)
+    assert steps == list(range(LOOK, STEPS + 1, LOOK))
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")

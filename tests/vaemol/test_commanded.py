@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from vaemol.commanded import CommandOracle
+from vaemol.commanded import CommandOracle, _ran
 from vaemol.oracles import FunctionOracle, objective
 from vaemol.prediction import together
 from vaeseq.asking import Unanswered, answered, in_pieces
@@ -52,6 +52,7 @@ def test_what_is_no_number_is_no_value(program, capsys):
         ("if 'N' in lines: sys.exit('no nitrogen')\nfor line in lines: print(1)", "ended with 1: no nitrogen"),
         ("for line in lines: line == 'N' or print(1)", "printed 0 lines for 1"),
         ("if 'N' in lines: sys.stdout.buffer.write(b'\\xff'); sys.exit()\nfor line in lines: print(1)", "UTF-8"),
+        ("if 'N' in lines: print('1\\n' * 100_000)\nfor line in lines: print(1)", "too much: more than 65,000 bytes"),
     ],
 )
 def test_a_batch_that_fails_costs_only_its_bad_molecule(program, body, why):
@@ -71,6 +72,16 @@ def test_a_program_that_hangs_is_stopped(program):
     oracle = program("time.sleep(60 if 'N' in lines else 0)\nfor line in lines: print(1)", seconds=0.5)
     assert math.isnan(oracle(["N"])[0])
     assert "more than 0.5 s" in oracle.failures[1]
+
+
+def test_the_messages_of_a_program_do_not_fill_memory_nor_outlast_its_time(program):
+    oracle = program("sys.stderr.write('é' * 1_000_000 + 'no licence\\n')\nsys.exit(1)")
+    assert len(_ran(oracle._argv, "C\n", 60.0).stderr) < 10_000
+    assert math.isnan(oracle(["C"])[0])
+    assert oracle.failures[1] == f"it ended with 1: {'é' * 190}no licence"
+    endless = program("while True: sys.stderr.write('no licence\\n')", seconds=0.5)
+    assert math.isnan(endless(["C"])[0])
+    assert "more than 0.5 s" in endless.failures[1]
 
 
 @pytest.mark.parametrize("then", ["time.sleep(60)", "sys.exit()"])

@@ -180,11 +180,37 @@ def test_no_program_is_paid_twice_for_a_molecule_and_a_killed_search_is_the_same
     assert (code, len(rows), len(known) > 3) == (0, 30, True)
     assert without_seconds(rows) == without_seconds(new), "values are as if all were asked for"
     assert set(log()[before:]) == {row["smiles"] for row in rows} - known, "those without a value are asked for again"
-    assert sum(int(line.split()[0]) for line in err.splitlines() if line.endswith(f"those in {calls}")) == len(known)
+    assert f"{calls}.answers.csv holds {len({text for text in paid if 'N' not in text})} answers" in err
     whole = calls.read_bytes()
     calls.write_bytes(whole[: (len(content) + len(whole)) // 2])
     assert without_seconds(vaemol(*asked, *another, "--calls", calls)[1]) == without_seconds(rows)
     assert calls.read_text().count("\n") == whole.decode().count("\n")
+
+
+def test_what_a_program_said_is_kept_where_another_ends_the_search(vaemol, tmp_path, program):
+    (name, log), other = program, tmp_path / "other"
+    asked = ("--objective", name, "--objective", f"command:{other}", "--calls", tmp_path / "calls.csv")
+    code, _, err = vaemol(*asked, "--method", "random_prior")
+    assert (code, "must be a program that can be started" in err) == (1, True)
+    valued = [text for text in log() if "N" not in text]
+    other.write_text(f"#!{sys.executable}\nimport sys\nfor line in sys.stdin: print(1)\n")
+    other.chmod(0o755)
+    code, rows, err = vaemol(*asked, "--method", "random_prior")
+    assert (code, len(rows)) == (0, 24)
+    assert f"calls.csv.answers.csv holds {len(valued)} answers of programs; none is asked for again" in err
+    valued = [text for text in log() if "N" not in text]
+    assert len(valued) == len(set(valued)) > 3
+
+
+def test_a_program_that_is_required_is_asked_once(vaemol, tmp_path, program):
+    name, log = program
+    asked = ("--objective", f"min:{name}", "--require", f"{name}>=4", "--calls", tmp_path / "calls.csv")
+    for seed in (0, 0, 1):
+        code, rows, _ = vaemol(*asked, "--method", "genetic", "--seed", seed)
+        assert code == 0
+        assert all(float(row["value"]) == -len(row["smiles"]) <= -4 for row in rows)
+    valued = [text for text in log() if "N" not in text]
+    assert len(valued) == len(set(valued)) > 24
 
 
 def test_only_what_a_program_said_is_taken_from_other_runs(vaemol, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaeseq.calls import COLUMNS, Run, auc_top, best_calls, best_so_far, recalled, recover, resumed
+from vaeseq.calls import COLUMNS, Answers, Run, auc_top, best_calls, best_so_far, recover, resumed
 from vaeseq.errors import InputError
 from vaeseq.rounds import Call
 
@@ -156,22 +156,48 @@ def test_a_search_that_begins_anew_beside_others_says_so(tmp_path, capsys):
     assert go(Run("other", "bayesian", 0)) == ""
 
 
-@pytest.mark.parametrize(("part", "values"), [(0, [1.0, 7.0, 7.0, 7.0, 2.0]), (1, [3.0, 5.0, 7.0, 7.0, 4.0])])
-def test_what_stands_in_a_file_is_not_asked_for_again(tmp_path, capsys, part, values):
-    path, asked = tmp_path / "calls.csv", []
-    both = [Call(text, math.nan, 0.0, parts) for text, parts in {"a": (1.0, 3.0), "b": (math.nan, 5.0)}.items()]
-    written(path, Run("dock, qed #1", "all", 0), both)
-    written(path, Run("dock #1", "all", 0), [Call("c", 1.0, 0.0)])
-    written(path, Run("dock, qed", "all", 0), [Call("d", math.nan, 0.0, (1.0, 1.0))])
-    written(path, Run("dock, qed #2", "any", 1), [Call("e", math.nan, 0.0, (2.0, 4.0))])
+PROGRAMS = st.sampled_from(["command:dock", "=command:dock", "'dock\n"])
 
-    def oracle(texts):
-        asked.extend(texts)
-        return np.full(len(texts), 7.0)
 
-    again = recalled(oracle, path, "dock, qed", part)
-    assert again(list("abcde")).tolist() == values
-    assert asked == [text for text, value in zip("abcde", values, strict=True) if value == 7]
-    assert capsys.readouterr().err == f"{5 - len(asked)} of 5 values are those in {path}\n"
-    assert again(["a", "e"]).tolist() == [values[0], values[4]], "nothing is left to ask for"
-    assert recalled(oracle, tmp_path / "none.csv", "dock")(["a"]).tolist() == [7]
+@given(rounds=st.lists(st.tuples(PROGRAMS, st.lists(TEXTS, max_size=3)), max_size=4), cut=st.floats(0, 1))
+def test_no_program_is_asked_again_for_what_a_file_of_answers_holds(tmp_path_factory, rounds, cut):
+    calls = tmp_path_factory.mktemp("calls") / "calls.csv"
+    file = calls.with_name("calls.csv.answers.csv")
+
+    def told(program, texts):
+        return np.array([math.nan if "N" in text else len(program + text) / 3 for text in texts])
+
+    def asked():
+        answers, log = Answers(calls), set()
+        for program, texts in rounds:
+            oracle = answers.of(program, lambda new, its=program: log.update((its, t) for t in new) or told(its, new))
+            np.testing.assert_array_equal(oracle(texts), told(program, texts))
+        return {(program, text) for program, text in log if "N" not in text}
+
+    assert asked() == {(program, text) for program, texts in rounds for text in texts if "N" not in text}
+    assert asked() == set()
+    if file.exists():
+        whole = file.read_bytes()
+        file.write_bytes(whole[: int(cut * len(whole))])
+        asked()
+        assert file.read_bytes() == whole
+        assert asked() == set()
+
+
+def test_an_answer_is_on_the_disk_before_it_is_given(tmp_path, monkeypatch):
+    synced, sync = [], os.fsync
+    monkeypatch.setattr("os.fsync", lambda number: synced.append(os.fstat(number).st_size) or sync(number))
+    oracle = Answers(tmp_path / "calls.csv").of("command:dock", lambda texts: np.array([2.5]))
+    assert oracle(["C"]).tolist() == [2.5]
+    file = tmp_path / "calls.csv.answers.csv"
+    assert synced[-1] == file.stat().st_size
+    assert file.read_text() == '"program","text","value"\n"command:dock","C","2.5"\n'
+
+
+def test_answers_that_are_none_are_refused(tmp_path):
+    file = tmp_path / "calls.csv.answers.csv"
+    for content, message in (("a,b\n1,2\n", "must start with"), ("program,text,value\na,C,high\n", "is broken")):
+        file.write_text(content)
+        with pytest.raises(InputError, match=message):
+            Answers(tmp_path / "calls.csv").of("a", len)(["C"])
+        assert file.read_text() == content

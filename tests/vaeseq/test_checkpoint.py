@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 from collections.abc import Callable
 from dataclasses import asdict
@@ -99,6 +100,24 @@ def test_saving_again_replaces_the_model(folder: Path) -> None:
     checkpoint.save(folder, _checkpoint(seed=1), card="# Another\n")
     weights = _checkpoint(seed=1).vae.state_dict()
     assert all(value.equal(weights[name]) for name, value in checkpoint.load(folder).vae.state_dict().items())
+
+
+@pytest.mark.parametrize("name", [*WEIGHTS, "prior.safetensors", "config.json", "tokenizer.json", "README.md"])
+def test_a_file_that_did_not_reach_the_disk_takes_no_place(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, sync = (folder / name).read_bytes(), os.fsync
+
+    def fails(number: int) -> None:
+        if os.readlink(f"/proc/self/fd/{number}") == f"{folder / name}.partial":
+            raise OSError(5, "Input/output error")
+        sync(number)
+
+    monkeypatch.setattr("os.fsync", fails)
+    with pytest.raises(OSError, match="Input/output"):
+        checkpoint.save(folder, _checkpoint(seed=1), card="# Another\n")
+    assert (folder / name).read_bytes() == before
+    assert not list(folder.glob("*.partial"))
 
 
 @pytest.mark.parametrize("name", [*WEIGHTS, "prior.safetensors", "config.json", "tokenizer.json"])

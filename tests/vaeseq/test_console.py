@@ -95,7 +95,10 @@ def test_a_table_of_too_many_columns_is_refused():
     assert [line.text for line in console.in_table(iter([Line(header)]), ["text"])] == [header]
 
 
-def test_no_input_is_named(stdin, tmp_path):
+def test_no_input_is_named(stdin, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)  # as `<&-` leaves it
+    with pytest.raises(InputError, match="molecules must be given"):
+        console.given([], "molecules")
     stdin(b"")
     with pytest.raises(InputError, match="molecules must be given"):
         console.given([], "molecules")
@@ -232,6 +235,7 @@ def fail():
         (InputError("no such thing"), 1, "error: no such thing\n"),
         (FileNotFoundError(2, "No such file", "x.csv"), 1, "error: [Errno 2] No such file: 'x.csv'\n"),
         (KeyboardInterrupt(), 130, ""),
+        (MemoryError("9 TiB"), 1, "error: memory must hold what is asked for, ask for less: 9 TiB\n"),
     ],
 )
 def test_what_goes_wrong_is_one_line_and_a_code(error, code, said, capsys):

@@ -68,6 +68,21 @@ def test_items_are_read_as_they_are_needed():
     assert len(read) == 20
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_of_long_items_fewer_are_read_ahead(workers):
+    read = []
+    rows = ({"text": "C", "note": "n" * 1_000_000} for i in range(100) if not read.append(i))
+    stream = ordered_map(len, rows, workers=workers)
+    assert next(stream)[1] == 2
+    stream.close()
+    assert len(read) == 2 * workers * 4  # a few megabytes in each of two chunks a worker
+
+
+def test_results_of_long_items_come_in_order():
+    items = ["C" * (5_000_000 if i % 5 == 0 else i) for i in range(20)]
+    assert list(ordered_map(len, items, workers=2, chunk=3)) == [(item, len(item)) for item in items]
+
+
 @pytest.mark.parametrize(("items", "processes"), [(0, 1), (1, 1), (256, 1), (257, 2), (9_999, 3)])
 def test_no_more_processes_than_chunks(items, processes, monkeypatch):
     counts = []

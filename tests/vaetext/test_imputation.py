@@ -13,7 +13,7 @@ from vaeseq.errors import InputError
 from vaeseq.imputation import Completions
 from vaeseq.tokenizer import MASK, PAD
 from vaetext import cli
-from vaetext.imputation import _ids, _lengths, completed, with_blanks
+from vaetext.imputation import LEAST, _ids, _lengths, completed, with_blanks
 from vaetext.shipped import MODEL
 from vaetext.space import SentenceSpace
 
@@ -95,11 +95,20 @@ def test_ways_of_more_pieces_weigh_what_the_model_says(space, monkeypatch):
         tokens = torch.full((1, 2, length), word)
         tokens[0, 1] = other if length == shortest else PAD
         weight = torch.tensor([[0.5, 0.5] if length == shortest else [1.0, 0.0]])
-        return Completions(tokens, weight, torch.tensor([math.log(3.0) if length == shortest else 0.0]))
+        times = likelier[vae] if length == shortest else 1.0
+        return Completions(tokens, weight, torch.tensor([math.log(times)]), torch.ones(1))
 
+    vae = space.space.vae
+    likelier = {vae: 3.0, "language": 1.0}  # how much one symbol is than two
     monkeypatch.setattr("vaetext.imputation.impute", imputed)
+    monkeypatch.setattr("vaetext.imputation.codeless", lambda language: "language")
     found = completed(space, "The ___ sleeps", count=3)
     assert [its.weight for its in found] == pytest.approx([0.375, 0.375, 0.25])
+    monkeypatch.setattr(vae, "language", torch.nn.Identity())
+    found = completed(space, "The ___ sleeps", count=3)
+    assert [its.weight for its in found] == pytest.approx([0.5, 0.25, 0.25])
+    likelier["language"] = 2 / LEAST
+    assert [its.weight for its in completed(space, "The ___ sleeps", count=3)] == pytest.approx([0.5, 0.5])
 
 
 def test_with_all_completions_the_weights_sum_to_one(space):
