@@ -25,7 +25,6 @@ import torch
 from vaeseq.corpus import Batch
 from vaeseq.errors import InputError
 from vaeseq.imputation import Completions, codeless, impute
-from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import MASK, PAD
 from vaetext.space import SentenceSpace
 from vaetext.words import LETTER, MARKS, WORD
@@ -77,27 +76,26 @@ def completed(
         ids = torch.tensor([_ids(space, text, lengths)], device=device)
         batch = Batch(ids, ids != MASK, torch.zeros(1, dtype=torch.int64, device=device))
         hypotheses.append((batch, _fits(space, blanks, lengths, ids[0])))
-
-    def filled(vae: SequenceVAE, samples: int, particles: int, completions: int) -> list[Completions]:
-        how = {"samples": samples, "particles": particles, "completions": completions, "generator": generator}
-        return [impute(vae, batch, fits=fits, **how) for batch, fits in hypotheses]
-
-    def shares(ways: list[Completions]) -> list[float]:
-        return torch.cat([way.log_observed for way in ways]).double().softmax(0).tolist()
-
-    said = []
+    particles_in_all, said = samples * particles, []
     if language := space.space.vae.language:
-        said = filled(codeless(language), 1, samples * particles, 1)
-        likely = shares(said)
+        codes = {"samples": 1, "particles": particles_in_all, "completions": 1, "generator": generator}
+        said = [impute(codeless(language), batch, fits=fits, **codes) for batch, fits in hypotheses]
+        likely = _shares(said)
         kept = [i for i, share in enumerate(likely) if share >= LEAST * max(likely)]
         hypotheses, said = [hypotheses[i] for i in kept], [said[i] for i in kept]
-    ways = filled(space.space.vae, samples, particles, samples * particles)
+    codes = {"samples": samples, "particles": particles, "completions": particles_in_all, "generator": generator}
+    ways = [impute(space.space.vae, batch, fits=fits, **codes) for batch, fits in hypotheses]
     total = Counter[str]()
-    for way, share in zip(ways, shares(said or ways), strict=True):
+    for way, share in zip(ways, _shares(said or ways), strict=True):
         for row, weight in zip(way.tokens[0].tolist(), way.weight[0].tolist(), strict=True):
             if row[0] != PAD:
                 total[tokenizer.decode(row)] += share * weight
     return [Completion(*pair) for pair in total.most_common(count)]
+
+
+def _shares(ways: Sequence[Completions]) -> list[float]:
+    """Of hypotheses, how likely each is."""
+    return torch.cat([way.log_observed for way in ways]).double().softmax(0).tolist()
 
 
 def _lengths(blanks: int, extra: int) -> Iterator[list[int]]:
