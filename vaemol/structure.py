@@ -95,7 +95,8 @@ class Structural:
             return []
         place = {call.text: i for i, call in enumerate(read)}
         # In blocks, for the calls only grow: each is encoded once, and a resumed search sees the very same numbers.
-        blocks = [tuple(place)[start : start + ENCODED] for start in range(0, len(place), ENCODED)]
+        texts = tuple(place)
+        blocks = [texts[start : start + ENCODED] for start in range(0, len(texts), ENCODED)]
         codes = torch.cat([self._codes(block) for block in blocks])
         pairs = torch.stack([codes[[place[text] for text in parents[i::2]]] for i in (0, 1)], dim=1)
         known = {"", *(call.text for call in calls)}
