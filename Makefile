@@ -1,4 +1,5 @@
-# make repro   everything: data, training, reports         make test   the tests
+# make setup   what all need, into .venv                    make repro  everything: data, training, reports
+# make test    the tests                                    make lint   their form
 # make faults  does a test notice each of the faults in benchmarks/faults.toml?
 # make lock    requirements.lock: the releases of constraints.txt with the sha256 of every file of theirs, torch excepted
 # make audit   is anything known against the releases of constraints.txt, torch too? It asks the package index
@@ -16,7 +17,9 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro study test test-slow faults lint lock audit clean
+.PHONY: setup repro study test test-slow faults lint lock audit clean
+
+setup: $(READY)
 
 # The report is there without a tracking server.
 repro: $(READY)

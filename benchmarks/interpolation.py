@@ -5,8 +5,8 @@ Run as ``python -m benchmarks.interpolation MODEL``, a checkpoint folder of a mo
 whose scaffolds no training molecule of MOSES has, of a Tanimoto similarity of at most .3. To judge other paths,
 ``python -m benchmarks.interpolation pairs > pairs.smi`` writes them, and ``vaemol judge-paths`` judges.
 
-The rows: *pure*, nine points on an arc between codes that decode to the ends; *assisted*, ``vaemol propose``; *straight
-line*, nine points between the means of the posteriors; *stoned*, without a model (``benchmarks.stoned``).
+The rows: *pure*, eleven points on an arc between codes that decode to the ends; *assisted*, ``vaemol propose``;
+*straight line*, eleven points between the means of the posteriors; *stoned*, without a model (``benchmarks.stoned``).
 
 References:
     Polykovskiy et al. (2020), Molecular Sets, https://arxiv.org/abs/1811.12823

@@ -66,9 +66,8 @@ def _number(cell: str) -> float | None:
     return float(cell) if cell else None
 
 
-def main() -> None:
+def main(name: str, folder: Path) -> None:
     """Write ``benchmarks/results/recipe_<name>_<device>.json``."""
-    name, folder = sys.argv[1], Path(sys.argv[2])
     domain = made(RECIPES / f"{name}.yaml", folder)
     reports = folder / "reports" / domain
     figures = {stage: read(reports / f"{stage}.json") for stage in ("train", "prior", "evaluate")}
@@ -84,4 +83,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    match sys.argv[1:]:
+        case [name, folder]:
+            main(name, Path(folder))
+        case _:
+            sys.exit("usage: python -m benchmarks.recipe NAME FOLDER")

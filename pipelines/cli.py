@@ -25,7 +25,7 @@ def vaetext(argv: Sequence[str] | None = None) -> int:
 
 
 def _fit(arguments: Namespace) -> int:
-    """Train a model of your own file within a time, and write a report on it."""
+    """Train a model on your own file in a given time, and write a report on it."""
     from pipelines.fit import fit
     from pipelines.plan import Asked
 
@@ -42,30 +42,35 @@ def _add_fit(domain: Domain, command: ArgumentParser) -> None:
     command.set_defaults(domain=domain, split=None, max_words=None)
     command.add_argument("file", type=Path, metavar="FILE", help=f"{domain}, in any form that data/README.md names")
     command.add_argument(
-        "--into", type=Path, metavar="FOLDER", help=f"where all of it goes; default: name of FILE, -{domain}"
+        "--into", type=Path, metavar="FOLDER", help=f"the folder for all of it; default: of my.csv my-{domain}"
     )
-    command.add_argument("--minutes", type=_minutes, default=15.0, help="that it may take, about; default: %(default)s")
-    command.add_argument("--column", metavar="NAME", help=f"that holds the {domain}; default: found by its usual names")
+    command.add_argument(
+        "--minutes", type=_minutes, default=15.0, help="about how long it may take; default: %(default)s"
+    )
+    command.add_argument(
+        "--column", metavar="NAME", help=f"the column of the {domain}; default: found by its usual names"
+    )
     command.add_argument(
         "--property",
         action="append",
         default=[],
         metavar="NAME",
-        help="a column of FILE to predict, such as an assay's value; the report seeks high values of it, "
-        "or of min:NAME low ones; repeatable",
+        help="a column of FILE to predict, such as an assay's value"
+        + ("; the report seeks high values of it, or of min:NAME low ones" if domain == "molecules" else "")
+        + "; repeatable",
     )
     if domain == "molecules":
         command.add_argument(
             "--split",
             choices=("random", "scaffold"),
-            help="what is held out; default: scaffold with --property, else random",
+            help="how held-out molecules are chosen; default: scaffold with --property, else random",
         )
     else:
         command.add_argument(
             "--max-words",
             type=options.whole(1, 10_000),
             metavar="N",
-            help="of a line, longer ones are rejected; most characters follow in proportion; default: 50",
+            help="longer lines are rejected; the limit of characters grows with it; default: 50",
         )
     command.add_argument(
         "--start",

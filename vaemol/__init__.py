@@ -1,1 +1,1 @@
-"""Molecules: parsing, notations, properties, oracles, proposals and pictures."""
+"""Molecules: parsing, notations, properties, oracles, paths, searches, metrics, pictures and ``vaemol``."""

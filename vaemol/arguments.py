@@ -56,7 +56,7 @@ def add_propose(command: ArgumentParser) -> None:
         "time on standard input",
     )
     command.add_argument(
-        "--count", type=options.whole(1), default=20, help="at most, but on paths; default: %(default)s"
+        "--count", type=options.whole(1), default=20, help="how many at most (not of paths); default: %(default)s"
     )
     command.add_argument(
         "--similarity",
@@ -70,16 +70,19 @@ def add_propose(command: ArgumentParser) -> None:
         "--rounds",
         type=options.whole(0, 50),
         default=12,
-        help="of filling the gaps of a path, at most; default: %(default)s",
+        help="how often the gaps of a path are filled, at most; default: %(default)s",
     )
     _add_require(command)
     command.add_argument(
         "--rank",
         metavar="OBJECTIVE",
-        help=f"of more proposals, the best by a property, or {OBJECTIVES}{PREDICTED}; low ones after min:",
+        help=f"give the best of five times as many, by a property, or {OBJECTIVES}{PREDICTED}; low ones after min:",
     )
     command.add_argument(
-        "--known", type=Path, metavar="FILE", help="say of each whether it is in a file of SMILES, or in a reference"
+        "--known",
+        type=Path,
+        metavar="FILE",
+        help="say of each whether it is in a file of SMILES or a folder of `python -m pipelines.reference`",
     )
     options.add_kind(command)
     options.add_seed(command)
@@ -120,7 +123,7 @@ def add_optimize(command: ArgumentParser) -> None:
         "--start",
         metavar="FILE",
         help="molecules to start with instead of draws of the prior: SMILES, or a csv table with a column smiles; or "
-        "-; of more than --initial as many by chance, whatever they are worth",
+        "-; of more than --initial only so many are taken, by chance",
     )
     command.add_argument(
         "--lead",
@@ -169,7 +172,7 @@ def _add_require(command: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="WHAT",
-        help="of each proposal: smarts:PATTERN, scaffold:SMILES, alerts:pains, alerts:brenk, filters:FOLDER, "
+        help="what molecules must hold: smarts:PATTERN, scaffold:SMILES, alerts:pains, alerts:brenk, filters:FOLDER, "
         "NAME>=NUMBER or NAME<=NUMBER, NAME a property, an objective or property:NAME; repeatable",
     )
 
@@ -185,14 +188,17 @@ def _add_reference(command: ArgumentParser) -> None:
 
 def _add_limits(command: ArgumentParser) -> None:
     command.add_argument(
-        "--max-heavy-atoms", type=options.whole(1), default=38, help="of penalised_log_p; default: %(default)s"
+        "--max-heavy-atoms",
+        type=options.whole(1),
+        default=38,
+        help="limit of size in penalised_log_p; default: %(default)s",
     )
     command.add_argument(
         "--seconds",
         type=options.whole(1),
         default=600,
         metavar="N",
-        help="that a command: objective may take for each molecule; default: %(default)s",
+        help="seconds that a command: may take for each molecule; default: %(default)s",
     )
 
 

@@ -112,7 +112,7 @@ def _compared(space: "MoleculeSpace", text: str, answer: str) -> Row:
 
 
 def _interpolate(arguments: Namespace) -> int:
-    """Walk from one molecule to another through the space as it is; propose goes by like molecules in small steps."""
+    """Decode points between two molecules; for a path of like molecules in small steps see propose."""
     from vaemol.strangers import sets_in
 
     commands.check_fill(arguments)

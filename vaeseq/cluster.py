@@ -101,7 +101,7 @@ def _client(address: str) -> "Client":
     try:
         from distributed import Client
     except ImportError as error:
-        raise InputError("LATENTPATH_DASK needs the extra 'dask': pip install 'latentpath[dask]'") from error
+        raise InputError("LATENTPATH_DASK needs the extra 'dask', see docs/scale.md") from error
     try:
         client = Client(address, timeout=_CONNECT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:

@@ -34,7 +34,7 @@ def parser_of(
         command.set_defaults(command=verb)
         add_options(command)
         if verb in with_model:
-            told = "default: that of the pipeline in this folder, else the one that comes with the package (shipped)"
+            told = "a folder, or shipped (that of the package); default: models/ of this folder, else shipped"
             command.add_argument("--model", type=Path, help=told)
         add_output(command, formats.get(verb, ()))
     return parser
@@ -62,7 +62,7 @@ def add_output(parser: ArgumentParser, formats: Sequence[str] = ()) -> None:
 
 def add_count(parser: ArgumentParser) -> None:
     """The options of drawing from the prior."""
-    parser.add_argument("--count", type=whole(1), default=10, help="default: %(default)s")
+    parser.add_argument("--count", type=whole(1), default=10, help="how many; default: %(default)s")
     add_drawing(parser, temperature=1.0)
 
 
@@ -103,7 +103,7 @@ def add_path(parser: ArgumentParser, *, beams: int) -> None:
         type=whole(0),
         default=0,
         metavar="MOST",
-        help="above --steps, put in points where neighbours differ much, up to so many, and leave out repeats",
+        help="put in points where neighbours differ much, up to so many in all, and leave out repeats",
     )
     add_kind(parser)
     add_beams(parser, beams)
@@ -125,7 +125,7 @@ def add_beams(parser: ArgumentParser, beams: int) -> None:
         "--beams",
         type=whole(1, 64),
         default=beams,
-        help="width of the beam search, on a path between its ends; 1 keeps one way; default: %(default)s",
+        help="width of the beam search (on a path, between its ends); 1 is greedy; default: %(default)s",
     )
 
 

@@ -1,1 +1,1 @@
-"""Sentences: corpora, paths, samples and metrics."""
+"""Sentences: the ``everyday`` grammar, paths, gaps, metrics and the command ``vaetext``."""

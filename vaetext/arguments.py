@@ -13,7 +13,9 @@ def add_sentences(command: ArgumentParser) -> None:
 def add_sample(command: ArgumentParser) -> None:
     """How many sentences, and how long."""
     options.add_count(command)
-    command.add_argument("--words", type=options.whole(1), nargs=2, metavar=("LEAST", "MOST"), help="of each sentence")
+    command.add_argument(
+        "--words", type=options.whole(1), nargs=2, metavar=("LEAST", "MOST"), help="fewest and most words of a sentence"
+    )
 
 
 def add_path(command: ArgumentParser) -> None:
@@ -65,7 +67,7 @@ def add_shift(command: ArgumentParser) -> None:
     add_sentences(command)
     for name, what in (("lacking", "without"), ("having", "with")):
         command.add_argument(f"--{name}", required=True, metavar="FILE", help=f"sentences {what} it, one per line")
-    _add_strength(command, "without it, the nearest sentence that has what they shall have is looked for")
+    _add_strength(command, "without it: the nearest sentence that has the attribute")
     options.add_beams(command, 16)
 
 
@@ -83,7 +85,10 @@ def add_impute(command: ArgumentParser) -> None:
     add_sentences(command)
     command.add_argument("--count", type=options.whole(1), default=5, help="ways of each; default: %(default)s")
     command.add_argument(
-        "--samples", type=options.whole(1), default=32, help="codes that a sentence may have; default: %(default)s"
+        "--samples",
+        type=options.whole(1),
+        default=32,
+        help="codes drawn for each sentence, more give steadier weights; default: %(default)s",
     )
     command.add_argument(
         "--particles", type=options.whole(1), default=16, help="ways followed for each code; default: %(default)s"

@@ -133,7 +133,7 @@ def _walked(space: "SentenceSpace", arguments: Namespace, number: int, pair: Lin
 
 
 def _posterior(arguments: Namespace) -> int:
-    """What the posterior of each sentence holds: the sentence of its mean, and those of draws."""
+    """What the codes of each sentence decode to: the mean of its posterior, and draws of it."""
     from vaeseq.walks import neighbourhoods
 
     chunk = count()
@@ -151,7 +151,7 @@ def _posterior(arguments: Namespace) -> int:
 
 
 def _neighbours(arguments: Namespace) -> int:
-    """Of a file of sentences, those whose codes are nearest to that of each."""
+    """Find, in a file, the sentences whose codes are nearest to that of each sentence."""
     from vaeseq.attributes import Neighbours
 
     space = _space(arguments)
@@ -167,7 +167,7 @@ def _neighbours(arguments: Namespace) -> int:
 
 
 def _analogy(arguments: Namespace) -> int:
-    """What is to one sentence as a second is to a first: difference of two codes, added to a third."""
+    """Change OTHER as START differs from END: the difference of two codes, added to a third."""
     from vaeseq.attributes import analogy
 
     space = _space(arguments)
@@ -181,7 +181,7 @@ def _analogy(arguments: Namespace) -> int:
 
 
 def _shift(arguments: Namespace) -> int:
-    """Give each sentence what those of one file have and those of another lack, such as a tense or a negation."""
+    """Give each sentence an attribute, such as a tense: one file has sentences with it, another without."""
     from vaeseq.attributes import changed, shifted, trait
     from vaetext.paths import edits_to
 
