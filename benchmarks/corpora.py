@@ -42,4 +42,4 @@ def ptb() -> tuple[Corpus, int]:
     every = [[BOS, *(number[word] for word in words), EOS] for split in SPLITS for words in lines[split]]
     split = np.repeat(np.arange(len(SPLITS), dtype=np.uint8), [len(lines[split]) for split in SPLITS])
     tokens, offsets = np.concatenate([np.asarray(ids, np.uint16) for ids in every]), np.cumsum([0, *map(len, every)])
-    return Corpus(tokens, offsets, split, np.ones(len(every), np.float32)), len(RESERVED) + len(number)
+    return Corpus(tokens, offsets, split), len(RESERVED) + len(number)

@@ -57,7 +57,7 @@ def training(rows: int, length: int, hidden: int) -> Iterator[float]:
     tokens = random.integers(tokenizer.size - len(SYMBOLS), tokenizer.size, rows * length, dtype=np.uint8)
     split = np.full(rows, SPLITS.index("train"), np.uint8)
     split[:BATCH] = SPLITS.index("valid")
-    corpus = Corpus(tokens, np.arange(0, rows * length + 1, length), split, np.ones(rows, np.float32))
+    corpus = Corpus(tokens, np.arange(0, rows * length + 1, length), split)
     state = TrainState(vae, TrainConfig(batch_size=BATCH, **STEADY), ObjectiveConfig(), seed=0)
     for _ in fit(state, corpus, record_every=STEPS):
         yield STEPS

@@ -124,10 +124,13 @@ def filled(subject: Subject, rows: int, name: str) -> list[tuple[list[Pair], ...
 
 
 def differences(verdicts: Row) -> Row:
-    """Adversarial errors of the model's draws less those of language models, on the same sentences; of modes too."""
+    """Adversarial errors of the model less those of language models, on the same sentences.
+
+    Of draws less draws, modes less modes, and draws less the text of a beam search: what either is mostly used for.
+    """
     row: Row = {}
     others = [name for name in ("twin_", "language_") if f"{name}judged" in verdicts]
-    for (ours, theirs), other, kind in product((("", "drawn_"), ("likeliest_", "")), others, get_args(Kind)):
+    for (ours, theirs), other, kind in product((("", "drawn_"), ("likeliest_", ""), ("", "")), others, get_args(Kind)):
         name = f"{ours}less_{other}{theirs}{kind}"
         row[name], row[f"{name}_standard_error"] = less(
             verdicts[f"{ours}outcomes_{kind}"], verdicts[f"{other}{theirs}outcomes_{kind}"]

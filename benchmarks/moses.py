@@ -57,7 +57,7 @@ def corpus(count: int, held_out: int) -> tuple[Corpus, Tokenizer]:
     split = np.full(count, SPLITS.index("train"), np.uint8)
     split[count - held_out :] = SPLITS.index("valid")
     flat = np.concatenate([np.asarray(row, np.uint8) for row in ids])
-    return Corpus(flat, offsets, split, np.ones(count, np.float32)), tokenizer
+    return Corpus(flat, offsets, split), tokenizer
 
 
 def peer(repository: Path, texts: list[str], device: torch.device) -> "tuple[VAE, VAETrainer]":

@@ -2,6 +2,15 @@
 
 from typing import NamedTuple
 
+# How much better the bound of codes as drawn is than the language model.
+LESS_LANGUAGE = (
+    (
+        "evaluate.test.iwae_less_language_fitted",
+        "bound of codes as drawn less language model, row by row",
+        "nats, higher is better",
+    ),
+    ("evaluate.test.iwae_less_language_standard_error_fitted", "standard error of that", "nats"),
+)
 # Place in the figures, what it is, unit and direction.
 ROWS = {
     "speed_training_cpu": (

@@ -1,6 +1,6 @@
 """What the tables show of the result files that are of molecules alone."""
 
-from benchmarks.shown import Matrix
+from benchmarks.shown import LESS_LANGUAGE, Matrix
 from vaemol.pmo import TASKS
 
 _BOUNDED = "nats, at most ln of the rows"
@@ -14,6 +14,8 @@ ROWS = {
         ("evaluate.test.active_units", "active latent dimensions", _FRACTION),
         ("evaluate.test.iwae", "importance-weighted bound", "nats a molecule, higher is better"),
         ("evaluate.test.iwae_fitted", "the same of codes as drawn", "nats a molecule, higher is better"),
+        *LESS_LANGUAGE,
+        ("evaluate.test.iwae_rows", "molecules that the bounds are of", "count"),
         ("evaluate.test.language", "language model alone", "nats a molecule, lower is better"),
         ("evaluate.test.amortisation_gap", "amortisation gap", "nats, lower is better"),
         ("evaluate.test.bits_per_heavy_atom_fitted", "bits per heavy atom, of codes as drawn", "lower is better"),
@@ -91,6 +93,7 @@ ROWS = {
         ("evaluate.test.iwae_fitted", "importance-weighted bound, codes as drawn", "nats a molecule, higher is better"),
         ("evaluate.test.kl_fitted", "rate of these", "nats"),
         ("evaluate.test.reconstruction_fitted", "their distortion", "nats, lower is better"),
+        *LESS_LANGUAGE,
         ("evaluate.test.language", "language model alone", "nats a molecule, lower is better"),
         ("evaluate.test.mutual_information", "mutual information of code and molecule", _BOUNDED),
         ("evaluate.test.mutual_information_cap", "its cap, ln of the rows", "nats"),
@@ -105,6 +108,7 @@ ROWS = {
         ("evaluate.test.kl", "KL to a standard normal", "nats"),
         ("evaluate.test.active_units", "active dimensions, of 64", _FRACTION),
         ("evaluate.test.iwae_fitted", "weighted bound of codes as drawn, 300 molecules", "nats, higher is better"),
+        *LESS_LANGUAGE,
         ("evaluate.test.language", "language model alone", "nats a molecule, lower is better"),
         ("evaluate.prior_fitted.validity", "valid of 10,000 draws of the fitted prior", _FRACTION),
         ("evaluate.prior_fitted.uniqueness_1000", "different of the first 1,000", _FRACTION),

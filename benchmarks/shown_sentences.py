@@ -1,6 +1,6 @@
 """What the tables show of the result files that are of sentences alone."""
 
-from benchmarks.shown import Matrix
+from benchmarks.shown import LESS_LANGUAGE, Matrix
 
 _FRACTION, _NATS = "fraction, higher is better", "nats of a sentence, lower is better"
 _FILLERS = {
@@ -25,6 +25,8 @@ ROWS = {
         ("evaluate.test.active_units", "active latent dimensions", "fraction, higher is better"),
         ("evaluate.test.iwae", "importance-weighted bound", "nats a sentence, higher is better"),
         ("evaluate.test.iwae_fitted", "the same of codes as drawn", "nats a sentence, higher is better"),
+        *LESS_LANGUAGE,
+        ("evaluate.test.iwae_rows", "sentences that the bounds are of", "count"),
         ("evaluate.test.amortisation_gap", "amortisation gap", "nats, lower is better"),
         ("evaluate.test.language", "language model alone", "nats a sentence, lower is better"),
         ("evaluate.test.word_perplexity_fitted", "perplexity per word, of codes as drawn", "lower is better"),
@@ -92,7 +94,7 @@ ROWS = {
         *(
             (f"{name}less_{other}{kind}{error}", f"{judge} judge: {_FILLERS[name]}, less {_FILLERS[other]}{what}", unit)
             for kind, judge in (("lstm", "LSTM"), ("bag_of_words", "bag-of-words"))
-            for name, theirs in (("", "drawn_"), ("likeliest_", ""))
+            for name, theirs in (("", ""), ("", "drawn_"), ("likeliest_", ""))
             for other in (f"twin_{theirs}", f"language_{theirs}")
             for error, what, unit in (
                 ("", "", "accuracy, lower is better"),
@@ -134,6 +136,7 @@ ROWS = {
         ("evaluate.test.kl", "KL to a standard normal", "nats"),
         ("evaluate.test.active_units", "active dimensions, of 64", _FRACTION),
         ("evaluate.test.iwae_fitted", "weighted bound of codes as drawn, 300 sentences", "nats, higher is better"),
+        *LESS_LANGUAGE,
         ("evaluate.test.language", "language model alone", _NATS),
         ("evaluate.prior_fitted.uniqueness", "uniqueness of 5,000 draws of the fitted prior", _FRACTION),
         ("evaluate.prior_fitted.novelty", "their novelty", _FRACTION),

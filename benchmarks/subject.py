@@ -54,7 +54,7 @@ class Subject:
         bench, space = bench or Bench.of("tatoeba"), SentenceSpace.load(folder)
         texts = space.texts([row["text"] for row in bench.table])
         rows = [np.asarray(ids, np.uint16) for ids in space.space.tokenizer.encode_batch(texts)]
-        corpus = Corpus(np.concatenate(rows), np.cumsum([0, *map(len, rows)]), bench.corpus.split, bench.corpus.weight)
+        corpus = Corpus(np.concatenate(rows), np.cumsum([0, *map(len, rows)]), bench.corpus.split)
         return cls(bench, space, checkpoint.load(folder).config, corpus, digest_of_folder(folder))
 
     @property
@@ -65,7 +65,7 @@ class Subject:
     @property
     def language(self) -> SequenceVAE:
         """The language model that the decoder corrects, where there is one, as a model without a code."""
-        return codeless(self.vae.language).to(self.space.space.device)
+        return codeless(self.vae.language)
 
     @cached_property
     def twin(self) -> SequenceVAE:

@@ -27,7 +27,8 @@ CURVES = {
 }
 PROMISED, NORMAL = [i / 20 for i in range(1, 20)], NormalDist()  # of intervals around a prediction
 DOTS = 1_000  # of one picture; more cannot be told apart
-PER_UNIT = ("bits_per_heavy_atom", "bits_per_character", "word_perplexity")  # of the importance-weighted bound
+# Of the rows of the importance-weighted bound.
+WEIGHTED = ("bits_per_heavy_atom", "bits_per_character", "word_perplexity", "iwae_less_elbo", "iwae_less_language")
 
 
 def data(domain: str, root: Path) -> Chapter:
@@ -107,7 +108,8 @@ def figure_table(caption: str, columns: dict[str, dict[str, object]]) -> Chapter
 
 
 def _is_figure(name: str, figure: object, column: dict[str, object]) -> bool:
-    told_elsewhere = name == "rows" or name.endswith(("_of", "_cap", "_samples", "_rows"))
+    plain = name.removesuffix("_fitted")
+    told_elsewhere = name == "rows" or plain.endswith(("_of", "_cap", "_samples", "_rows", "_standard_error"))
     return isinstance(figure, int | float) and not told_elsewhere
 
 
@@ -122,7 +124,9 @@ def _cell(name: str, column: dict[str, object]) -> tuple[str, str]:
         over.append(f"cap {number(column[f'{plain}_cap'])}")
     if f"{plain}_samples" in column:
         over.append(f"{number(column[f'{plain}_samples'])} draws")
-    rows_of = "iwae_rows" if plain in PER_UNIT else f"{plain}_rows"
+    if (error := f"{plain}_standard_error{name.removeprefix(plain)}") in column:
+        over.append(f"standard error {number(column[error])}")
+    rows_of = "iwae_rows" if plain in WEIGHTED else f"{plain}_rows"
     if rows_of in column:
         over.append(f"{number(column[rows_of])} rows")
     return number(column[name]), ", ".join(over)

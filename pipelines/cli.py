@@ -47,9 +47,7 @@ def _add_fit(domain: Domain, command: ArgumentParser) -> None:
     command.add_argument(
         "--minutes", type=_minutes, default=15.0, help="about how long it may take; default: %(default)s"
     )
-    command.add_argument(
-        "--column", metavar="NAME", help=f"the column of the {domain}; default: found by its usual names"
-    )
+    options.add_column(command, domain)
     command.add_argument(
         "--property",
         action="append",

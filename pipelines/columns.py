@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from pipelines.names import kept_as
 from pipelines.params import MoleculeParams, SentenceParams
-from vaeseq.errors import InputError
+from vaeseq.errors import InputError, shown
 from vaeseq.groups import Groups
 
 LEAST = 10  # numbers of a property that say anything
@@ -56,9 +56,15 @@ def targets_of(table: Path, names: Sequence[str]) -> np.ndarray | None:
     rows = pq.read_table(table, columns=[*dict.fromkeys(("split", *columns))])
     train = np.asarray(rows["split"]) == "train"
     targets = np.stack([_numbers(rows[column].to_pylist()) for column in columns], axis=1)
-    counts = dict(zip(names, (~np.isnan(targets[train])).sum(axis=0).tolist(), strict=True))
-    if few := {name: count for name, count in counts.items() if count < LEAST}:
-        raise InputError(f"train.properties must have {LEAST} numbers in the train rows of {str(table)!r}, got {few}")
+    counts = (~np.isnan(targets[train])).sum(axis=0)
+    if few := {name: count for name, count in zip(names, counts.tolist(), strict=True) if count < LEAST}:
+        place = int(counts.argmin())
+        cells = zip(rows[columns[place]].to_pylist(), np.isnan(targets[:, place]), strict=True)
+        other = next((cell for cell, missing in cells if missing and str(cell or "").strip()), None)
+        raise InputError(
+            f"train.properties must have {LEAST} numbers in the train rows of {str(table)!r}, got {few}"
+            + (f"; {shown(other)} is none, but 7.9 is one" if other else "")
+        )
     return targets
 
 

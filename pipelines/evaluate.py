@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import torch
+from torch import Tensor
 
 from pipelines.columns import targets_of
 from pipelines.params import EvaluateParams, domain_params
+from vaeseq.bounds import log_mean
 from vaeseq.calibration import quality
 from vaeseq.corpus import SPLITS, Corpus, choose
-from vaeseq.diagnostics import information_rows, iwae_by_row, summarise
+from vaeseq.diagnostics import information_rows, language_by_row, log_weights_by_row, summarise
 from vaeseq.files import write_table, write_whole
 from vaeseq.manifold import grid
 from vaeseq.model import SequenceVAE
@@ -97,14 +99,21 @@ def _likelihood(
     params: EvaluateParams,
     evaluation: ModuleType,
 ) -> Row:
-    """Bounds, nats per sequence and per unit of text, and the collapse diagnostics; ``_fitted``: of a fitted prior."""
+    """Bounds, nats per sequence and per unit of text, and the collapse diagnostics; ``_fitted``: of a fitted prior.
+
+    What the weighted bound is compared with is taken of its own rows, which are fewer than those of the rest.
+    """
     weighted = choose(rows, params.iwae_rows, seed=params.seed)
     samples = 1 if space.vae.discrete else params.iwae_samples  # of a discrete code all are one
     texts, figures = [records[i] for i in np.searchsorted(rows, weighted)], {}
+    language = language_by_row(space.vae, corpus, weighted) if space.vae.language else None
     for suffix, vae in _by_prior(space.vae).items():
         summary = summarise(vae, corpus, rows, seed=params.seed).figures()
-        bound = iwae_by_row(vae, corpus, weighted, samples=samples, seed=params.seed)
+        log_weights = log_weights_by_row(vae, corpus, weighted, samples=samples, seed=params.seed)
+        bound = log_mean(log_weights)
         summary |= {"iwae": float(bound.mean()), **evaluation.likelihood_per_unit(-float(bound.sum()), texts)}
+        summary["iwae_less_elbo"] = float((bound - log_weights.mean(dim=0)).mean())
+        summary |= {} if language is None else _paired("iwae_less_language", bound - language)
         said = _OF_NO_PRIOR if suffix and vae.signal == 1 else _OF_NO_CODE if suffix else ()
         figures |= {f"{name}{suffix}": value for name, value in summary.items() if name not in said}
     return {
@@ -115,6 +124,13 @@ def _likelihood(
         "iwae_samples": samples,
         "iwae_rows": len(weighted),
     }
+
+
+def _paired(name: str, differences: Tensor) -> Row:
+    """The mean of differences, and its standard error, which one row does not have."""
+    rows = len(differences)
+    error = {f"{name}_standard_error": float(differences.std()) / math.sqrt(rows)} if rows > 1 else {}
+    return {name: float(differences.mean()), **error}
 
 
 def _left_behind(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, params: EvaluateParams) -> Row:

@@ -23,7 +23,7 @@ from ruamel.yaml import YAML
 from pipelines.download import sha256_of
 from pipelines.outputs import last_file
 from pipelines.params import domain_params
-from pipelines.plan import SETTINGS, Asked, read_as, settings_of
+from pipelines.plan import SETTINGS, Asked, read_as, search_of, settings_of
 from pipelines.resume import locked
 from pipelines.signals import WITH_PARENT
 from pipelines.sources import Domain
@@ -36,7 +36,8 @@ STAGES = ("fetch", "prepare", "train", "prior", "evaluate", "interpolate")
 TRAINING = 0.55  # share of the time that is left after preparing; prior, evaluation, paths and report take the rest
 GOING_ON = 2e-3  # learning rate of a model that was trained before
 EPOCHS, LEAST = 200, 200  # steps: at most so many passes, and at least so many steps
-PACED, WARM = 10, 3  # steps that are timed, after a few that are not
+PACED, TIMED, WARM = 10, 1.0, 3  # least steps and seconds that are timed, after a few steps that are not
+UNSEEN = 10_000  # steps: no look at held-out rows is timed
 SAID = 0.8  # most of what single symbols say of a row that its code is asked to carry
 
 
@@ -63,6 +64,8 @@ def fit(domain: Domain, asked: Asked, folder: Path) -> dict[str, object]:
                 _write(params, {domain: settings})
             elif stage == "train" and "steps" not in _read(params)[domain]["train"]:
                 stored = _read(params)
+                if found := search_of(domain, stored[domain], folder):
+                    stored[domain]["optimize"] |= found
                 left = 60 * asked.minutes - (time.monotonic() - started)
                 stored[domain]["train"] |= _training(domain, folder, stored, TRAINING * left)
                 _write(params, stored)
@@ -106,7 +109,6 @@ def _training(domain: Domain, folder: Path, stored: dict[str, Any], seconds: flo
 
     from pipelines.train import opened
     from vaeseq.diagnostics import summarise
-    from vaeseq.training import fit as train
     from vaeseq.training import held_out_rows
 
     settings = dict(SETTINGS[domain]["train"])
@@ -120,18 +122,32 @@ def _training(domain: Domain, folder: Path, stored: dict[str, Any], seconds: flo
         if "rate_start" in settings:
             settings["rate_start"] = round(settings["rate_start"] * rate / settings["rate"], 1)
         settings["rate"] = rate
-    trial = {"steps": WARM + PACED, "evaluate_every": WARM + PACED, "evaluate_rows": 1}
-    tried = folder / "trial.yaml"  # no run may take these for settled
+    trial, tried = {"steps": UNSEEN, "evaluate_every": UNSEEN}, folder / "trial.yaml"  # no run may take it for settled
     _write(tried, {domain: stored[domain] | {"train": stored[domain]["train"] | settings | trial}})
     corpus, _, state = opened(domain, domain_params(domain, tried), prepared)
-    batch_size = state.train.batch_size
-    marks = [time.monotonic() for _ in train(state, corpus, record_every=1)]
-    pace = (marks[-2] - marks[WARM - 1]) / (PACED - 1)
+    batch_size, pace = state.train.batch_size, _pace(state, corpus)
     del state
     torch.cuda.empty_cache()  # the stage is another process
     most = EPOCHS * math.ceil(len(corpus.rows("train")) / batch_size)
     steps = max(LEAST, min(most, int(seconds / pace)))
     return settings | {"steps": steps, "evaluate_every": math.ceil(steps / 10)}
+
+
+def _pace(state: Any, corpus: Any) -> float:  # noqa: ANN401 - torch is not loaded to say their types
+    """Seconds a step, as training runs: a GPU works behind, and only the records wait for it."""
+    from vaeseq.training import fit as train
+
+    begun = math.inf
+
+    def enough() -> bool:
+        nonlocal begun
+        if state.step == WARM:
+            begun = time.monotonic()
+        return state.step >= WARM + PACED and time.monotonic() - begun >= TIMED
+
+    for _ in train(state, corpus, stop=enough):
+        pass
+    return (time.monotonic() - begun) / (state.step - WARM)
 
 
 def _unigram_nats(corpus: Any) -> float:  # noqa: ANN401 - torch is not loaded to say its type

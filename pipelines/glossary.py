@@ -31,6 +31,12 @@ FIGURES = {
         "higher",
         "A tighter bound than the ELBO, from many draws of z for each row.",
     ),
+    "iwae_less_elbo": Meaning(
+        "Bound less ELBO",
+        "nats",
+        "",
+        "What the bound gains on the ELBO of the very same rows; the ELBO above is of all that are evaluated.",
+    ),
     "bits_per_heavy_atom": Meaning(
         "Bits per heavy atom", "bits", "lower", "The same bound spread over the atoms: comparable between notations."
     ),
@@ -45,6 +51,12 @@ FIGURES = {
         "nats",
         "lower",
         "What a row costs without z, by the language model that the decoder corrects and that guides paths.",
+    ),
+    "iwae_less_language": Meaning(
+        "Bound less language model",
+        "nats",
+        "higher",
+        "Row by row, of the same rows: above 0 the model with its code says them better than the language model alone.",
     ),
     "amortisation_gap": Meaning(
         "Amortisation gap",
@@ -134,9 +146,9 @@ FIGURES = {
     ),
     "best": Meaning("Best", "score", "higher", "The best score found."),
     "top_10": Meaning("Ten best", "score", "higher", "Mean score of the ten best."),
-    "top_10_least": Meaning("Ten best, worst seed", "score", "higher", "The same of the seed where it is the least."),
-    "top_10_most": Meaning("Ten best, best seed", "score", "higher", "The same of the seed where it is the most."),
-    "best_training": Meaning("Best training row", "score", "", "The highest value measured in a training row."),
+    "top_10_least": Meaning("Ten best, worst seed", "score", "higher", "The same of the seed where it is worst."),
+    "top_10_most": Meaning("Ten best, best seed", "score", "higher", "The same of the seed where it is best."),
+    "best_training": Meaning("Best training row", "score", "", "The best value measured in a training row."),
     "best_at_start": Meaning("Best before it starts", "score", "", "Of the molecules that it learns from first."),
     "on_front": Meaning("On the front", "molecules", "", "Not beaten by any other that the same search found."),
     "front_beaten": Meaning(
@@ -171,6 +183,13 @@ NAMES = {
     "prior_fitted": "Prior fitted afterwards",
     "lerp": "lerp",
     "density": "density",
+}
+
+# What searches usually require of a molecule: the best without it are often ones that nobody would make (LOG.md).
+REQUIREMENTS = {
+    "sa_score<=3.5": "easy to make",
+    "alerts:pains": "no pattern that often deceives assays",
+    "alerts:brenk": "no group that is reactive, toxic or unstable",
 }
 
 # Slugs of rejected rows and of what standardising changed.

@@ -1,6 +1,6 @@
 """What columns of a source are called in the row table."""
 
-FIRST = ("source_line", "source_id", "text", "split", "weight")  # columns that every row table begins with
+FIRST = ("source_line", "source_id", "text", "split")  # columns that every row table begins with
 
 
 def kept_as(name: str) -> str:

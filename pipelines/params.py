@@ -227,13 +227,13 @@ class _DomainParams(_Section):
 
     @model_validator(mode="after")
     def _prior_suits_the_codes(self) -> "_DomainParams":
-        prior, model = self.prior, self.model
-        if prior.signal < 1 and not (prior.kind and self.train.code_noise and model.posterior == "gaussian"):
+        prior, posterior = self.prior, None if self.model.start else self.model.posterior  # it is train's to ask
+        if prior.signal < 1 and not (prior.kind and self.train.code_noise and posterior in (None, "gaussian")):
             raise ValueError("a prior.signal below 1 needs a prior.kind, train.code_noise and a gaussian posterior")
         suits = {"codes": ["codes"], "vamp": ["gaussian"]}.get(prior.kind or "", ["gaussian", "flow"])
-        if prior.kind and model.start is None and model.posterior not in suits:  # one to go on from has its own
+        if prior.kind and posterior not in (None, *suits):
             raise ValueError(f"a prior.kind of {prior.kind} needs a model.posterior of {' or '.join(suits)}")
-        if (prior.kind, model.start, model.latent) == ("autoregressive", None, 1):
+        if (prior.kind, self.model.start, self.model.latent) == ("autoregressive", None, 1):
             raise ValueError("a prior.kind of autoregressive needs a model.latent of at least 2")
         return self
 

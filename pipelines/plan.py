@@ -1,12 +1,17 @@
 """What a model of one's own file asks of the pipeline: its parameters, from what is asked for and from the rows."""
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import pyarrow.parquet as pq
+
+from pipelines.glossary import REQUIREMENTS
 from pipelines.params import SentencePrepareParams
 from pipelines.prepare import survey
 from pipelines.readers import rows
@@ -16,7 +21,9 @@ from vaeseq import shipped
 from vaeseq.errors import InputError, shown
 
 # Of each property that molecules are taught; it asks the model alone, which knows nothing like most draws of the prior.
-SEARCH = {"method": "ascent", "start": "training", "budget": 150}
+SEARCH = {"method": "ascent", "start": "training", "budget": 150, "require": list(REQUIREMENTS)}
+HELD, LOOKED = 0.1, 1_000  # least share of measured rows that must hold what is required; how many are looked at
+WIDE = 100  # the ratio of high values to low ones from which on a model should learn the logarithm
 # What differs from the defaults of pipelines.params, as in params.yaml: tests/pipelines/test_fit.py holds it.
 SETTINGS: dict[str, dict[str, dict[str, object]]] = {
     "molecules": {
@@ -135,6 +142,58 @@ def read_as(domain: Domain, asked: Asked, start: Path | None, folder: Path) -> d
     return {"mean_of": [name for name in names if name in columns]} | (
         dict.fromkeys(("valid_fraction", "test_fraction"), HELD_OUT) if few else {}
     )
+
+
+def search_of(domain: Domain, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """What the search for better molecules takes from the prepared rows: ``require``, as far as they hold it.
+
+    Says on standard error what is not required, and which properties had better be logarithms.
+
+    Args:
+        domain: Of sentences nothing is searched.
+        settings: Of that domain, as in ``params.yaml``.
+        folder: Of the fit.
+
+    Raises:
+        InputError: As ``pipelines.columns.targets_of``.
+    """
+    from pipelines.columns import targets_of
+
+    names, table = settings["train"]["properties"], folder / "data/prepared" / domain / "rows.parquet"
+    if (targets := targets_of(table, names)) is None:
+        return {}
+    for name, values in zip(names, targets.T, strict=True):
+        _say_wide(name, values[~np.isnan(values)])
+    return {"require": _held(table, targets, settings["optimize"])} if domain == "molecules" else {}
+
+
+def _say_wide(name: str, values: np.ndarray) -> None:
+    low, high = np.quantile(values, (0.05, 0.95))
+    if values.min() >= 0 and high > WIDE * low > 0:
+        print(
+            f"{shown(name)} is never negative, and from low to high values it grows {high / low:,.0f}-fold: give its "
+            "logarithm, such as pIC50 of an IC50, for of the numbers themselves a model predicts some below 0",
+            file=sys.stderr,
+        )
+
+
+def _held(table: Path, targets: np.ndarray, search: Mapping[str, Any]) -> list[str]:
+    """What is required, as far as a share of the measured train rows of each property hold it and what is before it."""
+    from vaemol.constraints import constraint
+
+    rows = pq.read_table(table, columns=["smiles", "split"])
+    some = np.flatnonzero((np.asarray(rows["split"]) == "train") & ~np.isnan(targets).all(axis=1))
+    some = np.random.default_rng(search["seed"]).permutation(some)[:LOOKED]
+    smiles, measured = np.asarray(rows["smiles"])[some].tolist(), ~np.isnan(targets[some])
+    kept, holding = [], np.ones(len(some), dtype=bool)
+    for text in search["require"]:
+        both = holding & constraint(text)(smiles)
+        if (measured[both].sum(axis=0) >= HELD * measured.sum(axis=0)).all():
+            kept.append(text)
+            holding = both
+        else:
+            print(f"the search for better molecules leaves out {text}: few of the measured hold it", file=sys.stderr)
+    return kept
 
 
 def _cut(folder: Path) -> str:

@@ -244,8 +244,7 @@ def _cut(out: Path, table: RowTable, domain: Domain, settings: _Settings, tokeni
 
     tokenizer.save(out / "tokenizer.json")
     split = bytes(map(SPLITS.index, splits(table.path)))
-    ids = _ids(tokenizer, table)
-    write_tokens(out / "tokens.safetensors", ids, np.frombuffer(split, np.uint8), np.ones(len(split), np.float32))
+    write_tokens(out / "tokens.safetensors", _ids(tokenizer, table), np.frombuffer(split, np.uint8))
     corpus = Corpus.load(out)
     lengths = corpus.lengths - 2
     return {

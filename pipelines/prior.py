@@ -46,9 +46,11 @@ def _fitted(stored: Checkpoint, corpus: Corpus, params: PriorParams) -> tuple[Ch
     pace = FitConfig(**{field.name: getattr(params, field.name) for field in fields(FitConfig)})
     # The prior of training knows codes of full signal alone.
     figures = {"prior_of_training": cross_entropy(vae.prior, held_out)} if params.signal == 1 else {}
+    done = 0
     with progress("fitting the prior", pace.steps) as advance:
-        for _ in fit_prior(prior, learnt, held_out, pace, seed=params.seed):
-            advance(pace.look_every)
+        for step, *_ in fit_prior(prior, learnt, held_out, pace, seed=params.seed):
+            advance(step - done)
+            done = step
     figures |= {"fitted": cross_entropy(prior, held_out), "fitted_on_training_rows": cross_entropy(prior, learnt)}
     vae.trained_prior, vae.prior, vae.signal = vae.prior, prior, params.signal
     config = replace(stored.config, prior=kind, trained_prior=stored.config.prior, signal=params.signal)

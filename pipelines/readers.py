@@ -6,7 +6,7 @@ lines are no rows.
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,16 @@ import pyarrow.parquet as pq
 from pipelines.lines import LINE_LIMIT, SHOWN, Line, lines, opened
 from pipelines.params import shown
 from pipelines.sources import Domain, Format, Table
-from vaeseq.delimited import TEXT_NAMES, cells_of, check_columns, delimiter_of, distinct, records
+from vaeseq.delimited import (
+    TEXT_NAMES,
+    cells_of,
+    check_columns,
+    delimiter_of,
+    distinct,
+    place_named,
+    place_of,
+    records,
+)
 from vaeseq.errors import InputError
 from vaeseq.parallel import ordered_map
 
@@ -100,7 +109,7 @@ def _smi(stream: IO[bytes], path: Path) -> Iterator[RawRow]:
     first = True
     for line in lines(stream, path):
         smiles, _, name = line.text.strip().replace("\t", " ", 1).partition(" ")
-        if smiles and not (first and smiles.lower() in TEXT_NAMES["molecules"]):
+        if smiles and not (first and place_of([smiles], TEXT_NAMES["molecules"]) is not None):
             yield _checked(line, _clean(name.strip()) or None, smiles)
         first = first and not smiles
 
@@ -227,38 +236,41 @@ def _shared(column: pa.DictionaryArray) -> list[str]:
 def _choose(names: Sequence[str], table: Table, domain: Domain, path: Path) -> _Chosen:
     """Which columns hold what; the others keep their names, made distinct."""
     check_columns(len(names))
-    named = distinct(map(_clean, names))
-    text = _place(named, table.column, TEXT_NAMES[domain], path)
-    if text is None and len(named) == 1 and not _is_data(named[0], domain):
+    named, is_data = distinct(map(_clean, names)), partial(_is_data, domain=domain)
+    # Of a csv file the first line may be a row already, unless the source says what its columns are.
+    doubted = is_data if table.format == "csv" and not table.names else None
+    text = _place(named, table.column, TEXT_NAMES[domain], path, doubted)
+    if text is None and len(named) == 1 and not is_data(named):
         text = 0
     if text is None:
         raise InputError(
             f"data.column must name the column of the {domain} in {str(path)!r}: none of its columns {shown(named)} "
-            f"has a usual name ({', '.join(TEXT_NAMES[domain])}); its first line must be the header"
+            f"surely has a usual name ({', '.join(TEXT_NAMES[domain])}); its first line must be the header"
         )
     identifier = _place(named, table.id_column, _ID_NAMES, path)
     others = tuple((i, name) for i, name in enumerate(named) if i not in (text, identifier))
     return _Chosen(text, identifier, others, len(named))
 
 
-def _is_data(name: str, domain: Domain) -> bool:
-    """Whether what stands where the header should be is a row already."""
+def _is_data(names: Sequence[str], domain: Domain) -> bool:
+    """Whether any of what stands where the header should be is of a row already."""
     if domain == "sentences":
-        return name.endswith(_ENDS)
+        return any(name.endswith(_ENDS) for name in names)
     from vaemol.notation import to_smiles  # loads rdkit, which no other row needs
 
     read = partial(to_smiles, notation="smiles")
-    ((_, found),) = ordered_map(read, [name], workers=1, preload=(to_smiles.__module__,))
-    return isinstance(found, str) and found != ""
+    found = ordered_map(read, names, workers=1, preload=(to_smiles.__module__,))
+    return any(isinstance(smiles, str) and smiles for _, smiles in found)
 
 
-def _place(names: Sequence[str], wanted: str | None, usual: Sequence[str], path: Path) -> int | None:
-    if wanted is not None:
-        if wanted not in names:
-            raise InputError(f"column {wanted!r} must be in {str(path)!r}, which has the columns {shown(list(names))}")
-        return names.index(wanted)
-    lowered = [name.lower() for name in names]
-    return next((lowered.index(name) for name in usual if name in lowered), None)
+def _place(
+    names: Sequence[str],
+    wanted: str | None,
+    usual: Sequence[str],
+    path: Path,
+    is_data: Callable[[Sequence[str]], bool] | None = None,
+) -> int | None:
+    return place_of(names, usual, is_data) if wanted is None else place_named(wanted, names, repr(str(path)))
 
 
 def _row(line: Line, cells: Sequence[str], chosen: _Chosen) -> RawRow:

@@ -17,7 +17,7 @@ from vaeseq.files import csv_line
 _GROUP = 16_384  # rows held before they are written
 _HELD, _CELL = 256_000_000, 64  # so are as many bytes, about: of a cell these, and what its text has
 _TYPES = {str: pa.string(), int: pa.int32(), float: pa.float32()}
-_FIRST = list(zip(FIRST, (pa.int64(), pa.string(), pa.string(), pa.string(), pa.float32()), strict=True))
+_FIRST = list(zip(FIRST, (pa.int64(), pa.string(), pa.string(), pa.string()), strict=True))
 
 
 class RowTable:
@@ -54,7 +54,7 @@ class RowTable:
     def accept(self, row: RawRow, record: Mapping[str, object], split: str) -> None:
         """Add one row."""
         source = {new: row.columns.get(name) for name, new in self._source_columns.items()}
-        first = {"source_line": row.line, "source_id": row.id, "split": split, "weight": 1.0}
+        first = {"source_line": row.line, "source_id": row.id, "split": split}
         whole = {**first, **record, **source}
         self._buffer.append(whole)
         self._held += sum(_CELL + len(cell) if isinstance(cell, str) else _CELL for cell in whole.values())

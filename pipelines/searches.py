@@ -1,4 +1,7 @@
-"""The chapter of the report on the search for better molecules: how soon, which, at what cost, and how they differ."""
+"""The chapter of the report on the search for better molecules: how soon, which, at what cost, and how they differ.
+
+Files hold values as they are sought, where higher is better; the page shows them as they are measured.
+"""
 
 from collections.abc import Sequence
 from itertools import combinations, groupby
@@ -7,7 +10,7 @@ from statistics import fmean
 
 from pipelines.chapters import Chapter, figure_table
 from pipelines.charts import Chart, Series, Strip, lines, scatter, strips
-from pipelines.glossary import PROPERTIES, in_words, number, objective_title
+from pipelines.glossary import PROPERTIES, REQUIREMENTS, in_words, meaning, number, objective_title
 from pipelines.params import OptimizeParams
 from pipelines.tables import Row, figures, short, shown, table, value
 from pipelines.tiles import Easel
@@ -27,10 +30,11 @@ METHODS = {
     "molecules that it was taught",
     "genetic": "a genetic algorithm crosses and changes the best molecules so far; the model takes no part",
 }
-LOW, DRAW = "min:", "random_"
+LOW, KIND, DRAW = "min:", "property:", "random_"
 BEST, ON_FRONT = 8, 12  # molecules shown
 # Of molecules in shifts.csv: in the legend, and the colour.
 GROUPS = {"training": ("training rows", TAUGHT), "random": (RANDOM, DRAWN), "best": ("the best found", SEARCHED)}
+SCORE = "score"  # unit of the figures that are values of an objective
 QUANTILES = ("q05", "q25", "q50", "q75", "q95")
 TIMES = (("first third of the calls", "s1"), ("second third", "s3"), ("last third", "s5"))
 
@@ -45,25 +49,27 @@ def optimisation(params: OptimizeParams, root: Path, easel: Easel) -> Chapter:
     shifts = {name: list(its) for name, its in groupby(table(folder / "shifts.csv"), key=lambda row: row["objective"])}
     return {
         "how": METHODS[params.method],
-        "require": params.require,
+        "require": [(text, REQUIREMENTS.get(text, "")) for text in params.require],
+        "waived": [its for its in REQUIREMENTS.items() if its[0] not in params.require],
         "starts": _starts(params, found) if params.start == "training" else [],
         "budget": max(int(row["call"]) for row in calls or parts),
         "seeds": len({row["seed"] for row in calls or parts}),
-        "predicted": any("property:" in name for name in (*params.objectives, *params.front)),
+        "predicted": any(KIND in name for name in (*params.objectives, *params.front)),
         "objectives": [
             {
-                "chart": _race(name, [row for row in calls if row["objective"] == name], found.get(name, {})),
+                "chart": _race(name, [row for row in calls if row["objective"] == name], _level(name, its, params)),
                 "shift": _shift(_plain(name), shifts.get(name, [])),
                 "title": objective_title(name),
-                "figures": _figures(objective_title(name), found.get(name, {})),
+                "figures": _figures(objective_title(name), its, name.startswith(LOW)),
                 "best": [
                     _winner(row, easel, f"no. {place}", {"score": _score(row), "SA": shown(row, "sa_score")})
-                    for place, row in enumerate(its[:BEST], 1)
+                    for place, row in enumerate(winners[:BEST], 1)
                 ],
-                "of": len(its),
+                "of": len(winners),
             }
             for name in dict.fromkeys(row["objective"] for row in calls)
-            for its in [[row for row in best if row["objective"] == name]]
+            for winners in [[row for row in best if row["objective"] == name]]
+            for its in [found.get(name, {})]
         ],
         "front": _front(params.front, parts, table(folder / "front.csv"), easel, found.get("front", {})),
         "front_shift": _shift("the front", shifts.get("front", [])),
@@ -81,21 +87,40 @@ def _starts(params: OptimizeParams, found: dict[str, dict]) -> list[tuple[str, s
     ]
 
 
-def _figures(title: str, found: dict[str, object]) -> Chapter:
-    """Figures of the search, and those of random draws beside them."""
+def _figures(title: str, found: dict[str, object], low: bool = False) -> Chapter:
+    """Figures of the search, and those of random draws beside them; of what is to be low as it is measured."""
+    if not found:
+        return {}
+    if low:
+        scores = {name for name in found if meaning(name.removeprefix(DRAW)).unit == SCORE}
+        found = found | {name: _natural(found[name], LOW) for name in scores if found[name] is not None}
     drawn = {name.removeprefix(DRAW): figure for name, figure in found.items() if name.startswith(DRAW)}
     searched = {name: figure for name, figure in found.items() if not name.startswith(DRAW)}
-    return figure_table(title, {"search": searched, "random draws": drawn}) if found else {}
+    made = figure_table(title, {"search": searched, "random draws": drawn})
+    for row in made["rows"]:
+        told = row["meaning"]
+        if low and told.unit == SCORE and told.better:
+            row["meaning"] = told._replace(better="lower")
+    return made
 
 
-def _race(objective: str, rows: list[Row], known: dict[str, float]) -> Chart | None:
+def _level(objective: str, found: dict[str, float | None], params: OptimizeParams) -> tuple[str, float] | None:
+    """What a search is to rise above, of the kind that its curve is of: a measurement is no prediction."""
+    name, key = "best training row, measured" if KIND in objective else "best training row", "best_training"
+    if params.start == "training":
+        name, key = "best before it starts", "best_at_start"
+    level = found.get(key)
+    return None if level is None else (name, _natural(level, objective))
+
+
+def _race(objective: str, rows: list[Row], reference: tuple[str, float] | None) -> Chart | None:
     series = []
     for method in dict.fromkeys(row["method"] for row in rows):
         name, style = (RANDOM, DRAWN) if method == BASELINE else (in_words(method), SEARCHED)
         by_seed: dict[str, dict[int, float]] = {}
         for row in rows:
             if row["method"] == method and (best := value(row, "best_so_far")) is not None:
-                by_seed.setdefault(row["seed"], {})[int(row["call"])] = best
+                by_seed.setdefault(row["seed"], {})[int(row["call"])] = _natural(best, objective)
         if not by_seed:
             continue
         # A mean is of all seeds: from where each has a value, and one that ended early keeps its last.
@@ -105,14 +130,13 @@ def _race(objective: str, rows: list[Row], known: dict[str, float]) -> Chart | N
         series.append(Series(name, [*calls], [fmean(v) for v in ordered], style, *band))
     if not series:
         return None
-    taught = known.get("best_training")
     return lines(
         f"Best so far: {objective_title(objective)}",
         series,
         x_label="oracle calls",
         y_label="value",
-        caption="higher is better; the axis ends at the budget",
-        reference=("best training row", taught) if taught is not None else None,
+        caption=f"{'lower' if objective.startswith(LOW) else 'higher'} is better; the axis ends at the budget",
+        reference=reference,
     )
 
 
@@ -133,8 +157,10 @@ def _shift(title: str, rows: list[Row]) -> Chart | None:
 
 
 def _score(row: Row) -> str:
-    """Of a prediction with how sure the model is of it."""
-    return " ± ".join(filter(None, (shown(row, "value"), shown(row, "deviation"))))
+    """As it is measured; of a prediction with how sure the model is of it."""
+    found = value(row, "value")
+    measured = "" if found is None else number(_natural(found, row["objective"]))
+    return " ± ".join(filter(None, (measured, shown(row, "deviation"))))
 
 
 def _winner(row: Row, easel: Easel, place: str, notes: dict[str, str]) -> Chapter:
@@ -165,7 +191,8 @@ def _front(names: Sequence[str], calls: list[Row], front: list[Row], easel: Ease
         "figures": _figures("The front", found),
         "charts": [_plane(pair, calls, front, len(names) == 2) for pair in combinations(names, 2)],
         "molecules": [
-            _winner(row, easel, "", {_plain(name): number(_natural(row, name)) for name in names}) for row in chosen
+            _winner(row, easel, "", {_plain(name): number(_natural(value(row, name) or 0.0, name)) for name in names})
+            for row in chosen
         ],
     }
 
@@ -176,7 +203,7 @@ def _plane(names: Sequence[str], calls: list[Row], front: list[Row], joined: boo
 
     def cloud(name: str, style: str, rows: list[Row]) -> Series:
         known = [row for row in rows if all(value(row, each) is not None for each in names)]
-        return Series(name, *([_natural(row, each) for row in known] for each in names), style)
+        return Series(name, *([_natural(value(row, each), each) for row in known] for each in names), style)
 
     clouds = [
         cloud(name, style, [row for row in searched if i <= 3 * (int(row["call"]) - 1) / budget < i + 1])
@@ -202,6 +229,6 @@ def _plain(name: str) -> str:
     return objective_title(name).partition(",")[0]
 
 
-def _natural(row: Row, name: str) -> float:
-    """A value as it is measured: what is to be low is negated in the tables."""
-    return (value(row, name) or 0.0) * (-1 if name.startswith(LOW) else 1)
+def _natural(sought: float, objective: str) -> float:
+    """A value as it is measured: what is to be low is negated in the files. Zero has no sign."""
+    return 0.0 - sought if objective.startswith(LOW) else sought

@@ -22,13 +22,15 @@ def spread() -> None:
     """Become the parent of as many processes of this program as are asked for, if it is not one of them.
 
     Raises:
-        InputError: The number is none.
+        InputError: The number is none, or there are GPUs but fewer.
     """
     count = os.environ.get(PROCESSES, "1")
     if not count.isascii() or not count.isdigit() or count == "0":
         raise InputError(f"{PROCESSES} must be a whole number above 0, got {count!r}")
     if count == "1" or "WORLD_SIZE" in os.environ:
         return
+    if torch.cuda.is_available() and int(count) > torch.cuda.device_count():
+        raise InputError(f"{PROCESSES} must be at most {torch.cuda.device_count()}, one for each GPU, got {count}")
     module = sys.modules["__main__"].__spec__.name
     os.environ[WITH_PARENT] = str(os.getpid())  # the launcher has the same, and is the parent of all of them
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", count]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from pydantic import ValidationError
 
 from pipelines.columns import groups_of, targets_of
 from pipelines.params import ModelParams, MoleculeParams, SentenceParams, TrainParams, domain_params
@@ -79,6 +80,8 @@ def opened(
     """The rows, the model before it has learnt from them, and the state of its training."""
     table, start = prepared / "rows.parquet", start_of(domain, params.model.start)
     started = checkpoint.load(start) if start else None
+    if started:
+        _check_prior(params, started.config)
     groups = groups_of(domain, params, started.config.content if started else params.model.content, table)
     corpus = Corpus.load(prepared, groups, targets_of(table, params.train.properties))
     tokenizer = Tokenizer.load(prepared / "tokenizer.json")
@@ -93,6 +96,16 @@ def opened(
     begun = _predicting(begun, params.train.properties, corpus)
     aim, pace = _part(ObjectiveConfig, params.train), _part(TrainConfig, params.train)
     return corpus, begun, TrainState(begun.vae.to(device_of()), pace, aim, seed=params.train.seed)
+
+
+def _check_prior(params: MoleculeParams | SentenceParams, config: VAEConfig) -> None:
+    """The prior that is fitted afterwards must suit the codes of a model gone on from, as those of a new one."""
+    codes = {"posterior": config.encoder.posterior, "latent": config.latent}
+    try:
+        type(params).model_validate(params.model_dump() | {"model": codes})
+    except ValidationError as error:
+        wrong = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise InputError(f"prior must suit model.start, got {codes} there: {wrong}") from error
 
 
 def _going_on(stored: Checkpoint, tokenizer: Tokenizer, described: dict[str, Any]) -> Checkpoint:

@@ -1,6 +1,7 @@
 """Training to its last step, whatever comes between: kept as it goes, ended when asked, gone back where it breaks."""
 
 import json
+import math
 import os
 import sys
 import time
@@ -93,9 +94,12 @@ def unbroken(state: TrainState, corpus: Corpus, saved: Path, due: Callable[[], b
 def _save_seconds() -> float:
     text = os.environ.get(SAVE_SECONDS, "30")
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
-        raise InputError(f"{SAVE_SECONDS} must be a number of seconds, got {text!r}") from None
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise InputError(f"{SAVE_SECONDS} must be a number of seconds, 0 or more, got {text!r}")
+    return seconds
 
 
 def _going_back(state: TrainState, corpus: Corpus, saved: Path, stop: Callable[[], bool]) -> Iterator[list[Record]]:

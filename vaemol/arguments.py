@@ -39,11 +39,13 @@ def add_sample(command: ArgumentParser) -> None:
 def add_molecules(command: ArgumentParser) -> None:
     """SMILES."""
     command.add_argument("smiles", nargs="*", help="without any, or for -, one per line on standard input")
+    options.add_column(command, "molecules")
 
 
 def add_interpolate(command: ArgumentParser) -> None:
     """Two ends, and the options of a path."""
     command.add_argument("smiles", nargs="*", help="two ends; without any, or for -, two per line on standard input")
+    options.add_column(command, "molecules, between spaces")
     options.add_path(command, beams=1)
 
 
@@ -53,8 +55,9 @@ def add_propose(command: ArgumentParser) -> None:
         "smiles",
         nargs="*",
         help="around one molecule, on a path between two, or among several; without any, or for -, a line of them each "
-        "time on standard input",
+        "time on standard input, and behind a tab its name",
     )
+    options.add_column(command, "molecules, between spaces")
     command.add_argument(
         "--count", type=options.whole(1), default=20, help="how many at most (not of paths); default: %(default)s"
     )
@@ -108,7 +111,6 @@ def add_optimize(command: ArgumentParser) -> None:
         "--front", metavar="FILE", help="write the molecules that no other beats in all objectives as csv"
     )
     _add_require(command)
-    _add_limits(command)
     methods = (
         "structural",
         "bayesian",
@@ -125,6 +127,7 @@ def add_optimize(command: ArgumentParser) -> None:
         help="molecules to start with instead of draws of the prior: SMILES, or a csv table with a column smiles; or "
         "-; of more than --initial only so many are taken, by chance",
     )
+    options.add_column(command, "molecules to start with")
     command.add_argument(
         "--lead",
         metavar="SMILES",
@@ -152,6 +155,7 @@ def add_score(command: ArgumentParser) -> None:
 def add_judge(command: ArgumentParser) -> None:
     """Samples, and what they are judged by."""
     command.add_argument("samples", nargs="?", default="-", metavar="FILE", help="a SMILES a line, or -")
+    options.add_column(command, "samples")
     _add_reference(command)
 
 
@@ -175,6 +179,7 @@ def _add_require(command: ArgumentParser) -> None:
         help="what molecules must hold: smarts:PATTERN, scaffold:SMILES, alerts:pains, alerts:brenk, filters:FOLDER, "
         "NAME>=NUMBER or NAME<=NUMBER, NAME a property, an objective or property:NAME; repeatable",
     )
+    _add_limits(command)
 
 
 def _add_reference(command: ArgumentParser) -> None:
@@ -219,5 +224,7 @@ def check_search(arguments: Namespace, names: Sequence[str]) -> None:
         raise InputError(f"ascent must climb one objective, got {len(names)}")
     if arguments.front and (len(names) == 1 or weights):
         raise InputError("front must be of several objectives without weights; --front needs --objective twice")
+    if arguments.column and not arguments.start:
+        raise InputError("column must be of molecules to start with; --column needs --start")
     if arguments.similarity and not arguments.lead:
         raise InputError("similarity must be to a lead; --similarity needs --lead")

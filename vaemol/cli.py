@@ -7,7 +7,7 @@ others. Libraries that take a second to load are imported inside the commands.
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vaemol.oracles import Oracle
     from vaemol.proposals import Asked
     from vaemol.space import MoleculeSpace
+    from vaeseq.calls import Answers
 
 PATH = ("path", "t", "smiles", "similarity_start", "similarity_end", "qed", "log_p", "sa_score", "error")
 PROPOSAL = ("set", "step", "smiles", "similarities", "qed", "log_p", "sa_score", "value", "known", "error")
@@ -62,28 +63,27 @@ def _sample(arguments: Namespace) -> int:
     space, draw = _space(arguments), {name: getattr(arguments, name) for name in ("temperature", "top_p", "seed")}
     if arguments.require:
         from vaemol.constraints import all_of
-        from vaemol.prediction import objective_in
 
-        draw["admits"] = all_of(arguments.require, named=partial(objective_in, space))
+        draw["admits"] = all_of(arguments.require, named=_named(space, arguments))
     return emit(commands.sampled(space, arguments.count, "smiles", **draw), ["smiles"], arguments)
 
 
-def _molecules(lines: Iterator[Line]) -> Iterator[Line]:
+def _molecules(arguments: Namespace, lines: Iterator[Line] | None = None) -> Iterator[Line]:
     from vaemol.strangers import molecules_in
 
-    return molecules_in(lines)
+    return molecules_in(lines or console.given(arguments.smiles, "molecules"), arguments.column)
 
 
 def _encode(arguments: Namespace) -> int:
     """Write the code of each molecule, the mean of its posterior."""
-    space, lines = _space(arguments), _molecules(console.given(arguments.smiles, "molecules"))
+    space, lines = _space(arguments), _molecules(arguments)
     columns = ["smiles", *commands.code_columns(space.latent), "error"]
     return console.emit(_noted(space, commands.encoded(space, lines, "smiles")), columns, arguments, carried=True)
 
 
 def _predict(arguments: Namespace) -> int:
     """Predict the properties that the model was taught; inside: whether it knows molecules like it."""
-    space, lines = _space(arguments), _molecules(console.given(arguments.smiles, "molecules"))
+    space, lines = _space(arguments), _molecules(arguments)
     columns = ["smiles", *commands.predicted_columns(space), "error"]
     return console.emit(_noted(space, commands.predicted(space, lines, "smiles")), columns, arguments, carried=True)
 
@@ -97,7 +97,7 @@ def _decode(arguments: Namespace) -> int:
 
 def _reconstruct(arguments: Namespace) -> int:
     """Encode each molecule, decode it again, and compare."""
-    space, lines = _space(arguments), _molecules(console.given(arguments.smiles, "molecules"))
+    space, lines = _space(arguments), _molecules(arguments)
     rows = commands.reconstructed(space, lines, "smiles", partial(_compared, space))
     columns = ["smiles", "reconstruction", "exact", "similarity", "error"]
     return emit(_noted(space, rows), columns, arguments, pairs_drawn, molecule="reconstruction", carried=True)
@@ -117,9 +117,9 @@ def _interpolate(arguments: Namespace) -> int:
 
     commands.check_fill(arguments)
     space = _space(arguments)
-    pairs = enumerate(sets_in(space, arguments.smiles, "two molecules"), start=1)
-    rows = (_path(space, arguments, number, pair, ends) for number, (pair, ends) in pairs)
-    return emit(_noted(space, rows), PATH, arguments, partial(path_drawn, columns=arguments.steps))
+    pairs = enumerate(sets_in(space, arguments.smiles, "two molecules", arguments.column), start=1)
+    rows = (console.beside(pair, _path(space, arguments, number, pair, ends)) for number, (pair, ends) in pairs)
+    return emit(_noted(space, rows), PATH, arguments, partial(path_drawn, columns=arguments.steps), carried=True)
 
 
 def _path(
@@ -142,23 +142,23 @@ def _path(
 def _propose(arguments: Namespace) -> int:
     """Propose molecules around one, on the smoothest path between two, or among several."""
     from vaemol.constraints import all_of
-    from vaemol.prediction import objective_in
     from vaemol.proposals import Asked
     from vaemol.reference import known_in
     from vaemol.strangers import sets_in
 
     space = _space(arguments)
-    rank = objective_in(space, arguments.rank) if arguments.rank else None
+    named = _named(space, arguments)
+    rank = named(arguments.rank) if arguments.rank else None
     known = known_in(arguments.known) if arguments.known else None
     if not arguments.similarity[0] <= arguments.similarity[1] <= 1:
         raise InputError(f"similarity must be two shares, the lower first, got {arguments.similarity}")
     asked = Asked(arguments.count, tuple(arguments.similarity), arguments.rounds, arguments.kind)
-    holds = all_of(arguments.require, named=partial(objective_in, space))
+    holds = all_of(arguments.require, named=named)
     propose = partial(_proposed, space, holds, asked, rank, known, arguments.seed)
     columns = [name for name in PROPOSAL if (rank or name != "value") and (known is not None or name != "known")]
-    sets = enumerate(sets_in(space, arguments.smiles, "molecules"), start=1)
-    rows = (propose(number, given) for number, (_, given) in sets)
-    return emit(_noted(space, rows), columns, arguments, partial(proposals_drawn, ranked=bool(rank)))
+    sets = enumerate(sets_in(space, arguments.smiles, "molecules", arguments.column), start=1)
+    rows = (console.beside(line, propose(number, given)) for number, (line, given) in sets)
+    return emit(_noted(space, rows), columns, arguments, partial(proposals_drawn, ranked=bool(rank)), carried=True)
 
 
 def _proposed(
@@ -194,7 +194,7 @@ def _optimize(arguments: Namespace) -> int:
     """Search for molecules of high values in few oracle calls; each is written once it is answered."""
     from vaemol.constraints import all_of
     from vaemol.optimization import optimize
-    from vaemol.prediction import KIND, LOW, objective_in, together
+    from vaemol.prediction import KIND, LOW, together
     from vaemol.space import MoleculeSpace
     from vaemol.strangers import to_start_with
     from vaeseq.calls import Answers
@@ -205,13 +205,11 @@ def _optimize(arguments: Namespace) -> int:
     takes.check_search(arguments, names)
     folder = MODEL.folder_of(arguments.model)
     space = MoleculeSpace.load(folder)
-    start, lead = to_start_with(arguments.start, arguments.lead, parents=space.standardise)
+    start, lead = to_start_with(arguments.start, arguments.lead, parents=space.standardise, column=arguments.column)
     require = list(arguments.require)
     if lead:
         require.append(f"similarity:{lead}>={arguments.similarity or LIKE_THE_LEAD}")
-    settings = {"max_heavy_atoms": arguments.max_heavy_atoms, "seconds": arguments.seconds}
-    answers = Answers(arguments.calls) if arguments.calls else None
-    named = partial(objective_in, space, **settings, answers=answers)
+    named = _named(space, arguments, Answers(arguments.calls) if arguments.calls else None)
     oracles = [named(name) for name in names]
     oracle = together(oracles) if several else oracles[0]
     how = {
@@ -227,12 +225,12 @@ def _optimize(arguments: Namespace) -> int:
     search = partial(optimize, space, oracle, config, **how)
     parts = {name: name.removeprefix(LOW) for name in names} if several else {}
     kept = {"called": ", ".join(names), "model": folder, "weights": weights, "lead": lead, "required": bool(require)}
-    kept["settings"] = [settings, weights, require, *start]
-    rows = as_they_are(commands.searched(search, arguments, "smiles", parts=list(parts), **kept), parts)
+    kept["settings"] = [arguments.max_heavy_atoms, arguments.seconds, weights, require, *start]
+    rows = as_they_are(commands.searched(search, arguments, "smiles", parts=list(parts), **kept), parts, start)
     if arguments.front:
         rows = front_kept(rows, parts, arguments.front)
     one_value = weights or not several
-    columns = [*(CALL[:-1] if one_value else CALL[:2]), *parts.values(), CALL[-1]]
+    columns = [*(CALL[:-1] if one_value else CALL[:2]), *parts.values(), CALL[-1], *(["given"] if start else [])]
     draw = partial(best_drawn, parts={} if one_value else parts)
     return emit(rows, columns, arguments, draw, kept=arguments.budget, live=True)
 
@@ -243,7 +241,7 @@ def _score(arguments: Namespace) -> int:
     from vaemol.scoring import noting_values, scored
 
     names, valued = arguments.objective or list(PROPERTIES), dict[str, bool]()
-    lines = _molecules(console.given(arguments.smiles, "molecules"))
+    lines = _molecules(arguments)
     rows = scored(lines, names, max_heavy_atoms=arguments.max_heavy_atoms, seconds=arguments.seconds)
     told, columns = console.chunks(noting_values(rows, names, valued)), ["smiles", *names, "error"]
     code = console.emit(told, columns, arguments, {"sdf": as_sdf}, carried=True)
@@ -259,7 +257,7 @@ def _judge(arguments: Namespace) -> int:
 
     reference = Reference.load(arguments.reference)
     # A blank line is a sample that is no molecule, as `sample` writes it.
-    samples = [line.word for line in _molecules(console.given_file(arguments.samples, "samples"))]
+    samples = [line.word for line in _molecules(arguments, console.given_file(arguments.samples, "samples"))]
     figures = judged(samples, reference).items()
     rows = [{"figure": name, "value": value, "of": of} for name, (value, of) in figures]
     return console.emit([rows], ["figure", "value", "of"], arguments)
@@ -275,6 +273,14 @@ def _judge_paths(arguments: Namespace) -> int:
     figures = figures_of(paths, pairs, kept_patterns(arguments.reference))._asdict()
     rows = [{"figure": name, "value": value} for name, value in figures.items()]
     return console.emit([rows], ["figure", "value"], arguments)
+
+
+def _named(space: "MoleculeSpace", arguments: Namespace, answers: "Answers | None" = None) -> "Callable[[str], Oracle]":
+    """From the name of an objective to what it asks, within the limits that are given."""
+    from vaemol.prediction import objective_in
+
+    limits = {"max_heavy_atoms": arguments.max_heavy_atoms, "seconds": arguments.seconds}
+    return partial(objective_in, space, **limits, answers=answers)
 
 
 def _noted(space: "MoleculeSpace", rows: Iterable[list[Row]]) -> Iterator[list[Row]]:

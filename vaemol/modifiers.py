@@ -159,10 +159,10 @@ def pattern_of(smarts: str) -> Mol:
     """The pattern that a SMARTS writes.
 
     Raises:
-        InputError: ``smarts`` is none.
+        InputError: ``smarts`` is none, or one with words behind it, which rdkit would leave out.
     """
     with BlockLogs():
         pattern = MolFromSmarts(smarts)
-    if pattern is None:
-        raise InputError(f"pattern must be SMARTS, got {smarts!r}")
+    if pattern is None or len(smarts.split()) != 1:
+        raise InputError(f"pattern must be one SMARTS, got {smarts!r}")
     return pattern

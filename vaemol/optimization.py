@@ -51,7 +51,8 @@ def optimize(
             as a ``vaemol.oracles.FunctionOracle``.
         config: The budget.
         method: ``structural``: a Gaussian process over structures chooses among what the space and a genetic algorithm
-            propose, half of each (``vaemol.structure``); ``structural_without_space``: among the latter alone;
+            propose, so that half of all calls, those of the start among them, are of the space
+            (``vaemol.structure``); ``structural_without_space``: among the latter alone;
             ``bayesian``: one over codes chooses among codes (``vaeseq.search``); ``retraining``: the same, while the
             model learns from what was found (``vaeseq.retraining``); ``ascent``: codes climb what the model predicts
             of ``climbing`` (``vaeseq.ascent``); ``genetic``: mutation and crossover of graphs (``vaemol.breeding``);

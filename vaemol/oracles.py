@@ -37,6 +37,9 @@ def penalised_log_p(smiles: Sequence[str], max_heavy_atoms: int = 38) -> np.ndar
 
     value = (logP - 2.46) / 1.43 - (SA - 3.05) / 0.834 - (max(largest ring - 6, 0) - 0.0486) / 0.286
 
+    Rings are those of rdkit, a smallest set of smallest ones. Published code takes ``networkx.cycle_basis``, whose
+    rings can be larger in bridged and peri-fused systems, as the order of the atoms has it: 2 atoms in adamantane.
+
     Long greasy chains raise it without end. So a molecule of more than ``max_heavy_atoms``, by default the size of the
     largest of ZINC250k, has no value: nan, as for an invalid one. The best of ZINC250k has 4.52. Shape (molecules,).
 
@@ -85,26 +88,21 @@ def holders_of(smarts: str) -> Oracle:
     return functools.partial(values, functools.partial(modifiers.holds, smarts=smarts))
 
 
-class _Unknown(InputError):
-    """There is no objective of that name."""
-
-
-def objective(name: str, *, max_heavy_atoms: int = 38, seconds: float = SECONDS) -> Oracle:
-    """The oracle that a command line or ``params.yaml`` names.
+def oracle_of(name: str, *, max_heavy_atoms: int = 38, seconds: float = SECONDS) -> Oracle:
+    """The oracle of a property or an objective, as a command line or ``params.yaml`` names it.
 
     Args:
-        name: ``qed``, ``penalised_log_p``, one of ``vaemol.pmo.TASKS``, ``similarity:SMILES``, ``rediscovery:SMILES``,
-            ``isomers:FORMULA``, ``smarts:PATTERN`` or ``command:PROGRAM`` (``vaemol.commanded``).
+        name: One of ``vaemol.properties.PROPERTIES`` or ``vaemol.pmo.TASKS``, ``penalised_log_p``,
+            ``similarity:SMILES``, ``rediscovery:SMILES``, ``isomers:FORMULA``, ``smarts:PATTERN`` or
+            ``command:PROGRAM`` (``vaemol.commanded``).
         max_heavy_atoms: Molecules above this size have no penalised logP, which would otherwise grow without end.
         seconds: That a program may take for each molecule.
 
     Raises:
-        InputError: There is no such objective, or what follows the colon is no molecule, formula or pattern.
+        InputError: There is neither of that name, or what follows the colon is no molecule, formula or pattern.
     """
     kind, _, given = name.partition(":")
     match kind:
-        case "qed" if not given:
-            return qed
         case "penalised_log_p" if not given:
             return functools.partial(penalised_log_p, max_heavy_atoms=max_heavy_atoms)
         case "similarity" if given:
@@ -117,27 +115,15 @@ def objective(name: str, *, max_heavy_atoms: int = 38, seconds: float = SECONDS)
             return holders_of(given)
         case "command" if given:
             return CommandOracle(given, seconds=seconds)
-    if name in TASKS:
-        return functools.partial(values, TASKS[name])
-    near = get_close_matches(name, TASKS, 1, 0)[0]
-    raise _Unknown(
-        f"objective must be qed, penalised_log_p, a task of PMO such as {near} (vaemol.pmo.TASKS has all), "
-        f"similarity:SMILES, rediscovery:SMILES, isomers:FORMULA, smarts:PATTERN or command:PROGRAM, got {name!r}"
+    named = properties.PROPERTIES | TASKS
+    if name in named:
+        return functools.partial(values, named[name])
+    near = get_close_matches(name.lower(), [*named, "penalised_log_p"], 1)
+    raise InputError(
+        f"objective must be qed, penalised_log_p, another property ({', '.join(properties.PROPERTIES)}), a task of PMO "
+        "(vaemol.pmo.TASKS), similarity:SMILES, rediscovery:SMILES, isomers:FORMULA, smarts:PATTERN or "
+        f"command:PROGRAM, got {name!r}" + "".join(f"; is it {its}?" for its in near)
     )
-
-
-def oracle_of(name: str, *, max_heavy_atoms: int = 38, seconds: float = SECONDS) -> Oracle:
-    """The oracle of a property, or of an objective, see ``objective``.
-
-    Raises:
-        InputError: There is neither of that name, or as of ``objective``.
-    """
-    if name in properties.PROPERTIES:
-        return functools.partial(values, properties.PROPERTIES[name])
-    try:
-        return objective(name, max_heavy_atoms=max_heavy_atoms, seconds=seconds)
-    except _Unknown as error:
-        raise InputError(f"{error}; properties are {', '.join(properties.PROPERTIES)}") from error
 
 
 def _similar(target: str, kind: modifiers.Fingerprint) -> Oracle:

@@ -7,6 +7,7 @@ import numpy as np
 
 from vaemol.commanded import SECONDS
 from vaemol.oracles import Oracle, oracle_of
+from vaemol.properties import PROPERTIES
 from vaemol.space import MoleculeSpace
 from vaeseq.calls import Answers
 from vaeseq.errors import InputError
@@ -42,6 +43,8 @@ def objective_in(
         return lambda smiles: -high(smiles)
     if name.startswith(KIND):
         return predicted_by(space, name.removeprefix(KIND))
+    if name not in PROPERTIES and (head := space.space.vae.properties) and name in head.names:
+        raise InputError(f"objective must be a property of molecules, {KIND}{name} is what the model predicts of them")
     oracle = oracle_of(name, max_heavy_atoms=max_heavy_atoms, seconds=seconds)
     return answers.of(name, oracle) if answers and name.startswith(PROGRAM) else oracle
 

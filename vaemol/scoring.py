@@ -29,7 +29,7 @@ def scored(
 
     Args:
         lines: SMILES, and behind a space whatever there is; read as they are needed.
-        names: Of ``vaemol.properties.PROPERTIES``, or objectives as ``vaemol.oracles.objective`` takes them.
+        names: Of ``vaemol.properties.PROPERTIES``, or objectives as ``vaemol.oracles.oracle_of`` takes them.
         max_heavy_atoms: Of ``penalised_log_p``.
         seconds: That a program may take for each molecule.
         workers: Processes of this machine, see ``vaeseq.parallel.ordered_map``.

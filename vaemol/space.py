@@ -22,6 +22,7 @@ from vaeseq.tokenizer import UNK
 if TYPE_CHECKING:
     from vaeseq.console import Line, Reading
 
+Made = tuple[str, tuple[str, list[str]] | Rejected]  # a SMILES with what ``vaemol.record.molecule_text`` makes of it
 LINES_AT_ONCE = 64  # sent to a process together
 
 
@@ -70,19 +71,23 @@ class MoleculeSpace:
         return [self._read(entry, found) for entry, found in zip(smiles, each(self._made, smiles), strict=True)]
 
     def readings(self, lines: "Iterable[Line]", *, several: bool = False) -> "Iterator[Reading]":
-        """Each line with what ``texts`` gives of its molecule, or why there is nothing, in order, read ahead.
+        """Each line with what ``texts`` gives of its molecule, or why there is nothing, in order.
 
         The lines may come from strangers: they are read in processes, and one that hangs or crashes there costs itself.
 
         Args:
-            lines: A molecule each, and behind a space whatever there is.
-            several: Each word of a line is one.
+            lines: A molecule each, and behind a space whatever there is; read ahead.
+            several: Each word of a line is one, up to a tab and what is no SMILES, the ``name`` among its ``others``. A
+                line is read only when what comes of the one before has been used: whoever writes them may wait for it.
         """
         lines, again = itertools.tee(lines)
         entries = (entry for line in again for entry in _entries(line, several))
-        found = ordered_map(self._made, entries, preload=(molecule_text.__module__,), chunk=LINES_AT_ONCE)
+        how = {"preload": (molecule_text.__module__,), "chunk": LINES_AT_ONCE, "in_turn": several}
+        found = ordered_map(self._made, entries, **how)
         for line in lines:
             its = list(itertools.islice(found, len(_entries(line, several))))
+            if several:
+                line, its = _without_name(line, its)
             try:
                 yield line, InputError(line.error) if line.error else [self._read(*each) for each in its]
             except InputError as error:
@@ -137,3 +142,16 @@ def _entries(line: "Line", several: bool) -> list[str]:
     if line.error:
         return []
     return line.text.split() if several else [line.word]
+
+
+def _without_name(line: "Line", its: list[Made]) -> tuple["Line", list[Made]]:
+    """A line that holds several, and what was made of them, up to the name of the set."""
+    first, *cells = line.text.split("\t")
+    count = len(first.split())
+    for number, cell in enumerate(cells):
+        ends = count + len(cell.split())
+        if any(isinstance(found, Rejected) and found.reason == "unparsable" for _, found in its[count:ends]):
+            name = " ".join(" ".join(cells[number:]).split())
+            return line._replace(others=(*line.others, ("name", name))), its[:count]
+        count = ends
+    return line, its

@@ -94,7 +94,8 @@ class Structural:
         if not (parents := parents_of(read, 2 * self._candidates, rng)):
             return []
         place = {call.text: i for i, call in enumerate(read)}
-        # In blocks, for the calls only grow: each is encoded once, and a resumed search sees the very same numbers.
+        # In blocks, for the calls only grow: those of whole blocks are encoded once, and a resumed search sees the very
+        # same numbers.
         texts = tuple(place)
         blocks = [texts[start : start + ENCODED] for start in range(0, len(texts), ENCODED)]
         codes = torch.cat([self._codes(block) for block in blocks])

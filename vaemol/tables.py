@@ -1,7 +1,7 @@
 """Tables and pictures of the command line ``vaemol``."""
 
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from math import isfinite
@@ -76,16 +76,21 @@ def path_drawn(rows: list[Row], columns: int) -> tuple[str, list[str], list[str]
     return "strip", [str(row["smiles"]) for row in rows], [f"{row['t']:.3g}" for row in rows], columns
 
 
-def as_they_are(rows: Iterable[list[Row]], parts: Mapping[str, str]) -> Iterator[list[Row]]:
+def as_they_are(
+    rows: Iterable[list[Row]], parts: Mapping[str, str], start: Collection[str] = ()
+) -> Iterator[list[Row]]:
     """The same rows, what is to be low under its own name and as it is, not as its negative.
 
     Args:
         rows: Of a search.
         parts: Objectives, and what each is called where it is written: ``min:sa_score``, ``sa_score``.
+        start: Molecules that it was given, if any: then ``given`` is 1 in their rows and 0 in what was found.
     """
+    given = frozenset(start)
     signs = {name: 1 if name == told else -1 for name, told in parts.items()}
     for chunk in rows:
-        yield [row | {told: signs[name] * float(str(row[name])) for name, told in parts.items()} for row in chunk]
+        shown = [row | {told: signs[name] * float(str(row[name])) for name, told in parts.items()} for row in chunk]
+        yield [row | {"given": int(row["smiles"] in given)} for row in shown] if given else shown
 
 
 def best_drawn(rows: list[Row], parts: Mapping[str, str]) -> tuple[str, list[str], list[str], int]:
@@ -111,8 +116,9 @@ def front_kept(rows: Iterable[list[Row]], parts: Mapping[str, str], path: str) -
     finally:
         if seen:
             best = sorted(_front(seen, list(parts)), key=lambda row: -float(str(row[next(iter(parts))])))
+            columns = ["smiles", *parts.values(), *({"given"} & best[0].keys())]
             with replacing(Path(path)) as whole:
-                whole.write_text("".join(console.as_csv([best], ["smiles", *parts.values()])), encoding="utf-8")
+                whole.write_text("".join(console.as_csv([best], columns)), encoding="utf-8")
 
 
 def _front(rows: list[Row], parts: Sequence[str]) -> list[Row]:

@@ -94,7 +94,6 @@ def elbo(
     return Bound(-vae.decoder(blur(z) if blur else z).log_prob(batch.tokens, visible), kl, by_dimension, aux)
 
 
-@torch.no_grad()
 def iwae(vae: SequenceVAE, batch: Batch, *, samples: int, generator: torch.Generator | None = None) -> Tensor:
     """Importance-weighted bound ``log 1/K sum_k p(x | z_k) p(z_k) / q(z_k | x)``, ``(batch,)``.
 
@@ -104,12 +103,26 @@ def iwae(vae: SequenceVAE, batch: Batch, *, samples: int, generator: torch.Gener
     References:
         Burda, Grosse and Salakhutdinov (2016), eq. 8, https://arxiv.org/abs/1509.00519
     """
+    return log_mean(log_weights(vae, batch, samples=samples, generator=generator))
+
+
+def log_mean(weights: Tensor) -> Tensor:
+    """``log 1/K sum_k`` of weights whose logarithms are ``(K, batch)``; at least the mean of these."""
+    return torch.logsumexp(weights, dim=0) - math.log(len(weights))
+
+
+@torch.no_grad()
+def log_weights(vae: SequenceVAE, batch: Batch, *, samples: int, generator: torch.Generator | None = None) -> Tensor:
+    """``log p(x | z_k) p(z_k) / q(z_k | x)`` of codes from the posterior, ``(samples, batch)``.
+
+    The mean over k is the ELBO in expectation, ``log_mean`` the importance-weighted bound.
+    """
     posterior, prior = vae.posterior(batch.tokens, batch.observed), vae.prior()
-    log_weights, given = [], vae.decoder.given(batch.tokens[:, :-1])
+    found, given = [], vae.decoder.given(batch.tokens[:, :-1])
     for _ in range(samples):
         z, log_q = drawn(posterior, standard_noise(posterior, generator))
-        log_weights.append(vae.decoder(z).log_prob(batch.tokens, given=given) + prior.log_prob(z) - log_q)
-    return torch.logsumexp(torch.stack(log_weights), dim=0) - math.log(samples)
+        found.append(vae.decoder(z).log_prob(batch.tokens, given=given) + prior.log_prob(z) - log_q)
+    return torch.stack(found)
 
 
 def standard_noise(posterior: Distribution, generator: torch.Generator | None) -> Tensor:

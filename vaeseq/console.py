@@ -13,9 +13,9 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO, TypeVar
 
-from vaeseq.delimited import ALONE, LONGEST_LINE, cells_of, check_columns, delimiter_of, distinct, records
+from vaeseq.delimited import LONGEST_LINE
 from vaeseq.errors import InputError, shortage
-from vaeseq.files import csv_line, replacing, unmarked
+from vaeseq.files import csv_line, replacing
 
 CHUNK = 256  # lines that are in memory at a time
 # What is no lines, by what stands at its beginning, and what to do about it.
@@ -107,49 +107,16 @@ def _decoded(raw: bytes) -> Line:
         return Line(raw.decode("utf-8", errors="replace"), f"line must be UTF-8 text, byte {error.start} is not")
 
 
-def in_table(lines: Iterator[Line], names: Sequence[str]) -> Iterator[Line]:
-    """The cells of a column, with the others of the row beside, where the first line is a header that names it.
-
-    Else the lines as they are. Blank rows are lines too; a row that cannot be cut has an error.
-
-    Args:
-        lines: At least one.
-        names: Of the column, in small letters, the likeliest first.
-
-    Raises:
-        InputError: The header names too many columns.
-    """
-    first = next(lines)
-    delimiter = delimiter_of(first.text)
-    header = [] if first.error else distinct(cells_of(first.text, delimiter) or [])
-    lowered = [name.lower() for name in header]
-    place = next((lowered.index(name) for name in names if name in lowered), None)
-    if place is None:
-        return itertools.chain([first], lines)
-    check_columns(len(header))
-    if len(header) == 1:
-        delimiter = ALONE
-    cut = records(lines, delimiter, len(header), whole=lambda line: not line.error)
-    return (_of_row(line, cells, header, place) for line, cells in cut)
-
-
-def _of_row(line: Line, cells: list[str] | None, header: Sequence[str], place: int) -> Line:
-    broken = cells is None or any(cells[len(header) :])
-    flat = [] if broken else [" ".join(unmarked(cell).splitlines()) for cell in cells]
-    flat += [""] * (len(header) - len(flat))
-    # An error is of the command that wrote the table.
-    others = tuple(its for i, its in enumerate(zip(header, flat, strict=False)) if i != place and its[0] != "error")
-    if broken:
-        why = f"row must have {len(header)} cells, as the header has, and close its quotes"
-        return Line(line.text, line.error or why, others)
-    return Line(flat[place], others=others)
-
-
 def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
     """Lists of at most ``size`` lines or rows."""
     iterator = iter(items)
     while chunk := list(itertools.islice(iterator, size)):
         yield chunk
+
+
+def beside(line: Line, rows: list[Row]) -> list[Row]:
+    """The rows of a line with its ``others``, as ``emit`` carries them."""
+    return [row | {"others": line.others} for row in rows]
 
 
 def emit(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 from torch import Tensor
 
 from vaeseq.errors import InputError
@@ -44,13 +44,21 @@ class Batch:
     plain: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on a device."""
-        return self.each(lambda tensor: tensor.to(device))
+        """The same batch on a device; a GPU is not waited for."""
+        return self.each(lambda tensor: _sent(tensor, device))
 
     def each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         """The batch whose tensors are made of this one's."""
         others = (None if part is None else change(part) for part in (self.group, self.targets, self.plain))
         return Batch(change(self.tokens), change(self.observed), change(self.row), *others)
+
+
+def _sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor on a device; a GPU is not waited for."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    # Only pinned memory is copied while the program goes on; torch keeps it until the copy is done.
+    return (tensor if tensor.is_cuda else tensor.pin_memory()).to(device, non_blocking=True)
 
 
 def pad(sequences: Sequence[Sequence[int]]) -> Tensor:
@@ -67,7 +75,7 @@ def batch_of(sequences: Sequence[Sequence[int]]) -> Batch:
     return Batch(tokens, torch.ones_like(tokens, dtype=torch.bool), torch.arange(len(sequences)))
 
 
-def write_tokens(path: Path, sequences: Iterable[Sequence[int]], split: Sequence[int], weight: Sequence[float]) -> None:
+def write_tokens(path: Path, sequences: Iterable[Sequence[int]], split: Sequence[int]) -> None:
     """Write ``tokens.safetensors``; ``split`` indexes ``SPLITS``."""
     ids, lengths = array("B"), array("I", [0])
     for sequence in sequences:
@@ -75,15 +83,12 @@ def write_tokens(path: Path, sequences: Iterable[Sequence[int]], split: Sequence
             ids = array("H", ids)
         ids.extend(array(ids.typecode, sequence))
         lengths.append(len(sequence))
-    if not len(lengths) - 1 == len(split) == len(weight):
-        raise ValueError(
-            f"rows, split and weight must be as many, got {len(lengths) - 1}, {len(split)} and {len(weight)}"
-        )
+    if len(lengths) - 1 != len(split):
+        raise ValueError(f"rows and split must be as many, got {len(lengths) - 1} and {len(split)}")
     table = {
         "tokens": np.frombuffer(ids, ids.typecode),
         "offsets": np.cumsum(lengths, dtype=np.int64),
         "split": np.asarray(split, np.uint8),
-        "weight": np.asarray(weight, np.float32),
     }
     save_file(table, path)
 
@@ -100,7 +105,6 @@ class Corpus:
         tokens: Ids of all rows, one after the other, uint8 where they fit, else uint16.
         offsets: int64 ``(rows + 1,)``; row ``i`` is ``tokens[offsets[i]:offsets[i + 1]]``.
         split: uint8 ``(rows,)``, an index into ``SPLITS``.
-        weight: float32 ``(rows,)``.
         groups: Which rows belong together; batches then hold whole small groups. None where every row is by itself.
         targets: Properties of each row, float32 ``(rows, properties)``, nan where unknown; None where none are asked.
     """
@@ -110,11 +114,10 @@ class Corpus:
         tokens: np.ndarray,
         offsets: np.ndarray,
         split: np.ndarray,
-        weight: np.ndarray,
         groups: "Groups | None" = None,
         targets: np.ndarray | None = None,
     ) -> None:
-        self.tokens, self.offsets, self.split, self.weight = tokens, offsets, split, weight
+        self.tokens, self.offsets, self.split = tokens, offsets, split
         self.groups, self.targets = groups, targets
         self.lengths = np.diff(offsets)
         self._placed: dict[torch.device, tuple[Tensor, Tensor]] = {}
@@ -128,7 +131,9 @@ class Corpus:
         """
         path = folder / "tokens.safetensors"
         try:
-            corpus = cls(**load_file(path), groups=groups, targets=targets)
+            with safe_open(path, framework="np") as file:  # a file of an earlier version holds another table too
+                tables = [file.get_tensor(name) for name in ("tokens", "offsets", "split")]
+            corpus = cls(*tables, groups, targets)
         except (OSError, SafetensorError, TypeError, ValueError, KeyError) as error:
             raise InputError(f"prepared data {str(path)!r} cannot be read: {error}; run the prepare stage") from error
         rows = corpus.split.size
@@ -141,11 +146,11 @@ class Corpus:
         return corpus
 
     def _fits_together(self) -> bool:
-        tables, places = (self.tokens, self.offsets, self.split, self.weight), self.offsets
+        tables, places = (self.tokens, self.offsets, self.split), self.offsets
         return (
             all(table.ndim == 1 for table in tables)
-            and len(self.split) == len(self.weight) == len(places) - 1
-            and all(np.issubdtype(table.dtype, np.integer) for table in tables[:3])
+            and len(self.split) == len(places) - 1
+            and all(np.issubdtype(table.dtype, np.integer) for table in tables)
             and places[0] == 0
             and places[-1] == len(self.tokens)
             and bool((self.lengths >= 0).all())
@@ -165,20 +170,21 @@ class Corpus:
     def batch(self, rows: Sequence[int] | np.ndarray, device: torch.device = _CPU) -> Batch:
         """The named rows, in the order given, on a device; neighbours of one group share their content.
 
-        The ids of the whole corpus are kept there from the first batch on, if they take less than half of its memory.
+        The ids of the whole corpus are kept there from the first batch on, if they take less than half of the memory
+        that is free then; else they stay in that of the CPU.
         """
         numbers = np.asarray(rows, np.int64)
-        home = device if device in self._placed or self._fits(device) else _CPU
-        if home not in self._placed:
-            self._placed[home] = self._on(home)
-        ids, offsets = self._placed[home]
-        row = torch.from_numpy(numbers).to(home, non_blocking=True)
+        if device not in self._placed:
+            self._placed[device] = self._on(device if self._fits(device) else _CPU)
+        ids, offsets = self._placed[device]
+        home = ids.device
+        row = _sent(torch.from_numpy(numbers), home)
         first, place = offsets[row], torch.arange(self.lengths[numbers].max(initial=0), device=home)
         inside = place < (offsets[row + 1] - first).unsqueeze(1)
         index = torch.where(inside, first.unsqueeze(1) + place, 0)
         tokens = torch.where(inside, ids[index].long() & 0xFFFF, PAD)
-        group = torch.from_numpy(self.groups.small(numbers)).to(home, non_blocking=True) if self.groups else None
-        targets = None if self.targets is None else torch.from_numpy(self.targets[numbers]).to(home, non_blocking=True)
+        group = _sent(torch.from_numpy(self.groups.small(numbers)), home) if self.groups else None
+        targets = None if self.targets is None else _sent(torch.from_numpy(self.targets[numbers]), home)
         return Batch(tokens, torch.ones_like(inside), row, group, targets).to(device)
 
     def _fits(self, device: torch.device) -> bool:

@@ -1,15 +1,15 @@
 """Cross-entropy of a linear layer, its logits made in pieces.
 
 The logits of a batch are the largest tensor of training by far: ``(symbols, vocabulary)``, read and written half a
-dozen times in float32. Here they live in pieces that fit a cache; what is kept for the way back is their gradient, in
-the precision of the matrix products. ``torch.nn.functional.linear_cross_entropy`` of torch 2.13 saves more memory,
-but on a CPU it takes longer than the plain layers (LOG.md).
+dozen times in float32. Here they live in pieces that fit a cache, on a GPU in larger ones; what is kept for the way
+back is their gradient, in the precision of the matrix products. ``torch.nn.functional.linear_cross_entropy`` of torch
+2.13 saves more memory, but on a CPU it takes longer than the plain layers (LOG.md).
 """
 
 import torch
 from torch import Tensor
 
-PIECE = 2**20  # logits at a time, 4 MB
+PIECE = {"cpu": 2**20, "cuda": 2**26}  # logits at a time: 4 MB; on a GPU each piece costs a dozen launches
 ROWS = 256  # at a time at least: each piece reads the whole weight
 
 
@@ -49,7 +49,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
             x, w = inputs.to(dtype), weight.to(dtype)
             losses = inputs.new_empty(len(x), dtype=bias.dtype)
             slopes = x.new_empty((len(x), len(w))) if learns else None
-            rows = max(ROWS, PIECE // len(w))
+            rows = max(ROWS, PIECE[x.device.type] // len(w))
             for start in range(0, len(x), rows):
                 here = slice(start, start + rows)
                 logits = (x[here] @ w.t()).to(bias.dtype) + bias

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Rows of a step, at most, and of a product of matrices. That rounds as its shape has it: with one shape for all, a
 # greedy text depends on its code alone, whatever is decoded beside it.
 TILE = {"cpu": 128, "cuda": 4_096}
-BLOCK = {"cpu": 32, "cuda": 4_096}
+BLOCK = {"cpu": 32, "cuda": 256}
 LOOK = {"cpu": 2, "cuda": 16}  # steps between two looks at which texts have ended; on a GPU each makes it wait
 
 

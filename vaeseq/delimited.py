@@ -5,16 +5,21 @@ import csv
 import itertools
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from vaeseq.errors import InputError
+from vaeseq.errors import InputError, shown
 
-# Usual names of the column that is read, in small letters.
+# Usual names of the column that is read, the likeliest first. PubChem's canonical SMILES have no stereo, its isomeric
+# ones are of the same molecules.
 TEXT_NAMES: dict[str, tuple[str, ...]] = {
-    "molecules": ("smiles", "canonical_smiles", "isomeric_smiles", "smi", "structure", "molecule", "mol"),
+    "molecules": (
+        *("smiles", "isomeric_smiles", "iso_smiles", "canonical_smiles", "can_smiles", "smiles_string"),
+        *("ligand_smiles", "compound_smiles", "molecule_smiles", "smi", "structure", "molecule", "mol"),
+    ),
     "sentences": ("text", "sentence", "sentences"),
 }
+_WEAK = frozenset({"structure", "molecule", "mol"})  # what a molecule may be called too
 LONGEST_LINE = 1_000_000  # bytes; no text of either domain comes near
 MOST_COLUMNS = 10_000  # every row carries them all
 ALONE = "\x1f"  # delimits nothing that a text holds: of a column by itself, whose cells need not stand in quotes
@@ -52,6 +57,41 @@ def distinct(names: Iterable[str]) -> list[str]:
             name = f"{name}_{number}"
         found[name] = None
     return list(found)
+
+
+def place_of(
+    names: Sequence[str], usual: Sequence[str], is_data: Callable[[Sequence[str]], bool] | None = None
+) -> int | None:
+    """Where the likeliest of the usual names of a column stands; None where none of them does.
+
+    Case, spaces, ``_``, ``-`` and brackets count nothing.
+
+    Args:
+        names: Of all columns, or what stands where they should.
+        usual: As in ``TEXT_NAMES``.
+        is_data: Whether any of some cells belongs to a row, and so no other cell of its line is a weak name; None where
+            there are names for sure.
+    """
+    plain = [_plain(name) for name in names]
+    place = next((plain.index(name) for name in map(_plain, usual) if name in plain), None)
+    if place is None or is_data is None or plain[place] not in _WEAK:
+        return place
+    return None if is_data([*names[:place], *names[place + 1 :]]) else place
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_()\[\]{}<>-]", "", name).lower()
+
+
+def place_named(name: str, names: Sequence[str], where: str) -> int:
+    """Where a column stands.
+
+    Raises:
+        InputError: It is not there.
+    """
+    if name not in names:
+        raise InputError(f"column {name!r} must be in {where}, which has the columns {shown(list(names))}")
+    return names.index(name)
 
 
 def delimiter_of(header: str) -> str:

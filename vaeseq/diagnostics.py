@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaeseq.bounds import Bound, elbo, iwae
+from vaeseq.bounds import Bound, elbo, log_mean, log_weights
 from vaeseq.corpus import Batch, Corpus
 from vaeseq.model import SequenceVAE
 from vaeseq.posteriors import drawn
@@ -83,12 +83,10 @@ def summarise(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, *, seed: int) 
     vae.eval()
     device = next(vae.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
-    bounds, summaries, losses = [], [], []
+    bounds, summaries = [], []
     for batch in batches(corpus, rows, device):
         bounds.append(elbo(vae, batch, generator=generator))
         summaries.append(vae.encoder.summary(batch.tokens, batch.observed))
-        if vae.language:
-            losses.append(-vae.language(len(batch.tokens)).log_prob(batch.tokens))
     summary = torch.cat(summaries)
     posterior = vae.posterior_of(summary)
     mean = posterior.mean
@@ -102,15 +100,27 @@ def summarise(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, *, seed: int) 
         float(bound.kl.mean()),
         active_units(mean),
         mutual_information(posterior if few == len(z) else vae.posterior_of(summary[some]), z[some]),
-        float(torch.cat(losses).mean()) if losses else None,
+        -float(language_by_row(vae, corpus, rows).mean()) if vae.language else None,
     )
 
 
 @torch.no_grad()
+def language_by_row(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray) -> Tensor:
+    """``log p(x)`` of each row by the language model beside the rest, nats, in the order of ``iwae_by_row``."""
+    vae.eval()
+    device = next(vae.parameters()).device
+    return torch.cat([vae.language(len(batch.row)).log_prob(batch.tokens) for batch in batches(corpus, rows, device)])
+
+
 def iwae_by_row(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, *, samples: int, seed: int) -> Tensor:
     """The importance-weighted bound of each row, nats, by the row's length and not in the order given."""
+    return log_mean(log_weights_by_row(vae, corpus, rows, samples=samples, seed=seed))
+
+
+def log_weights_by_row(vae: SequenceVAE, corpus: Corpus, rows: np.ndarray, *, samples: int, seed: int) -> Tensor:
+    """What ``iwae_by_row`` averages, ``(samples, rows)``, see ``vaeseq.bounds.log_weights``."""
     vae.eval()
     device = next(vae.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
-    bounds = [iwae(vae, batch, samples=samples, generator=generator) for batch in batches(corpus, rows, device)]
-    return torch.cat(bounds)
+    some = batches(corpus, rows, device)
+    return torch.cat([log_weights(vae, batch, samples=samples, generator=generator) for batch in some], dim=1)

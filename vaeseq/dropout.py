@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vaeseq.recurrent import LSTM, States
+
 
 class LockedDropout(nn.Module):
     """Drops the same units at every symbol of a row (variational dropout)."""
@@ -30,17 +32,17 @@ class LockedDropout(nn.Module):
         return states * kept.div_(1 - self.share)
 
 
-class WeightDropLSTM(nn.LSTM):
+class WeightDropLSTM(LSTM):
     """One layer; in training a pass loses a share of its recurrent weights, the same at every step (weight drop)."""
 
     def __init__(self, inputs: int, hidden: int, share: float) -> None:
         super().__init__(inputs, hidden, batch_first=True)
         self.share = share
 
-    def forward(self, inputs: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """As ``torch.nn.LSTM``."""
-        if not _loses(self):
-            return super().forward(inputs, state)
+    def pass_over(self, inputs: Tensor, state: States | None) -> tuple[Tensor, States]:
+        """As that of any ``LSTM``; what is lost needs a state to begin with."""
+        if state is None or not _loses(self):
+            return super().pass_over(inputs, state)
         recurrent = functional.dropout(self.weight_hh_l0, self.share)
         weights = [self.weight_ih_l0, recurrent, self.bias_ih_l0, self.bias_hh_l0]
         # inputs, state, weights, with biases, layers, dropout between them, training, in both directions, batch first

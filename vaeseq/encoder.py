@@ -9,6 +9,7 @@ from torch.distributions import Distribution, Independent, Normal
 from vaeseq.dropout import LockedDropout
 from vaeseq.errors import InputError
 from vaeseq.posteriors import GaussianHead
+from vaeseq.recurrent import LSTM
 from vaeseq.tokenizer import MASK, PAD
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ class BiLSTMEncoder(nn.Module):
     def __init__(self, config: "EncoderConfig", embedding: nn.Embedding, latent: int) -> None:
         super().__init__()
         self.embedding = embedding
-        self.forwards = nn.LSTM(embedding.embedding_dim, config.hidden, batch_first=True)
-        self.backwards = nn.LSTM(embedding.embedding_dim, config.hidden, batch_first=True)
+        self.forwards = LSTM(embedding.embedding_dim, config.hidden, batch_first=True)
+        self.backwards = LSTM(embedding.embedding_dim, config.hidden, batch_first=True)
         self.dropout, self.width = LockedDropout(config.dropout), 4 * config.hidden
         self.head = _head(config, self.width, latent)
 

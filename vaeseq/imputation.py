@@ -155,7 +155,7 @@ def _weighed(
 
 def codeless(language: LanguageModel) -> SequenceVAE:
     """A language model as a model whose codes have no dimensions."""
-    return SequenceVAE(NoEncoder(), language.decoder, StandardNormalPrior(0))
+    return SequenceVAE(NoEncoder(), language.decoder, StandardNormalPrior(0)).to(language.decoder.bias.device)
 
 
 def _codes(

@@ -60,6 +60,13 @@ def add_output(parser: ArgumentParser, formats: Sequence[str] = ()) -> None:
     )
 
 
+def add_column(parser: ArgumentParser, what: str) -> None:
+    """The option ``--column`` of a command that may be given a table."""
+    parser.add_argument(
+        "--column", metavar="NAME", help=f"of a table: the column of the {what}; default: found by its usual names"
+    )
+
+
 def add_count(parser: ArgumentParser) -> None:
     """The options of drawing from the prior."""
     parser.add_argument("--count", type=whole(1), default=10, help="how many; default: %(default)s")

@@ -43,6 +43,7 @@ def ordered_map(
     workers: int | None = None,
     preload: Sequence[str] = (),
     chunk: int | None = None,
+    in_turn: bool = False,
     seconds: float = 60.0,
 ) -> Iterator[tuple[Item, Result | Rejected]]:
     """Each item with what ``function`` makes of it, in order, whatever the number of workers.
@@ -57,12 +58,15 @@ def ordered_map(
         workers: Processes of this machine; None takes one for each core. A cluster has its own.
         preload: Modules that workers need, imported once for all of them.
         chunk: Items sent to a worker at once, fewer where they are long; None takes 256, on a cluster 512.
+        in_turn: An item is read only when the result before it has been used, as whoever sends them may wait for that;
+            by one process, whatever ``workers`` and ``chunk`` say.
         seconds: Time for a chunk, and for an item by itself.
 
     Raises:
         InputError: ``LATENTPATH_DASK`` names no cluster that can be used, or its scheduler is lost.
         RuntimeError: No process can start, as where the calling program has no ``if __name__ == "__main__":``.
     """
+    workers, chunk = (1, 1) if in_turn else (workers, chunk)
     context = _context(preload)
     waiting: deque[tuple[tuple[Item, ...], Any]] = deque()
     source, count, ahead = iter(items), workers or cores(), iter(())
@@ -71,7 +75,7 @@ def ordered_map(
     with closing(_workers(function, context, count, seconds)) as running:
         batches = itertools.chain(ahead, _chunks(source, chunk or running.chunk))
         while True:
-            room = running.room
+            room = min(1, running.room) if in_turn else running.room
             while len(waiting) < room and (batch := next(batches, None)):
                 waiting.append((batch, running.submit(batch)))
             if not waiting:

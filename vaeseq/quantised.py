@@ -20,6 +20,7 @@ from torch.nn import functional
 from vector_quantize_pytorch import VectorQuantize
 
 from vaeseq.errors import InputError
+from vaeseq.recurrent import LSTM
 
 DECAY = 0.99  # of the moving averages; van den Oord et al. (2017), appendix A.1
 IDLE = 0.02  # rows of a batch, on average, below which an entry is put elsewhere
@@ -167,7 +168,7 @@ class CodesPrior(nn.Module):
         self.start = nn.Parameter(torch.zeros(hidden))
         self.table = nn.Parameter(0.3 * torch.randn(codebooks.slots, codebooks.size, hidden))  # as embeddings start
         self.bias = nn.Parameter(torch.zeros(codebooks.slots, codebooks.size))
-        self.lstm = nn.LSTM(hidden, hidden, batch_first=True)
+        self.lstm = LSTM(hidden, hidden, batch_first=True)
         self.nearest, self.codes = codebooks.nearest, codebooks.codes
 
     def forward(self) -> "Codes":

@@ -84,7 +84,7 @@ def retrained(space: LatentSpace, texts: Sequence[str], weights: np.ndarray, *, 
     rows = space.tokenizer.encode_batch([texts[i] for i in drawn])
     split = np.repeat(np.array([SPLITS.index("train"), SPLITS.index("valid")], np.uint8), [ROWS, HELD_OUT])
     offsets = np.array([0, *itertools.accumulate(map(len, rows))])
-    corpus = Corpus(np.concatenate(rows).astype(np.uint16), offsets, split, np.ones(len(rows), np.float32))
+    corpus = Corpus(np.concatenate(rows).astype(np.uint16), offsets, split)
     whole = copy.deepcopy(space.vae)
     learner = whole.as_trained()  # the same modules; a prior that was fitted afterwards stays as it is
     rate = summarise(learner, corpus, corpus.rows("valid"), seed=0).kl

@@ -154,7 +154,8 @@ class TrainState:
             scalars |= {"log_beta": float(self.controller.log_beta), "kl": float(self.controller.kl)}
         # Copies: one tensor may have two names, and the file holds no tensor twice.
         on_cpu = {
-            name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
+            name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+            for name, value in tensors.items()
         }
         told = json.dumps(scalars)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -174,7 +174,9 @@ def _loss(state: TrainState, learn: nn.Module, batch: Batch, seed: int, team: Te
 def _train_step(
     state: TrainState, learn: nn.Module, batch: Batch, window: Window, resting: Sequence[nn.Parameter]
 ) -> None:
-    """One step of all weights but the resting ones; nothing in it waits for the device.
+    """One step of all weights but the resting ones.
+
+    Nothing in it waits for the device where it is of one process and one micro-batch.
 
     From the first loss or gradient on that is not finite, no step of the window changes a weight.
     """

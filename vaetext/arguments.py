@@ -8,6 +8,7 @@ from vaeseq import options
 def add_sentences(command: ArgumentParser) -> None:
     """Sentences."""
     command.add_argument("text", nargs="*", help="sentences; without any, or for -, one per line on standard input")
+    options.add_column(command, "sentences")
 
 
 def add_sample(command: ArgumentParser) -> None:

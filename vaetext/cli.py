@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from vaeseq import commands, console, options
+from vaeseq.columns import in_table
 from vaeseq.console import Line, Row
 from vaeseq.delimited import TEXT_NAMES
 from vaeseq.ends import tell_missed_ends
@@ -209,7 +210,7 @@ def _shift(arguments: Namespace) -> int:
 def _sentences_in(space: "SentenceSpace", path: str) -> list[str]:
     """All sentences of a file, as the space reads them; blank lines are none, one that it cannot read is bad input."""
     found: list[str] = []
-    lines = console.in_table(console.given_file(path, "sentences"), TEXT_NAMES["sentences"])
+    lines = in_table(console.given_file(path, "sentences"), TEXT_NAMES["sentences"])
     for number, (line, texts) in enumerate(space.readings(lines), start=1):
         if not isinstance(texts, InputError):
             found += texts
@@ -268,7 +269,9 @@ def _optimize(arguments: Namespace) -> int:
 def _sentences(arguments: Namespace) -> Iterator[Line]:
     """The arguments, or lines of standard input, or there the cells of a table's column ``text``."""
     lines = console.given(arguments.text, "sentences")
-    return console.in_table(lines, TEXT_NAMES["sentences"]) if arguments.text in ([], ["-"]) else lines
+    if arguments.column or arguments.text in ([], ["-"]):
+        return in_table(lines, TEXT_NAMES["sentences"], arguments.column)
+    return lines
 
 
 def _space(arguments: Namespace) -> "SentenceSpace":

@@ -33,7 +33,7 @@ def small_bench() -> Bench:
     rows = tokenizer.encode_batch(texts)
     split = np.array([SPLITS.index({0: "valid", 1: "test"}.get(i % 5, "train")) for i in range(300)], np.uint8)
     offsets = np.cumsum([0, *map(len, rows)])
-    corpus = Corpus(np.concatenate(rows).astype(np.uint16), offsets, split, np.ones(300, np.float32))
+    corpus = Corpus(np.concatenate(rows).astype(np.uint16), offsets, split)
     return Bench("pattern", "sentences", corpus, tokenizer, [{"text": text} for text in texts])
 
 

@@ -64,7 +64,7 @@ def test_it_learns_what_stands_on_both_sides_and_is_trained_once(model, tmp_path
     rows = [[BOS, a, a, b, b, EOS] for a, b in ends]
     split = np.repeat(np.array([0, 1], np.uint8), [200, 40])
     offsets = np.cumsum([0, *map(len, rows)])
-    corpus = Corpus(np.concatenate(rows).astype(np.uint16), offsets, split, np.ones(240, np.float32))
+    corpus = Corpus(np.concatenate(rows).astype(np.uint16), offsets, split)
     learnt = trained(GapModel(9, 8, 16, 2), corpus, "key", gap=2, seed=0, steps=100)
     nats = learnt.gap_nats(pad([[BOS, 5, 5, 8, 8, EOS], [BOS, 5, 8, 5, 8, EOS]]), torch.tensor([2, 2]), 2)
     assert nats[0] < 0.3 < 3 < nats[1]

@@ -52,5 +52,13 @@ def test_a_column_that_is_not_there_or_holds_too_few_numbers_is_said(table: Path
         targets_of(table, ("qed", "pKi"))
     with pytest.raises(InputError, match=r"must not be called error; rename the column"):
         targets_of(table, ("error", "qed"))
-    with pytest.raises(InputError, match=r"must have 10 numbers in the train rows of .*, got \{'note': 0\}"):
+    with pytest.raises(
+        InputError, match=r"must have 10 numbers in the train rows of .*, got \{'note': 0\}; 'a' is none, but 7.9 is"
+    ):
         targets_of(table, ("note", "qed"))
+    blank = pa.table({"split": ["train"] * 20, "pKi": [None, " "] * 10, "comma": ["7,9"] * 20})
+    pq.write_table(blank, table)
+    with pytest.raises(InputError, match=r"got \{'pKi': 0\}$"):
+        targets_of(table, ("pKi",))
+    with pytest.raises(InputError, match=r"got \{'comma': 0\}; '7,9' is none, but 7.9 is one$"):
+        targets_of(table, ("comma",))

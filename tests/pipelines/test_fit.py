@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -20,8 +21,10 @@ from pipelines.fit import GOING_ON
 from pipelines.params import load_params
 from pipelines.plan import COVERED, SEARCH, SETTINGS, Asked, covered
 from pipelines.start import SHIPPED
+from vaemol.constraints import all_of
 from vaemol.shipped import MODEL
 from vaemol.space import MoleculeSpace
+from vaeseq import training
 from vaeseq.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +40,8 @@ def test_settings_are_those_of_the_pipeline(domain: str) -> None:
     for section, values in settings.items():
         for name, value in values.items():
             assert getattr(getattr(params, section), name) == value, f"{section}.{name}"
+    if domain == "molecules":
+        assert tuple(SEARCH["require"]) == params.optimize.require
 
 
 def test_a_corpus_of_few_words_is_cut_into_words_and_one_without_spaces_is_not() -> None:
@@ -111,6 +116,7 @@ def test_assay_data_are_learnt_by_the_model_of_the_package_and_optimised(
     folder = tmp_path / "mine-molecules"
     params = YAML(typ="safe").load((folder / "params.yaml").read_text())["molecules"]
     assert params["model"] == {"start": "shipped"}, "no path of the machine"
+    assert params["optimize"]["require"] == SEARCH["require"]
     assert MoleculeSpace.load(tmp_path / told["model"], "cpu").latent == MoleculeSpace.load(MODEL.folder, "cpu").latent
     rows = pq.read_table(folder / "data/prepared/molecules/rows.parquet").to_pylist()
     learnt, held_out = ({row["scaffold"] for row in rows if (row["split"] == "train") == of} for of in (True, False))
@@ -121,6 +127,9 @@ def test_assay_data_are_learnt_by_the_model_of_the_package_and_optimised(
     assert found["best_training"] == max(float(row["source_pIC50"]) for row in rows if row["split"] == "train")
     page = (folder / "reports/index.html").read_text(encoding="utf-8")
     assert "A prediction is no measurement" in page
+    assert "Only molecules that hold <code>sa_score&lt;=3.5</code> (easy to make), " in page
+    with (folder / "reports/molecules/optimize/calls.csv").open(encoding="utf-8") as file:
+        assert all_of(SEARCH["require"])([row["smiles"] for row in csv.DictReader(file)]).all()
     assert "Test rows have scaffolds that no training row has" in page
     assert "<caption>pIC50, predicted</caption>" in page
     assert "vaemol predict SMILES --model models/molecules" in page
@@ -147,6 +156,29 @@ def test_sentences_that_go_on_from_a_model_have_one_rate_from_the_start(
         assert bool(train["rate_start"]) == starts
         assert train["steps"] == 5
     assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("behind", "least"), [(False, 0.3), (True, 0.02)])
+def test_the_pace_is_that_of_training(behind: bool, least: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a clock on which a step takes ``least`` seconds to ask for, and as long to do: a GPU does it meanwhile."""
+    state, now, idle_from = SimpleNamespace(step=0), 0.0, 0.0
+
+    def train(state: SimpleNamespace, _: None, *, record_every: int = 50, stop: Callable[[], bool]) -> Iterator[None]:
+        nonlocal now, idle_from
+        stopped = False
+        while not stopped:
+            now += least
+            idle_from = max(now, idle_from) + least
+            state.step += 1
+            stopped = stop()
+            if not behind or stopped or state.step % record_every == 0:
+                now = max(now, idle_from)
+                yield
+
+    monkeypatch.setattr(training, "fit", train)
+    monkeypatch.setattr(fit, "time", SimpleNamespace(monotonic=lambda: now))
+    assert fit._pace(state, None) == pytest.approx(least if behind else 2 * least, rel=0.05)
+    assert behind or state.step == fit.WARM + fit.PACED
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,12 @@ def test_a_prior_that_no_such_codes_have_is_refused_at_once(
         load_params(_changed(tmp_path, f"molecules.{place}", value, fresh))
 
 
+def test_the_codes_of_a_model_gone_on_from_are_not_those_of_the_file(tmp_path: Path) -> None:
+    path = _changed(tmp_path, "molecules.model.posterior", "flow")
+    assert load_params(path).molecules.model.start
+    assert load_params(path).molecules.prior.signal < 1
+
+
 def test_an_unknown_parameter_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"molecules\.train\.rat is not a parameter"):
         load_params(_changed(tmp_path, "molecules.train.rat", 3))

@@ -61,6 +61,23 @@ def test_csv_takes_the_columns_it_is_told(tmp_path):
     assert read(tmp_path, content, column="smiles", id_column="a_3") == [RawRow(2, "2", "C(=O)O", {"a": "1"})]
 
 
+@pytest.mark.parametrize("header", ["canonical smiles,Compound-ID", "CanonicalSMILES,compound id", "[iso_smiles],Id"])
+def test_usual_names_may_be_written_otherwise(tmp_path, header):
+    assert found(read(tmp_path, f"{header}\nCCO,7\n")) == [(2, "7", "CCO", None)]
+    word = header.split(",")[0].replace(" ", "_")
+    assert found(read(tmp_path, f"{word} id\nCCO 7\n", "smi")) == [(2, "7", "CCO", None)]
+
+
+def test_a_row_with_a_molecule_of_a_usual_name_is_no_header(tmp_path):
+    with pytest.raises(InputError, match=r"\['CCO', 'mol'\] surely has a usual name.*first line must be the header"):
+        read(tmp_path, "CCO,mol\nCCN,x\n")
+    (row,) = read(tmp_path, "mol,CO\nCCN,x\n", column="mol")
+    assert (row.text, row.columns) == ("CCN", {"CO": "x"})
+    pq.write_table(pa.table({"mol": ["CCN"], "CO": ["x"]}), tmp_path / "t.parquet")
+    assert read(tmp_path, (tmp_path / "t.parquet").read_bytes(), "parquet") == [RawRow(1, None, "CCN", {"CO": "x"})]
+    assert [row.text for row in read(tmp_path, "CCO,x\n", names=("mol", "CO"))] == ["CCO"]
+
+
 def test_a_lone_column_may_have_any_name(tmp_path):
     assert [row.text for row in read(tmp_path, "compound\nCCO\nCCN\n")] == ["CCO", "CCN"]
     assert [row.text for row in read(tmp_path, "comment\nOh.\nAh.\n", domain="sentences")] == ["Oh.", "Ah."]

@@ -291,7 +291,8 @@ def test_figures_of_a_fitted_prior_stand_under_their_own() -> None:
 
 def test_a_bound_under_a_fitted_prior_tells_its_draws_and_rows_too() -> None:
     column = {"iwae": -30.0, "iwae_fitted": -28.0, "iwae_samples": 20, "iwae_rows": 300}
+    column |= {"iwae_less_language_fitted": 2.5, "iwae_less_language_standard_error_fitted": 0.25}
     cells = {row["meaning"].title: row["cells"] for row in chapters.figure_table("", {"test": column})["rows"]}
     told = [over for ((_, over),) in cells.values()]
-    assert told == ["20 draws, 300 rows"] * 2
-    assert len(cells) == 2
+    assert told == ["20 draws, 300 rows"] * 2 + ["standard error 0.250, 300 rows"]
+    assert list(cells)[2:] == ["Bound less language model, fitted prior"]

@@ -63,7 +63,7 @@ def test_the_mean_of_seeds_is_of_all_of_them(root, monkeypatch):
     ]
     drawn = []
     monkeypatch.setattr(searches, "lines", lambda title, series, **how: drawn.extend(series))
-    searches._race("qed", rows, {})
+    searches._race("qed", rows, None)
     (race,) = drawn
     assert list(race.x) == [2, 3, 4, 5]
     assert race.y == pytest.approx([0.25, 0.65, 0.65, 0.75])
@@ -75,6 +75,59 @@ def test_the_best_training_row_is_a_line_to_beat(root, write_json):
     assert ("best training row", "reference") not in chapter(root)["objectives"][0]["chart"].legend
     write_json(root / "reports/molecules/optimize.json", {"qed": {"best_training": 0.91}})
     assert ("best training row", "reference") in chapter(root)["objectives"][0]["chart"].legend
+
+
+@pytest.mark.parametrize(
+    ("start", "objective", "reference"),
+    [
+        ("prior", "qed", ("best training row", 0.91)),
+        ("prior", "property:pIC50", ("best training row, measured", 0.91)),
+        ("training", "property:pIC50", ("best before it starts", 0.7)),
+    ],
+)
+def test_what_a_search_is_to_rise_above_is_of_the_kind_that_its_curve_is_of(start, objective, reference):
+    found = {"best_training": 0.91, "best_at_start": 0.7}
+    assert searches._level(objective, found, OptimizeParams(start=start)) == reference
+    assert searches._level(objective, {}, OptimizeParams(start=start)) is None
+
+
+def test_what_is_to_be_low_is_shown_as_it_is_measured(root, monkeypatch, write_json):
+    for name in ("best.csv", "calls.csv", "shifts.csv"):
+        path = root / FOLDER / name
+        path.write_text(path.read_text().replace("qed,", "min:property:IC50,").replace(",0.9,,", ",-812.5,30.25,"))
+    scores = {"best": -812.5, "top_10": -900.0, "best_training": -0.0, "best_at_start": -1200.0, "random_best": -950.0}
+    found = scores | {"calls": 240, "random_top_10": None, "without_value": 3}
+    write_json(root / "reports/molecules/optimize.json", {"min:property:IC50": found})
+    drawn, lines = [], searches.lines
+    monkeypatch.setattr(searches, "lines", lambda *of, **how: drawn.append((of[1], how)) or lines(*of, **how))
+    (its, *_) = chapter(root)["objectives"]
+    assert its["title"] == "IC50, predicted, to be low"
+    series, how = drawn[0]
+    assert all(height < 0 for one in series for height in one.y), "made-up calls are positive as they are sought"
+    assert all(low <= mean <= high for one in series for low, mean, high in zip(one.low, one.y, one.high, strict=True))
+    assert how["caption"].startswith("lower is better")
+    assert how["reference"] == ("best training row, measured", 0.0)
+    assert its["best"][0]["verdict"] == "no. 1 · score 812.5 ± 30.25 · SA 2.10"
+    shown = {
+        row["meaning"].title: ([text for text, _ in row["cells"]], row["meaning"]) for row in its["figures"]["rows"]
+    }
+    assert shown["Best"][0] == ["812.5", "950.0"]
+    assert shown["Best"][1].better == shown["Ten best"][1].better == "lower"
+    assert shown["Best training row"][0] == ["0.000", ""], "zero has no sign"
+    assert shown["Oracle calls"][0] == ["240", ""]
+    assert "lower is better; the axis" in report.page(root).decode()
+
+
+def test_the_page_says_what_is_required_and_what_usually_is(root):
+    params = root / "params.yaml"
+    usual = "<code>alerts:pains</code> (no pattern that often deceives assays)"
+    said = report.page(root).decode()
+    assert "Not required, though it usually is: <code>sa_score&lt;=3.5</code> (easy to make), " in said
+    assert "Only molecules that hold" not in said
+    params.write_text(params.read_text().replace("front: [", "require: ['log_p<=2', 'alerts:pains'], front: ["))
+    page = report.page(root).decode()
+    assert f"Only molecules that hold <code>log_p&lt;=2</code>, {usual} are scored." in page
+    assert page.count(usual) == 1
 
 
 def test_properties_have_a_strip_each_of_every_group(root):
@@ -161,6 +214,14 @@ def test_the_page_says_of_each_objective_which_training_rows_it_started_from(roo
         "those of the highest measured values (QED, drug-likeness, 0 to 1), "
         "those of the lowest measured values (SA score, 1 easy to 10 hard to make, to be low)."
     ) in report.page(root).decode()
+
+
+@pytest.mark.parametrize(("start", "measure"), [("prior", "on the same terms"), ("training", "best before it starts")])
+def test_random_draws_are_the_measure_only_of_what_starts_from_them(root, start, measure):
+    params = root / "params.yaml"
+    params.write_text(params.read_text().replace("front: [", f"start: {start}, front: ["))
+    page = report.page(root).decode()
+    assert [said for said in ("on the same terms", "best before it starts") if said in page] == [measure]
 
 
 @pytest.mark.parametrize(

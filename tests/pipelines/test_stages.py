@@ -194,7 +194,7 @@ def test_properties_are_learnt_and_told_of_every_split(here: Path) -> None:
         stage.main("sentences")
     told = _rows(here / "reports/sentences/evaluate/properties.csv")
     assert [int(row["rows"]) for row in told if row["split"] == "train"] == [3], "of those that are measured"
-    _with(here, train={"properties": ["weight", "frames"]})
+    _with(here, train={"properties": ["words", "frames"]})
     with pytest.raises(InputError, match=r"train\.properties must be columns"):
         train.main("sentences")
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import distributed
 
-from pipelines.team import PROCESSES
+from pipelines.team import PROCESSES, spread
 from pipelines.unbroken import resume
 from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.errors import InputError
@@ -21,6 +21,15 @@ from vaeseq.objectives import ObjectiveConfig
 from vaeseq.state import TrainConfig, TrainState
 
 ROOT = Path(__file__).parents[2]
+
+
+def test_no_more_processes_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PROCESSES, "4")
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(InputError, match="LATENTPATH_PROCESSES must be at most 2, one for each GPU, got 4"):
+        spread()
 
 
 def _state(step: int = 0) -> TrainState:

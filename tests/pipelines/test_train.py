@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -90,6 +91,34 @@ def test_other_code_starts_afresh(
     begun = _work(params)
     (tmp_path / module).write_text("another")
     assert _work(params) != begun
+
+
+@pytest.mark.parametrize(
+    ("posterior", "latent", "prior", "says"),
+    [
+        ("flow", 4, {"kind": "flow", "signal": 0.5}, "got .*'flow'.*: a prior.signal below 1 needs"),
+        ("flow", 4, {"kind": "vamp"}, "needs a model.posterior of gaussian"),
+        ("codes", 4, {"kind": "autoregressive"}, "needs a model.posterior of gaussian or flow"),
+        ("gaussian", 4, {"kind": "codes"}, "needs a model.posterior of codes"),
+        ("gaussian", 1, {"kind": "autoregressive"}, "needs a model.latent of at least 2"),
+        ("flow", 4, {"kind": "flow"}, "prepared data .* cannot be read"),
+        ("codes", 4, {"kind": None}, "prepared data .* cannot be read"),
+    ],
+)
+def test_a_prior_that_does_not_suit_the_model_gone_on_from_is_refused_before_training(
+    posterior: str,
+    latent: int,
+    prior: dict[str, object],
+    says: str,
+    params: SentenceParams,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = VAEConfig(9, latent, 4, EncoderConfig(hidden=4, posterior=posterior), DecoderConfig(hidden=4))
+    monkeypatch.setattr(train.checkpoint, "load", lambda _: SimpleNamespace(config=config))
+    changes = {"model": {"start": "start"}, "train": {"code_noise": 0.1}, "prior": {"signal": 1.0} | prior}
+    changed = {name: getattr(params, name).model_copy(update=change) for name, change in changes.items()}
+    with pytest.raises(InputError, match=says):
+        train.opened("sentences", params.model_copy(update=changed), PREPARED)
 
 
 def _longest(domain: dict[str, object]) -> object:

@@ -45,7 +45,7 @@ def corpus() -> Corpus:
     ]
     split = np.repeat(np.array([0, 1], dtype=np.uint8), [30, 10])
     offsets = np.cumsum([0, *map(len, rows)])
-    return Corpus(np.concatenate(rows), offsets, split, np.ones(len(rows), np.float32))
+    return Corpus(np.concatenate(rows), offsets, split)
 
 
 def _state() -> TrainState:
@@ -272,6 +272,16 @@ def test_a_run_that_breaks_again_and_again_is_given_up_with_its_batch(
     state.step = 3
     told = json.loads((tmp_path / BROKEN).read_text(encoding="utf-8"))
     assert (told["step"], told["rows"]) == (3, rows_of_step(state, corpus).tolist())
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "soon", ""])
+def test_a_time_between_saves_that_never_comes_is_refused(
+    seconds: str, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SAVE_SECONDS, seconds)
+    with pytest.raises(InputError, match=f"{SAVE_SECONDS} must be a number of seconds, 0 or more, got '{seconds}'"):
+        _trained(corpus, tmp_path)
+    assert not (tmp_path / STATE).exists()
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "foreign"])

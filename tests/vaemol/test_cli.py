@@ -145,11 +145,12 @@ def test_a_path_is_filled(vaemol, space):
 
 
 def test_pairs_come_from_standard_input(vaemol):
-    code, rows, _ = vaemol("interpolate", "--steps", 3, stdin=b"CCO OC1CCCC1N\nCCO\nCCO\tnonsense\n")
+    code, rows, _ = vaemol("interpolate", "--steps", 3, stdin=b"CCO OC1CCCC1N\tmine\nCCO\nCCO\tnonsense\n")
     assert code == 1
     assert [row["path"] for row in rows] == ["1", "1", "1", "2", "3"]
     assert "two molecules" in rows[3]["error"]
     assert "nonsense" in rows[4]["error"]
+    assert [row["name"] for row in rows] == ["mine"] * 3 + ["", "nonsense"]
 
 
 def test_propose_ranks_and_says_what_is_known(vaemol, space, tmp_path):
@@ -183,7 +184,10 @@ def test_a_table_goes_from_command_to_command(vaemol, tmp_path):
         ("nonsense", "b", ""),
     ]
     _, rows, _ = vaemol("propose", "--count", 2, "--similarity", 0, 1, stdin=table)
-    assert {row["set"] for row in rows if not row["error"]} == {"1"}
+    assert {(row["set"], row["id"]) for row in rows if not row["error"]} == {("1", "a")}
+    for command in ("encode", "reconstruct", "interpolate"):
+        _, rows, _ = vaemol(command, "--column", "drug", stdin=f"smiles,drug\nx,{ENDS[0]}\n".encode())
+        assert "readable" not in rows[0]["error"]
 
 
 def test_the_best_of_a_path_come_first_and_say_where_on_it_they_are(vaemol):

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from vaemol.commanded import CommandOracle, _ran
-from vaemol.oracles import FunctionOracle, objective
+from vaemol.oracles import FunctionOracle, oracle_of
 from vaemol.prediction import together
 from vaeseq.asking import Unanswered, answered, in_pieces
 from vaeseq.errors import InputError
@@ -190,7 +190,7 @@ def test_what_is_no_program_is_said(command, message):
 
 def test_a_program_is_named_like_any_objective(program):
     oracle = program("for line in lines: print(len(line))")
-    named = objective(f"command:{shlex.join(oracle._argv)}")
+    named = oracle_of(f"command:{shlex.join(oracle._argv)}")
     assert named(["CCO"]).tolist() == [3]
 
 
@@ -234,6 +234,6 @@ def test_a_function_that_always_fails_is_broken():
 
 def test_how_long_a_program_may_take_is_handed_on(program):
     oracle = program("time.sleep(60)")
-    hurried = objective(f"command:{shlex.join(oracle._argv)}", seconds=0.2)
+    hurried = oracle_of(f"command:{shlex.join(oracle._argv)}", seconds=0.2)
     assert math.isnan(hurried(["C"])[0])
     assert "more than 0.2 s" in hurried.failures[1]

@@ -82,7 +82,7 @@ def test_a_pattern_is_there_or_not():
 
 @pytest.mark.parametrize("smarts", ["C1CC", "[", "[$(", " "])
 def test_what_is_no_pattern_is_named(smarts, capfd):
-    with pytest.raises(InputError, match="pattern must be SMARTS, got "):
+    with pytest.raises(InputError, match="pattern must be one SMARTS, got "):
         holds(parse("C"), smarts)
     assert capfd.readouterr() == ("", "")
 

@@ -12,6 +12,7 @@ from vaemol.constraints import all_of
 from vaemol.molecule import tanimoto
 from vaemol.oracles import oracle_of
 from vaemol.prediction import objective_in, together
+from vaemol.strangers import canonical_each
 from vaeseq.fronts import on_front
 
 BUDGET = ("--budget", "24", "--initial", "12", "--batch", "6")
@@ -69,6 +70,19 @@ def test_a_file_to_start_with_may_have_names_and_what_is_of_no_use_is_counted(va
     assert code == 0
     assert len(rows) == len(POOL) - 2
     assert "of 10 molecules to start with 1 are no readable SMILES, and 2 do not hold what is required\n" in err
+
+
+def test_what_was_given_is_told_from_what_was_found(vaemol, tmp_path):
+    (tmp_path / "pool.smi").write_text("\n".join(POOL))
+    front, asked = tmp_path / "front.csv", ("--objective", "qed", "--objective", "log_p")
+    _, rows, _ = vaemol("--method", "genetic", *asked, "--start", tmp_path / "pool.smi", "--front", front)
+    found = [row["smiles"] for row in rows if row["given"] == "0"]
+    assert found
+    assert {row["smiles"] for row in rows if row["given"] == "1"} <= set(canonical_each(POOL))
+    with front.open() as file:
+        assert {row["smiles"]: row["given"] for row in csv.DictReader(file)}.items() <= {
+            row["smiles"]: row["given"] for row in rows
+        }.items()
 
 
 def test_what_is_required_is_of_as_many_atoms_as_the_objective(vaemol, tmp_path):
@@ -147,6 +161,7 @@ def test_a_lead_is_where_a_search_begins_and_what_it_stays_near(vaemol, tmp_path
     assert "start must hold molecules" in vaemol("--start", tmp_path / "blank.smi")[2]
     assert vaemol("--lead", "c1ccccc")[::2] == (1, "error: lead must be readable SMILES, got 'c1ccccc'\n")
     assert vaemol("--similarity", 0.3)[2] == "error: similarity must be to a lead; --similarity needs --lead\n"
+    assert "--column needs --start" in vaemol("--column", "drug")[2]
 
 
 @pytest.fixture
@@ -237,10 +252,18 @@ def test_what_a_program_may_and_may_not_is_said(command, capsys, tmp_path):
         cli.main([command, "--help"])
     told = " ".join(capsys.readouterr().out.split())
     assert "command:PROGRAM (without a shell: no pipes)" in told
-    assert "--seconds N that a command: objective may take for each molecule; default: 600" in told
+    assert "--seconds N seconds that a command: may take for each molecule; default: 600" in told
     (tmp_path / "slow.py").write_text("import time\ntime.sleep(60)\n")
     asked = ("--objective", f"command:{sys.executable} {tmp_path / 'slow.py'}", "--seconds", "1")
     (tmp_path / "one.smi").write_text("CCO\n")
     start = ("--method", "random_prior", "--start", str(tmp_path / "one.smi"), "--budget", "1")
     assert cli.main([command, *asked, *(start if command == "optimize" else ["CCO"])]) == 1
     assert "it took more than 1 s" in capsys.readouterr().err
+
+
+def test_proposals_are_ranked_within_the_limits_given(model, capsys):
+    asked = ["propose", "CCO", "--model", str(model), "--count", "3", "--rank", "penalised_log_p"]
+    for limits, valued in (([], True), (["--max-heavy-atoms", "1"], False)):
+        assert cli.main([*asked, *limits]) == 0
+        rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+        assert [bool(row["value"]) for row in rows] == [valued] * len(rows) != []

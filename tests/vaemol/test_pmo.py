@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vaemol.molecule import parse
 from vaemol.notation import randomised
-from vaemol.oracles import objective
+from vaemol.oracles import oracle_of
 from vaemol.pmo import TASKS, Target
 from vaemol.properties import qed
 
@@ -114,7 +114,7 @@ def test_values_by_hand(task, smiles, expected):
 @pytest.mark.parametrize("task", TASKS)
 def test_a_task_is_an_objective_that_travels_between_processes(task):
     smiles = [MOLECULES[2], "", MOLECULES[6], "C1CC"]
-    oracle = pickle.loads(pickle.dumps(objective(task)))
+    oracle = pickle.loads(pickle.dumps(oracle_of(task)))
     expected = [value(task, smiles[0]), np.nan, value(task, smiles[2]), np.nan]
     np.testing.assert_array_equal(oracle(smiles), expected)
     np.testing.assert_array_equal(oracle(smiles[::-1]), expected[::-1])

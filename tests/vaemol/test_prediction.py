@@ -39,6 +39,8 @@ def test_other_objectives_are_as_ever_and_an_unknown_property_is_said(space):
     assert objective_in(space, "qed")(["CCO"])[0] > 0
     with pytest.raises(InputError, match=r"must be one that the model predicts: pIC50; got 'pKi'"):
         objective_in(space, "property:pKi")
+    with pytest.raises(InputError, match="property:pIC50 is what the model predicts"):
+        objective_in(space, "pIC50")
     vae = copy.deepcopy(space.space.vae)
     vae.properties = None
     with pytest.raises(InputError, match="this one predicts none"):

@@ -166,6 +166,8 @@ def test_the_command_writes_what_the_function_says(folder, some, tmp_path, capsy
     assert [row["of"] for row in rows] == [of for _, of in figures.values()]
     assert main([*command[:3], str(tmp_path)]) == 1
     assert "make it again" in capsys.readouterr().err
+    assert main([*command, "--column", "drawn"]) == 1
+    assert "column 'drawn' must be in the table" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ def test_known_molecules_are_lines_or_a_column(tmp_path, capsys, content, said):
 @pytest.mark.parametrize("content", ["nonsense\n", "a,b\nCCO,1\n", "smiles,a\n1,CCO\n", "smiles\n", "\n"])
 def test_a_file_without_a_known_molecule_is_refused(tmp_path, content):
     (tmp_path / "known").write_text(content)
-    with pytest.raises(InputError, match="known molecules must be SMILES, none of the"):
+    with pytest.raises(InputError, match=r"molecules must be SMILES, none of the|must have a column called smiles"):
         known_in(tmp_path / "known")
 
 

@@ -23,7 +23,7 @@ def test_a_score_is_what_its_function_says():
         assert row["log_p"] == properties(parse(row["smiles"]))["log_p"]
         assert row["similarity:CCO"] == oracles.similarity_to("CCO")([row["smiles"]])[0]
         np.testing.assert_equal(row["penalised_log_p"], oracles.penalised_log_p([row["smiles"]])[0])
-        assert row["zaleplon_mpo"] == oracles.objective("zaleplon_mpo")([row["smiles"]])[0]
+        assert row["zaleplon_mpo"] == oracles.oracle_of("zaleplon_mpo")([row["smiles"]])[0]
     assert np.isnan(long["penalised_log_p"])
     assert ethanol["isomers:C2H6O"] == 1 > aspirin["isomers:C2H6O"]
     assert ethanol["smiles"] == "CCO"

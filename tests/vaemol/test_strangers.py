@@ -1,10 +1,16 @@
+import io
 import os
 import signal
+import sys
+from types import SimpleNamespace
 
 import pytest
 
-from vaemol.strangers import canonical_each, molecules_in, smiles_in, to_start_with
+from vaemol.notation import to_smiles
+from vaemol.strangers import SETS, canonical_each, molecules_in, sets_in, smiles_in, to_start_with
+from vaeseq import parallel
 from vaeseq.console import Line
+from vaeseq.errors import InputError
 
 
 def test_each_is_read_in_order_and_what_is_no_molecule_is_empty():
@@ -34,7 +40,8 @@ def test_what_kills_its_reader_costs_itself_alone(monkeypatch):
         ("CCO ethanol\n\nCCN", ["CCO", "CCN"]),
         ("id,SMILES,assay\n1,CCO,3\n2,,4\n3,CCN,5", ["CCO", "CCN"]),
         ('"smiles","name, of it"\nCCO,"a, b"', ["CCO"]),
-        ("id,assay\n1,3", ["id,assay", "1,3"]),
+        ("CCO\tmol\nCCN\tx", ["CCO", "CCN"]),
+        ("CanonicalSMILES id\nCCO 1", ["CCO"]),
     ],
 )
 def test_molecules_are_in_lines_or_in_a_table(text, found):
@@ -103,3 +110,93 @@ def test_a_lead_that_is_read_as_another_is_told(capsys):
     assert "lead read as another" in capsys.readouterr().err
     to_start_with(None, "OCC", parents=True)
     assert not capsys.readouterr().err
+
+
+def test_a_table_whose_column_is_unknown_is_refused(tmp_path):
+    (tmp_path / "mine.csv").write_text("compound,drug,IC50\naspirin,CCO,5\n")
+    with pytest.raises(InputError, match=r"--column must name another, got the columns \['compound', 'drug', 'IC50'\]"):
+        to_start_with(str(tmp_path / "mine.csv"), None, parents=True)
+    assert to_start_with(str(tmp_path / "mine.csv"), None, parents=True, column="drug") == (["CCO"], "")
+
+
+class Lines(io.RawIOBase):
+    """Standard input whose lines are counted as they are read."""
+
+    def __init__(self, *lines):
+        self.left, self.read_lines = list(lines), 0
+
+    def readline(self, size=-1):
+        self.read_lines += 1
+        return f"{self.left.pop(0)}\n".encode() if self.left else b""
+
+
+@pytest.fixture
+def sets(space, monkeypatch):
+    """The sets of some lines on standard input: each as text, or an error, with its name."""
+
+    def read(*lines, **how):
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=Lines(*lines)))
+        found = sets_in(space, [], "molecules", **how)
+        return [(str(its) if isinstance(its, InputError) else " ".join(its), line.others) for line, its in found]
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("line", "molecules", "name"),
+    [
+        ("CCO\tethyl  alcohol", "CCO", "ethyl alcohol"),
+        ("CCO c1ccncc1\tpair 7\tof 9", "CCO c1ccncc1", "pair 7 of 9"),
+        ("CCO\tCCN", "CCO CCN", None),
+        ("CCO\tCCN\tmine", "CCO CCN", "mine"),
+        ("CCO CCN\tmol", "CCO CCN", "mol"),
+        ("CCO\t", "CCO", None),
+    ],
+)
+def test_what_stands_behind_a_tab_and_is_no_smiles_is_the_name_of_a_set(sets, line, molecules, name):
+    assert sets(line) == [(molecules, (("name", name),) if name else ())]
+
+
+@pytest.mark.parametrize("line", ["CCOc1ccccc1 phenetole", "compound,drug,IC50"])
+def test_where_a_word_of_a_set_cannot_be_read_it_is_said_how_lines_are(sets, line):
+    ((said, _),) = sets(line)
+    assert said.endswith(f"no SMILES that rdkit reads; {SETS}")
+    assert SETS not in sets("nonsense")[0][0]
+    assert SETS not in sets("nonsense\tname", "CCO")[0][0]
+
+
+def test_a_set_of_another_symbol_has_no_name(sets):
+    assert "not trained on" in sets("CCO\t[238U]")[0][0]
+
+
+def test_sets_are_in_a_table_or_its_column_is_named(sets):
+    table = ("id,smiles,mine", "1,CCO CCN,C")
+    assert sets(*table) == [("CCO CCN", (("id", "1"), ("mine", "C")))]
+    assert sets(*table, column="mine") == [("C", (("id", "1"), ("smiles", "CCO CCN")))]
+
+
+def test_a_set_in_arguments_is_no_file_and_has_no_name(space, tmp_path):
+    (tmp_path / "mine.smi").touch()
+    with pytest.raises(InputError, match="gives its lines"):
+        next(sets_in(space, [str(tmp_path / "mine.smi")], "molecules"))
+    ((_, found),) = sets_in(space, ["OCC", "NCC"], "molecules")
+    assert found == ["CCO", "CCN"] == [to_smiles(text, "smiles") for text in ("OCC", "NCC")]
+    ((_, found),) = sets_in(space, ["CCO\tethanol"], "molecules")
+    assert isinstance(found, InputError)
+    with pytest.raises(InputError, match="column 'x' must be in the table"):
+        next(sets_in(space, ["CCO"], "molecules", "x"))
+
+
+def test_lines_of_sets_are_read_one_by_one_in_one_pool(space, monkeypatch):
+    started, start = [], parallel._Pool._start
+    monkeypatch.setattr(parallel._Pool, "_start", lambda pool: started.append(pool) or start(pool))
+    lines = Lines("CCO CCN", "", "CCC\tx", "C")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=lines))
+    # Whoever writes the lines may wait for what comes of one before the next.
+    assert [(found, lines.read_lines) for _, found in sets_in(space, ["-"], "molecules")] == [
+        (["CCO", "CCN"], 1),
+        ([], 2),
+        (["CCC"], 3),
+        (["C"], 4),
+    ]
+    assert len(started) == 1

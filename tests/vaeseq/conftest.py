@@ -132,7 +132,7 @@ def build_corpus(tmp_path: Path) -> Callable[..., Corpus]:
         ]
         if twins:
             rows[train:] = [rows[i % train] for i in range(valid)]
-        write_tokens(tmp_path / "tokens.safetensors", rows, [0] * train + [1] * valid, [1.0] * len(rows))
+        write_tokens(tmp_path / "tokens.safetensors", rows, [0] * train + [1] * valid)
         return Corpus.load(tmp_path)
 
     return build

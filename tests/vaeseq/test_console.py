@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaeseq import console
+from vaeseq.columns import in_table
 from vaeseq.console import Line
 from vaeseq.delimited import MOST_COLUMNS
 from vaeseq.errors import InputError
@@ -91,8 +92,8 @@ def test_a_sentence_on_molecules_is_no_sd_file(tmp_path):
 def test_a_table_of_too_many_columns_is_refused():
     header = ",".join(["smiles", *map(str, range(MOST_COLUMNS))])
     with pytest.raises(InputError, match="at most 10,000 columns, got 10,001"):
-        console.in_table(iter([Line(header), Line("C")]), ["smiles"])
-    assert [line.text for line in console.in_table(iter([Line(header)]), ["text"])] == [header]
+        in_table(iter([Line(header), Line("C")]), ["smiles"])
+    assert [line.text for line in in_table(iter([Line(header)]), ["text"])] == [header]
 
 
 def test_no_input_is_named(stdin, tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ def _case(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor, T
 
 @pytest.fixture(params=[1, 3, 256], ids=["by one", "in pieces", "at once"])
 def piece(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crossentropy, "PIECE", 1)
+    monkeypatch.setitem(crossentropy.PIECE, "cpu", 1)
     monkeypatch.setattr(crossentropy, "ROWS", request.param)
 
 

@@ -6,7 +6,8 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaeseq.console import Line, in_table
+from vaeseq.columns import in_table
+from vaeseq.console import Line
 from vaeseq.delimited import distinct
 from vaeseq.files import csv_line
 

@@ -8,6 +8,7 @@ import torch
 
 from vaeseq.device import autocast, device_of, keep_freed_memory
 from vaeseq.errors import InputError
+from vaeseq.imputation import codeless
 
 
 def test_a_device_that_torch_does_not_know_is_an_input_error() -> None:
@@ -16,6 +17,10 @@ def test_a_device_that_torch_does_not_know_is_an_input_error() -> None:
         device_of("gpu")
     with pytest.raises(InputError, match="must be a 'cpu' or 'cuda', got 'mps'"):
         device_of("mps")
+
+
+def test_a_model_without_codes_is_where_its_language_model_is(build_vae) -> None:
+    assert codeless(build_vae(language=True).language.to("meta")).prior().mean.device.type == "meta"
 
 
 def test_bfloat16_is_refused_where_no_lstm_runs_in_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,16 @@ from torch.testing import assert_close
 
 from vaeseq.bounds import elbo, iwae
 from vaeseq.corpus import Corpus
-from vaeseq.diagnostics import active_units, batches, information_rows, iwae_by_row, mutual_information, summarise
+from vaeseq.diagnostics import (
+    active_units,
+    batches,
+    information_rows,
+    iwae_by_row,
+    language_by_row,
+    log_weights_by_row,
+    mutual_information,
+    summarise,
+)
 from vaeseq.model import SequenceVAE
 
 CPU = torch.device("cpu")
@@ -151,6 +160,24 @@ def test_the_iwae_of_rows_comes_by_length_and_tightens_the_bound(
     whole = iwae(vae, corpus.batch(ordered), samples=20, generator=torch.Generator().manual_seed(9))
     assert float(torch.corrcoef(torch.stack([bounds, whole]))[0, 1]) > 0.99
     assert float((bounds - whole).mean()) == pytest.approx(0, abs=0.2)
+
+
+@torch.no_grad()
+def test_the_elbo_and_the_language_model_of_rows_come_as_their_bounds_do(
+    build_vae: Callable[..., SequenceVAE], build_corpus: Callable[..., Corpus]
+) -> None:
+    vae, corpus = build_vae(vocabulary=12, language=True), build_corpus(train=300, valid=0, longest=30)
+    rows = np.random.default_rng(0).permutation(corpus.rows("train"))
+    weights = log_weights_by_row(vae, corpus, rows, samples=400, seed=0)
+    assert weights.shape == (400, 300)
+    bounds, elbos = iwae_by_row(vae, corpus, rows, samples=400, seed=0), weights.mean(dim=0)
+    assert (bounds >= elbos).all(), "Jensen, row by row"
+    ordered = np.concatenate(list(corpus.in_order(rows, 256)))
+    alone = torch.cat([vae.language(1).log_prob(corpus.batch([row]).tokens) for row in ordered])
+    assert_close(language_by_row(vae, corpus, rows), alone, rtol=1e-4, atol=1e-4)
+    exact = [elbo(vae, corpus.batch(ordered), generator=torch.Generator().manual_seed(i)).elbo for i in range(400)]
+    error = (torch.stack(exact).var(dim=0) / 400 + weights.var(dim=0) / 400).sqrt()
+    assert ((elbos - torch.stack(exact).mean(dim=0)).abs() <= 5 * error + 1e-3).all()
 
 
 def test_batches_hold_every_row_once(build_corpus: Callable[..., Corpus]) -> None:

@@ -34,9 +34,8 @@ ENCODER, DECODER = EncoderConfig("bilstm", 10), DecoderConfig("lstm", 10, 0.2)
 
 def _corpus(of: list[int], size: int, seed: int = 0) -> Corpus:
     lengths = np.random.default_rng(seed).integers(2, 30, len(of))
-    ones, zeros = np.ones(len(of), np.float32), np.zeros(len(of), np.uint8)
-    groups = Groups(np.array(of, np.int64), size)
-    return Corpus(np.ones(lengths.sum(), np.uint8), np.cumsum([0, *lengths]), zeros, ones, groups)
+    train, groups = np.zeros(len(of), np.uint8), Groups(np.array(of, np.int64), size)
+    return Corpus(np.ones(lengths.sum(), np.uint8), np.cumsum([0, *lengths]), train, groups)
 
 
 @given(
@@ -156,7 +155,7 @@ def test_what_a_group_shares_goes_into_the_content_and_with_shuffled_groups_does
     rows = [[BOS, *(5 + (label_ >> np.arange(3)) % 2), *random.integers(5, 7, 3), EOS] for label_ in label]
     for of in (label, random.permutation(label)):
         groups = Groups(of, 4)
-        corpus = Corpus(np.concatenate(rows).astype(np.uint8), np.arange(513) * 8, split, np.ones(512), groups)
+        corpus = Corpus(np.concatenate(rows).astype(np.uint8), np.arange(513) * 8, split, groups)
         torch.manual_seed(0)
         vae = SequenceVAE.build(VAEConfig(7, 8, 8, EncoderConfig(hidden=16), DecoderConfig(hidden=32), content=4))
         train = replace(TRAIN, steps=400, batch_size=64, learning_rate=1e-2, average=0.0, evaluate_every=400)

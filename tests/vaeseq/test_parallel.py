@@ -68,6 +68,14 @@ def test_items_are_read_as_they_are_needed():
     assert len(read) == 20
 
 
+def test_in_turn_an_item_is_read_when_the_one_before_is_done_by_one_process():
+    read = []
+    stream = ordered_map(eval, (read.append(i) or "__import__('os').getpid()" for i in range(5)), in_turn=True)
+    found = [(process, len(read)) for _, process in stream]
+    assert [count for _, count in found] == [1, 2, 3, 4, 5]
+    assert len({process for process, _ in found}) == 1
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_of_long_items_fewer_are_read_ahead(workers):
     read = []

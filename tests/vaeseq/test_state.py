@@ -149,7 +149,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainState:
     """A state with all that one has."""
     tokens = [[1, 5, 6, 7, 2], [1, 8, 9, 2]] * 4
     folder = tmp_path_factory.mktemp("rows")
-    write_tokens(folder / "tokens.safetensors", tokens, [0] * 6 + [1] * 2, [1.0] * 8)
+    write_tokens(folder / "tokens.safetensors", tokens, [0] * 6 + [1] * 2)
     state = _state(average=0.9, rate=2.0)
     for _ in fit(state, Corpus.load(folder)):
         pass

@@ -41,6 +41,9 @@ def test_a_table_goes_from_command_to_command(vaetext):
     assert (row["id"], row["text"], row["exact_given"]) == ("7", ENDS[1], "yes")
     _, rows, _ = vaetext("posterior", "--count", 2, stdin=table)
     assert {row["id"] for row in rows} == {"7"}
+    _, (row,), _ = vaetext("reconstruct", "--column", "exact", stdin=table)
+    assert (row["text"], row["text_given"]) == ("yes", ENDS[1])
+    assert "column 'x' must be in the table" in vaetext("reconstruct", "--column", "x", ENDS[0])[2]
     _, (row,), _ = vaetext("reconstruct", "text")
     assert row["text"] == "text", "arguments are no table"
 

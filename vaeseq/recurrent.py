@@ -1,0 +1,25 @@
+"""LSTMs in the precision that training promises."""
+
+import torch
+from torch import Tensor, nn
+
+States = tuple[Tensor, Tensor]  # hidden and cell, each (layers, batch, hidden)
+
+
+class LSTM(nn.LSTM):
+    """``torch.nn.LSTM`` that on a GPU runs in float32 within ``torch.autocast`` too, cuDNN's products in TF32.
+
+    Autocast has cuDNN run LSTMs in float16 there, whatever it is told (aten/src/ATen/cudnn/AutocastRNN.cpp): without
+    scaling of the loss, small gradients would be lost.
+    """
+
+    def forward(self, inputs: Tensor, state: States | None = None) -> tuple[Tensor, States]:
+        """As ``torch.nn.LSTM``."""
+        if inputs.device.type != "cuda":
+            return self.pass_over(inputs, state)
+        with torch.autocast("cuda", enabled=False):
+            return self.pass_over(inputs.float(), state and (state[0].float(), state[1].float()))
+
+    def pass_over(self, inputs: Tensor, state: States | None) -> tuple[Tensor, States]:
+        """``forward`` in the precision that is set."""
+        return super().forward(inputs, state)
