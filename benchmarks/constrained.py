@@ -39,7 +39,7 @@ from vaemol.modifiers import Fingerprint, ecfp4, similarity
 from vaemol.molecule import fingerprint, parse
 from vaemol.notation import to_smiles
 from vaemol.optimization import optimize
-from vaemol.oracles import objective
+from vaemol.oracles import oracle_of
 from vaemol.shipped import MODEL
 from vaemol.space import MoleculeSpace
 from vaeseq.calls import Run, best_calls, resumed
@@ -55,7 +55,7 @@ class Task(NamedTuple):
     """What is to be improved, of which molecules, and how like them it must stay.
 
     Attributes:
-        objective: As ``vaemol.oracles.objective`` names it.
+        objective: As ``vaemol.oracles.oracle_of`` names it.
         file: Of the molecules, below ``zinc250k``.
         alike: As a constraint names the similarity that binds the search.
         fingerprint: By which it is judged.
@@ -89,7 +89,7 @@ def leads(file: str) -> list[str]:
 def searched(space: MoleculeSpace, task: Task, lead: str, seed: int, log: Path) -> list[Call]:
     """All calls from one molecule on, the first of them its own."""
     admits = all_of([f"{task.alike}:{lead}>={task.least}"] if task.least else [])
-    oracle = objective(task.objective, max_heavy_atoms=NO_CAP)
+    oracle = oracle_of(task.objective, max_heavy_atoms=NO_CAP)
     start = partial(optimize, space, oracle, CONFIG, method=METHOD, seed=seed, start=[lead], admits=admits)
     return [call for batch in resumed(log, Run(task.objective, METHOD, seed), start) for call in batch]
 

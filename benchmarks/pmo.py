@@ -28,7 +28,7 @@ from pipelines.readers import rows
 from pipelines.resume import code_of, locked, work_folder
 from pipelines.sources import load_sources
 from vaemol.optimization import optimize
-from vaemol.oracles import objective
+from vaemol.oracles import oracle_of
 from vaemol.pmo import TASKS
 from vaemol.space import MoleculeSpace
 from vaeseq.calls import Run, auc_top, best_calls, resumed
@@ -48,7 +48,7 @@ def pool() -> list[str]:
 
 def figures_of(space: MoleculeSpace, task: str, method: str, seed: int, folder: Path) -> dict[str, Any]:
     """One task, from its calls in the folder on."""
-    start = partial(optimize, space, objective(task), CONFIG, method=method, seed=seed, start=pool())
+    start = partial(optimize, space, oracle_of(task), CONFIG, method=method, seed=seed, start=pool())
     calls = [call for batch in resumed(folder / "calls.csv", Run(task, method, seed), start) for call in batch]
     best = best_calls(calls, TOP)
     return {

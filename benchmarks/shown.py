@@ -1,5 +1,7 @@
 """What the tables show of result files, but those that are of molecules or of sentences alone."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 # How much better the bound of codes as drawn is than the language model.
@@ -76,6 +78,7 @@ class Matrix(NamedTuple):
         columns: Place in the figures, where ``{}`` is the name of the row; what it is; and its unit and direction.
         rows: Their names; every object among the figures where there are none.
         under: Where those objects are.
+        labels: What rows are called, where not by their names.
     """
 
     file: str
@@ -83,6 +86,7 @@ class Matrix(NamedTuple):
     columns: tuple[tuple[str, str, str], ...]
     rows: tuple[str, ...] = ()
     under: str = ""
+    labels: Mapping[str, str] = MappingProxyType({})
 
 
 _DIMENSIONS = (

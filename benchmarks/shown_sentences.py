@@ -12,6 +12,11 @@ _FILLERS = {
     "language_drawn_": "the VAE's own language model, a draw",
     "control_": "symbols drawn at random",
 }
+_COMPARED = {
+    f"{ours}less_{theirs}": f"{_FILLERS[ours]}, less {_FILLERS[theirs]}"
+    for which in ("twin_", "language_")
+    for ours, theirs in (("", which), ("likeliest_", which), ("", f"{which}drawn_"))
+}
 ROWS = {
     "pipeline_sentences_cpu": (
         ("train.rate", "rate asked for", "nats"),
@@ -85,27 +90,6 @@ ROWS = {
         ("twin_parameters", "parameters, language model", "count"),
     ),
     "imputation_tatoeba": (
-        *(
-            (f"{name}adversarial_error_{kind}", f"{judge} judge: {filler}", "accuracy less .5, lower is better")
-            for kind, judge in (("lstm", "LSTM"), ("bag_of_words", "bag-of-words"))
-            for name, filler in _FILLERS.items()
-        ),
-        ("adversarial_error_lstm_standard_error", "standard error of the first", "fraction"),
-        *(
-            (f"{name}less_{other}{kind}{error}", f"{judge} judge: {_FILLERS[name]}, less {_FILLERS[other]}{what}", unit)
-            for kind, judge in (("lstm", "LSTM"), ("bag_of_words", "bag-of-words"))
-            for name, theirs in (("", ""), ("", "drawn_"), ("likeliest_", ""))
-            for other in (f"twin_{theirs}", f"language_{theirs}")
-            for error, what, unit in (
-                ("", "", "accuracy, lower is better"),
-                ("_standard_error", ": its paired standard error", "fraction"),
-            )
-        ),
-        *(
-            (f"{name}filled_with_the_truth{of}", f"filled as it was: {filler}{what}", "fraction")
-            for name, filler in _FILLERS.items()
-            for of, what in (("", ""), ("_of_learnt", ", of the sentences that the judges learnt from"))
-        ),
         ("effective_codes", "codes of 64 that have the weight, median of 500 test sentences", "count"),
         ("judges_learnt_from", "sentences that the judges learnt from", "count"),
         ("judged", "sentences that they judge", "count"),
@@ -126,6 +110,7 @@ ROWS = {
         ("kl", "KL", "nats"),
         ("iw_nats", "importance-weighted, prior of training", _NATS),
         ("elbo_nats", "minus the evidence lower bound, prior of training", _NATS),
+        ("iw_nats_fitted", "importance-weighted, codes as drawn by the fitted prior", _NATS),
         ("twin_nats", "language model of as many units", _NATS),
     ),
     "recipe_tatoeba_more_cpu": (
@@ -181,7 +166,23 @@ _CURVE = (
     ("{}.elbo_nats", "minus ELBO", "nats, lower"),
     ("{}.twin_nats", "language model", "nats, lower"),
 )
+_JUDGED = (
+    ("{}adversarial_error_lstm", "LSTM judge", "accuracy less .5, lower"),
+    ("{}adversarial_error_lstm_standard_error", "its standard error", "fraction"),
+    ("{}adversarial_error_bag_of_words", "bag-of-words judge", "accuracy less .5, lower"),
+    ("{}adversarial_error_bag_of_words_standard_error", "its standard error", "fraction"),
+    ("{}filled_with_the_truth", "filled as it was", "fraction"),
+    ("{}filled_with_the_truth_of_learnt", "the same of what the judges learnt from", "fraction"),
+)
+_LESS = (
+    ("{}lstm", "LSTM judge", "accuracy, lower"),
+    ("{}lstm_standard_error", "its paired standard error", "fraction"),
+    ("{}bag_of_words", "bag-of-words judge", "accuracy, lower"),
+    ("{}bag_of_words_standard_error", "its paired standard error", "fraction"),
+)
 MATRICES = {
+    "imputation_fillers": Matrix("imputation_tatoeba", "filled by", _JUDGED, tuple(_FILLERS), labels=_FILLERS),
+    "imputation_differences": Matrix("imputation_tatoeba", "of", _LESS, tuple(_COMPARED), labels=_COMPARED),
     "attributes_everyday": Matrix("attributes_everyday", "label", _SHIFTED),
     "paths_tatoeba": Matrix("paths_tatoeba", "paths", _SENTENCE_PATHS, ("steady", "plain", "straight_line")),
     "reconstruction_ptb": Matrix("reconstruction_ptb", "rate asked for", _CURVE),

@@ -8,7 +8,6 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -59,16 +58,17 @@ def of_one(rows: Sequence[tuple[str, str, str]], figures: Figures) -> list[str]:
 
 
 def of_models(matrix: Matrix, figures: Figures) -> list[str]:
-    """A row for each model, a column for each figure; what a model does not have is left empty; nothing of none."""
+    """A row for each model that has any figure, a column for each figure; what a model does not have is left empty."""
     figures = at(figures, matrix.under) or {} if matrix.under else figures
     rows = matrix.rows or [name for name in figures if not NO_MODEL.match(name) and isinstance(figures[name], dict)]
     table = {row: [cell(at(figures, place.format(row))) for place, _, _ in matrix.columns] for row in rows}
-    if not any(chain(*table.values())):  # as of a sum whose parts are not all there
+    table = {row: cells for row, cells in table.items() if any(cells)}
+    if not table:  # as of a sum whose parts are not all there
         return []
     names = "".join(f" {label}, {unit} |" for _, label, unit in matrix.columns)
     lines = [f"| {matrix.heading} |{names}", "|---|" + "---:|" * len(matrix.columns)]
     for row, cells in table.items():
-        name = re.sub(r"\.(?!\d)", ": ", row.replace("_", " "))
+        name = matrix.labels.get(row) or re.sub(r"\.(?!\d)", ": ", row.replace("_", " "))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
 

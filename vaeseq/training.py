@@ -176,7 +176,8 @@ def _train_step(
 ) -> None:
     """One step of all weights but the resting ones.
 
-    Nothing in it waits for the device where it is of one process and one micro-batch.
+    Nothing in it waits for the device where it is of one process and one micro-batch, but splicing, and codebooks when
+    idle entries are put elsewhere.
 
     From the first loss or gradient on that is not finite, no step of the window changes a weight.
     """
