@@ -30,6 +30,8 @@ CHANGES = (
     ("tense", "past", "present"),
     ("subject", "he_she", "we"),
     ("subject", "we", "he_she"),
+    ("subject", "he_she", "they"),  # number alone, where we and he_she differ in person too
+    ("subject", "they", "he_she"),
 )
 Row = dict[str, Any]
 

@@ -4,7 +4,8 @@ How many symbols are missing is known, and so is all that stands around them, th
 """
 
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -18,10 +19,12 @@ from vaeseq.decoding import Steps
 from vaeseq.imputation import impute
 from vaeseq.model import SequenceVAE
 from vaeseq.seeds import mixed_seed
-from vaeseq.tokenizer import EOS, MASK, PAD, UNK
+from vaeseq.tokenizer import EOS, MASK, PAD, UNK, Tokenizer
+from vaetext.words import WORD
 
 LEAST = 6  # symbols of a sentence that is given a gap: the last fifth of a shorter one would be its full stop alone
 AT_ONCE = 64
+_WORD = re.compile(WORD)
 Ids = list[int]
 Pair = tuple[Ids, Ids]  # a true sentence, and the same with its gap filled
 Fill = Callable[[Batch, int], list[Tensor]]  # from a batch and a seed to ids (batch, length), for each way to fill it
@@ -40,12 +43,31 @@ def without_end(batch: Batch) -> Batch:
     return _without(batch, symbols - (symbols + 4) // 5 + 1, symbols)
 
 
-def without_run(batch: Batch, length: int, generator: torch.Generator) -> tuple[Batch, Tensor]:
-    """So many symbols in a row are missing at a random place; and that place of each sentence, ``(batch,)``."""
-    places = _symbols(batch) - length + 1
-    chance = torch.rand(len(places), generator=generator, device=places.device)
-    first = 1 + (chance * places).long()
+def without_run(
+    batch: Batch, length: int, places: Sequence[Sequence[int]], generator: torch.Generator
+) -> tuple[Batch, Tensor]:
+    """So many symbols in a row are missing, from one of the places of each sentence on; and that one, ``(batch,)``."""
+    device = batch.tokens.device
+    chance = torch.rand(len(places), generator=generator, device=device).tolist()
+    first = torch.tensor([its[int(share * len(its))] for its, share in zip(places, chance, strict=True)], device=device)
     return _without(batch, first, first + length - 1), first
+
+
+def runs_of_words(tokenizer: Tokenizer, ids: Sequence[int], length: int, words: int) -> dict[int, int]:
+    """Where so many symbols in a row are at least so many whole words, and how many: by the place of the first symbol.
+
+    A run begins with a word and cuts none; punctuation marks may be in it.
+    """
+    text = tokenizer.decode(ids)
+    raw, begins = text.encode(), tokenizer.starts(ids)
+    spans = [(len(text[: word.start()].encode()), len(text[: word.end()].encode())) for word in _WORD.finditer(text)]
+    found = {}
+    for place, (start, end) in enumerate(zip(begins, [*begins, len(raw)][length:], strict=False), start=1):
+        within = [(first, last) for first, last in spans if start <= first and last <= end]
+        cut = any(first < end < last for first, last in spans)
+        if len(within) >= words and not raw[start : within[0][0]].strip() and not cut:
+            found[place] = len(within)
+    return found
 
 
 def _symbols(batch: Batch) -> Tensor:

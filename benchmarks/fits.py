@@ -4,8 +4,8 @@ Run as ``python -m benchmarks.fits [SET ...]`` on a machine that does nothing el
 minutes let it. A set is a part, each of its own model; a killed one begins anew.
 
 *esol* and *lipophilicity* are measured values, split by scaffold. Beside the prediction from a code stands a random
-forest of fingerprints that has learnt from the same rows (500 trees, a third of the bits at each branch). *zinc250k*
-and *tatoeba* are so many random molecules and sentences as a user may have.
+forest of fingerprints that has learnt from the same rows (500 trees, a third of the bits at each branch). *zinc250k*,
+*tatoeba* and *tatoeba_french* are so many random molecules and sentences as a user may have.
 
 References:
     Wu et al. (2018), MoleculeNet, https://arxiv.org/abs/1703.00564
@@ -44,10 +44,14 @@ class Task(NamedTuple):
     Attributes:
         measured: The column to predict, if any.
         rows: So many at random; None is the file as it is.
+        source: Another name of the public set than that of the task.
+        column: Of the text, another than usual.
     """
 
     measured: str | None = None
     rows: int | None = None
+    source: str | None = None
+    column: str | None = None
 
 
 TASKS = {
@@ -55,15 +59,18 @@ TASKS = {
     "lipophilicity": Task("exp"),
     "zinc250k": Task(rows=5_000),
     "tatoeba": Task(rows=20_000),
+    "tatoeba_french": Task(rows=20_000, source="tatoeba", column="french"),
 }
 
 
 def made(name: str, folder: Path) -> Row:
     """What a fit tells of its model, with its seconds."""
-    task, source = TASKS[name], load_sources(SOURCES)[name]
+    task = TASKS[name]
+    source = load_sources(SOURCES)[task.source or name]
     file = obtain(source.files[0], mirror=mirror_folder(None), cache=cache_folder())
     if task.rows:
-        texts = list(dict.fromkeys(row.text for row in rows(file, source.tables[0], source.domain)))
+        table = source.tables[0].model_copy(update={"column": task.column} if task.column else {})
+        texts = list(dict.fromkeys(row.text for row in rows(file, table, source.domain)))
         chosen = np.random.default_rng(SEED).permutation(len(texts))[: task.rows]
         file = folder / f"{name}.txt"
         file.write_text("".join(f"{texts[i]}\n" for i in chosen), encoding="utf-8")

@@ -157,8 +157,8 @@ def line_of(text: str) -> bytes:
     return encoded(text.replace("\n", "\v"))
 
 
-def written(texts: list[str], file: Path, *, column: str) -> list[int]:
-    """Write a source file of the kind that its name says, and give the lines of its rows, or their records.
+def written(texts: list[str], file: Path, *, column: str) -> dict[int, str]:
+    """Write a source file of the kind that its name says, and give the text of each row by its line, or its record.
 
     Parquet holds text alone, with a mark for each byte that is none. The records of an SD file are built-in
     molecules that the texts were put into. A blank line is no row.
@@ -166,26 +166,27 @@ def written(texts: list[str], file: Path, *, column: str) -> list[int]:
     if file.suffix == ".parquet":
         readable = [encoded(text).decode("utf-8", "replace") for text in texts]
         pq.write_table(pa.table({"id": range(len(texts)), column: readable}), file)
-        return list(range(1, len(texts) + 1))
+        return dict(enumerate(texts, 1))
     if file.suffix == ".sdf":
-        file.write_bytes(b"".join(_record(text, number) for number, text in enumerate(texts)))
-        return list(range(1, len(texts) + 1))
+        blocks = [_block(text, number) for number, text in enumerate(texts)]
+        file.write_bytes(b"".join(block + b"$$$$\n" for block in blocks))
+        return {number: block.decode("utf-8", "surrogateescape") for number, block in enumerate(blocks, 1)}
     lines = [*_cells(texts, column)] if file.suffix == ".csv" else [b"", *map(line_of, texts)]
     file.write_bytes(b"\n".join([*lines, b""]))
-    starts, number = [], 1
-    for place, line in enumerate(lines):
-        if place and line.decode("utf-8", "surrogateescape").strip():
-            starts.append(number)
+    rows, number = {}, 1
+    for line, text in zip(lines, ["", *texts], strict=True):
+        if number > 1 and line.decode("utf-8", "surrogateescape").strip():
+            rows[number] = text
         number += 1 + line.count(b"\n")
-    return starts
+    return rows
 
 
-def _record(text: str, number: int) -> bytes:
+def _block(text: str, number: int) -> bytes:
     """A molecule with the text as its title, or anywhere; behind a space, for no line is to begin as the end does."""
     smiles = _parents()[number % len(_parents())]
     block = Chem.MolToMolBlock(Chem.MolFromSmiles(smiles)).encode()
     place = number % len(block) if number % 2 else 0
-    return block[:place] + b" " + line_of(text) + block[place:] + b"$$$$\n"
+    return block[:place] + b" " + line_of(text) + block[place:]
 
 
 def _cells(texts: list[str], column: str) -> Iterator[bytes]:

@@ -5,7 +5,8 @@ Run as ``python -m benchmarks.interpolation MODEL``, a checkpoint folder of a mo
 whose scaffolds no training molecule of MOSES has, of a Tanimoto similarity of at most .3. To judge other paths,
 ``python -m benchmarks.interpolation pairs > pairs.smi`` writes them, and ``vaemol judge-paths`` judges.
 
-The rows: *pure*, eleven points on an arc between codes that decode to the ends; *assisted*, ``vaemol propose``;
+The rows: *pure*, eleven points on an arc between codes that decode to the ends; *filled*, the same with points put in
+where it jumps, forty at most, and of these the molecules that pass the filters; *assisted*, ``vaemol propose``;
 *straight line*, eleven points between the means of the posteriors; *stoned*, without a model (``benchmarks.stoned``).
 
 References:
@@ -26,8 +27,9 @@ from benchmarks.stoned import stoned_path
 from benchmarks.subject import digest_of_folder
 from pipelines.reference import OUT, smiles_in
 from pipelines.resume import code_of, locked, work_folder
-from vaemol.constraints import all_of
+from vaemol.constraints import all_of, kept
 from vaemol.filters import kept_patterns
+from vaemol.interpolation import interpolate
 from vaemol.itineraries import figures_of
 from vaemol.molecule import tanimoto
 from vaemol.notation import to_smiles
@@ -38,7 +40,7 @@ from vaeseq.errors import InputError
 from vaeseq.paths import PathKind
 from vaeseq.walks import ends_of, walk
 
-PAIRS, SEED, MOST_ALIKE, STEPS = 1_000, 0, 0.3, 11
+PAIRS, SEED, MOST_ALIKE, STEPS, FILLED = 1_000, 0, 0.3, 11, 40
 Pair = tuple[str, str]
 
 
@@ -60,8 +62,13 @@ def ways(space: MoleculeSpace) -> dict[str, Callable[[Pair], list[str]]]:
     def decoded(codes: tuple[Tensor, Tensor], kind: PathKind) -> list[str]:
         return [text for _, text in walk(space, codes, steps=STEPS, kind=kind)]
 
+    def filled(pair: Pair) -> list[str]:
+        start, *between, end = (point.smiles for point in interpolate(space, *pair, steps=STEPS, most=FILLED))
+        return [start, *kept(between, holds), end]
+
     return {
         "pure": lambda pair: decoded(ends_of(space, [pair])[0], "slerp"),
+        "filled": filled,
         "assisted": lambda pair: smooth_path(space, *pair, holds=holds),
         "straight_line": lambda pair: decoded(tuple(space.encode(pair).mean), "lerp"),
         "stoned": lambda pair: stoned_path(*pair),

@@ -24,16 +24,23 @@ import numpy as np
 from benchmarks.bench import Bench
 from benchmarks.parts import Parts
 from benchmarks.subject import digest_of_folder
+from vaeseq import steady
 from vaeseq.paths import path
+from vaeseq.tokenizer import RESERVED, UNK
 from vaetext.metrics import ORDER
 from vaetext.ngram import NgramModel
-from vaetext.paths import homotopy, steady_homotopy, word_edits
+from vaetext.paths import APART, BEAMS, homotopy, steady_homotopy, word_edits
 from vaetext.sentence import word_count
 from vaetext.space import SentenceSpace
 
 PAIRS, SEED, STEPS = 500, 0, 11
 MOST_WORDS, LEAST_EDITS = 20, 8
 Pair = tuple[str, str]
+SEARCHED = {  # what the texts of a row depend on besides the points
+    "steady": f" {BEAMS} {APART} {steady.PLACES} {steady.BETWEEN} {steady.ROUNDS} {steady.WIDEST}",
+    "plain": f" {BEAMS}",
+    "straight_line": "",
+}
 
 
 def pairs(held_out: Sequence[str], count: int = PAIRS) -> Iterator[Pair]:
@@ -84,6 +91,7 @@ def figures_of(
         "perplexity_ratio": fluency.value / real,
         "unseen_words": fluency.unseen / fluency.of,
         "empty": sum(not text for text in between) / len(between),
+        "with_unknown": sum(RESERVED[UNK] in text for its in paths for text in its),
     }
 
 
@@ -101,14 +109,15 @@ def main(folder: Path) -> None:
         command="python -m benchmarks.paths MODEL",
         data={"name": "tatoeba", "rows": len(some), "model": model},
         seed=SEED,
-        budget={"pairs": len(some), "steps": STEPS},
+        budget={"pairs": len(some), "steps": STEPS, "beams": BEAMS},
     )
 
     def judged(way: Callable[[Pair], list[str]]) -> dict[str, Any]:
         return figures_of([way(pair) for pair in some], some, language, real) | told
 
     for name, way in ways(space).items():
-        parts.take(name, f"{name} {len(some)} {STEPS} {MOST_WORDS} {LEAST_EDITS} {SEED} {model}", partial(judged, way))
+        settings = f"{name} {len(some)} {STEPS} {MOST_WORDS} {LEAST_EDITS} {SEED} {model}{SEARCHED[name]}"
+        parts.take(name, settings, partial(judged, way))
     parts.take("perplexity_of_text", f"{len(some)}", lambda: real)
 
 

@@ -43,4 +43,5 @@ def ended(command: Sequence[str], place: Path, *, given: bytes = b"", seconds: f
 def command(domain: str, verb: str) -> list[str]:
     """``vaemol`` or ``vaetext`` with a command that reads lines from standard input and writes JSON."""
     start = f"import sys, pipelines.cli; sys.exit(pipelines.cli.{_NAMES[domain]}())"
-    return [sys.executable, "-c", start, verb, "--model", NAME, "--format", "json"]
+    model = [] if verb == "score" else ["--model", NAME]
+    return [sys.executable, "-c", start, verb, *model, "--format", "json"]

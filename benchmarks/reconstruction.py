@@ -4,7 +4,8 @@ Run as ``python -m benchmarks.reconstruction MODEL``, a checkpoint folder of a m
 most test sentences to take; killed, it goes on after the last part that was finished.
 
 *Exact*: all test sentences, posterior mean, one greedy pass; a sentence that holds a symbol which the model does not
-know is among them, and cannot come back. BLEU is over words and punctuation marks (``vaetext.bleu``).
+know is among them, and cannot come back. BLEU is over words and punctuation marks (``vaetext.bleu``). The same of
+short, middling and long ones is a part of its own.
 
 Beside it, of the same sentences: the KL and ``-log p(x)`` by importance weighting, with the codes and the prior of
 training, which are what sentences come back from; where a prior was fitted afterwards, the same of the codes as drawn;
@@ -25,8 +26,10 @@ from vaeseq.corpus import choose
 from vaeseq.diagnostics import iwae_by_row, summarise
 from vaeseq.tokenizer import UNK
 from vaetext.bleu import bleu, pieces
+from vaetext.sentence import word_count
 
 SAMPLES = 100
+LENGTHS = {"1_to_6": range(1, 7), "7_to_9": range(7, 10), "10_or_more": range(10, sys.maxsize)}  # words
 
 
 def came_back(found: Sequence[str], true: Sequence[str]) -> Row:
@@ -37,9 +40,24 @@ def came_back(found: Sequence[str], true: Sequence[str]) -> Row:
 
 def given_back(subject: Subject, rows: np.ndarray) -> Row:
     """Of the sentences as the model reads them."""
-    true = subject.space.texts([subject.bench.table[row]["text"] for row in rows])
     unknown = sum(bool((subject.corpus.sequence(row) == UNK).any()) for row in rows)
-    return came_back(subject.space.reconstruct(true), true) | {"with_unknown": unknown}
+    return came_back(*_reconstructed(subject, rows)) | {"with_unknown": unknown}
+
+
+def by_length(subject: Subject, rows: np.ndarray) -> Row:
+    """The same by how many words there are, pieces between white space."""
+    row: Row = {}
+    every = list(zip(*_reconstructed(subject, rows), strict=True))
+    for name, words in LENGTHS.items():
+        if some := [pair for pair in every if word_count(pair[1]) in words]:
+            row[name] = came_back(*zip(*some, strict=True))
+    return row
+
+
+def _reconstructed(subject: Subject, rows: np.ndarray) -> tuple[list[str], list[str]]:
+    """What came back, and what was to."""
+    true = subject.space.texts([subject.bench.table[row]["text"] for row in rows])
+    return subject.space.reconstruct(true), true
 
 
 def likelihood(subject: Subject, rows: np.ndarray) -> Row:
@@ -72,6 +90,7 @@ def main(folder: Path, most: int) -> None:
     )
     settings = f"{subject.digest} {len(rows)} {SEED}"
     parts.several("reconstruction", settings, partial(given_back, subject, rows))
+    parts.take("by_length", f"{settings} {LENGTHS}", partial(by_length, subject, rows))
     parts.several("likelihood", f"{settings} {SAMPLES}", partial(likelihood, subject, rows))
     parts.several("twin", f"{settings} {TRAIN}", partial(of_twin, subject, rows))
 

@@ -33,7 +33,7 @@ ROWS = {
         ),
         ("evaluate.prior_fitted.validity", "validity of draws", _FRACTION),
         ("evaluate.prior_fitted.uniqueness_1000", "uniqueness at 1,000", _FRACTION),
-        ("evaluate.prior_fitted.novelty", "novelty", _FRACTION),
+        ("evaluate.prior_fitted.novelty", "novelty, beside the training rows of this set", _FRACTION),
         ("evaluate.prior_fitted.internal_diversity_1", "internal diversity", _FRACTION),
         ("optimize.qed.calls", "oracle calls of each optimisation", "count"),
         ("optimize.qed.top_10", "QED, mean of the best ten", "higher is better"),
@@ -151,7 +151,7 @@ _PATHS = (
     ("{}.paths_without_jump", "without a jump", "fraction, higher"),
     ("{}.distinct_interior_median", "distinct between the ends", "median, higher"),
 )
-_WAYS = ("pure", "assisted", "straight_line", "stoned")
+_WAYS = ("pure", "filled", "assisted", "straight_line", "stoned")
 _PMO = (
     ("{}.auc_top10", "AUC of the best ten", "0 to 1, higher"),
     ("{}.auc_top10_at_1000", "the same of 1,000 calls", "0 to 1, higher"),

@@ -93,14 +93,8 @@ ROWS = {
         ("effective_codes", "codes of 64 that have the weight, median of 500 test sentences", "count"),
         ("judges_learnt_from", "sentences that the judges learnt from", "count"),
         ("judged", "sentences that they judge", "count"),
-        ("gap_nats", "a gap of three symbols, VAE", "nats, lower is better"),
-        ("gap_nats_of_a_quarter_of_the_samples", "the same, a quarter of the samples", "nats"),
-        ("gaps_below_0", "gaps of the VAE that have less than no nats", "fraction: what its estimate is wrong by"),
-        ("gap_nats_twin", "language model", "nats, lower is better"),
-        ("gap_nats_masked_lm", "bidirectional model of gaps, equal size", "nats, lower is better"),
-        ("gap_nats_less_masked_lm", "VAE less the model of gaps", "nats, lower is better"),
-        ("gap_nats_less_masked_lm_standard_error", "standard error of that", "nats"),
-        ("gaps", "gaps", "count"),
+        ("gaps", "gaps whose likelihood is estimated", "count"),
+        ("gap_words", "whole words of such a gap", "mean"),
     ),
     "reconstruction_tatoeba": (
         ("exact", "exact reconstruction, test rows", _FRACTION),
@@ -147,6 +141,7 @@ _SENTENCE_PATHS = (
     ("{}.length_ratio_median", "length to distance", "median, lower"),
     ("{}.perplexity_ratio", "perplexity to that of text", "ratio, near 1"),
     ("{}.unseen_words", "words unseen in training, of words and ends", "fraction, lower"),
+    ("{}.with_unknown", "sentences with `<unk>`", "count, 0 is asked for"),
 )
 _SHIFTED = tuple(
     (f"{{}}.{how}.{figure}", f"{text}, {what}", "fraction, " + ("lower" if how.endswith("control") else "higher"))
@@ -158,13 +153,45 @@ _SHIFTED = tuple(
     )
     for figure, what in (("changed", "label changes"), ("both", "and the others stay"))
 )
+_CHANGED = (
+    "polarity_affirmative_to_negative",
+    "polarity_negative_to_affirmative",
+    "tense_past_to_future",
+    "tense_future_to_past",
+    "tense_present_to_past",
+    "tense_past_to_present",
+    "subject_he_she_to_we",
+    "subject_we_to_he_she",
+    "subject_he_she_to_they",
+    "subject_they_to_he_she",
+)
 _CURVE = (
     ("{}.exact", "exact", "fraction, higher"),
     ("{}.bleu", "BLEU", "0 to 1, higher"),
+    ("{}.bleu_valid", "BLEU of validation sentences", "0 to 1, higher"),
     ("{}.kl", "KL", "nats"),
     ("{}.iw_nats", "importance-weighted", "nats, lower"),
+    ("{}.iw_nats_fitted", "the same, prior fitted afterwards", "nats, lower"),
     ("{}.elbo_nats", "minus ELBO", "nats, lower"),
     ("{}.twin_nats", "language model", "nats, lower"),
+)
+_LENGTHS = {"1_to_6": "up to 6", "7_to_9": "7 to 9", "10_or_more": "10 or more"}
+_OF_LENGTH = (
+    ("{}.exact", "exact", "fraction, higher"),
+    ("{}.exact_of", "sentences", "count"),
+    ("{}.bleu", "BLEU", "0 to 1, higher"),
+)
+_GAPS = {
+    "": "VAE",
+    "_of_a_quarter_of_the_samples": "VAE, a quarter of the samples",
+    "_twin": "language model",
+    "_masked_lm": "bidirectional model of gaps, equal size",
+    "_less_masked_lm": "VAE less the model of gaps",
+}
+_LIKELIHOOD = (
+    ("gap_nats{}", "a gap", "nats, lower"),
+    ("gap_nats{}_standard_error", "its standard error", "nats"),
+    ("gaps_below_0{}", "gaps of less than no nats, which no gap has", "fraction, 0 is right"),
 )
 _JUDGED = (
     ("{}adversarial_error_lstm", "LSTM judge", "accuracy less .5, lower"),
@@ -183,7 +210,11 @@ _LESS = (
 MATRICES = {
     "imputation_fillers": Matrix("imputation_tatoeba", "filled by", _JUDGED, tuple(_FILLERS), labels=_FILLERS),
     "imputation_differences": Matrix("imputation_tatoeba", "of", _LESS, tuple(_COMPARED), labels=_COMPARED),
-    "attributes_everyday": Matrix("attributes_everyday", "label", _SHIFTED),
+    "imputation_gaps": Matrix("imputation_tatoeba", "by", _LIKELIHOOD, tuple(_GAPS), labels=_GAPS),
+    "attributes_everyday": Matrix("attributes_everyday", "label", _SHIFTED, _CHANGED),
     "paths_tatoeba": Matrix("paths_tatoeba", "paths", _SENTENCE_PATHS, ("steady", "plain", "straight_line")),
+    "reconstruction_lengths": Matrix(
+        "reconstruction_tatoeba", "words", _OF_LENGTH, tuple(_LENGTHS), "by_length", _LENGTHS
+    ),
     "reconstruction_ptb": Matrix("reconstruction_ptb", "rate asked for", _CURVE),
 }

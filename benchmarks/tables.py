@@ -1,13 +1,15 @@
 """Make the tables of README.md and benchmarks/README.md from the result files.
 
 Run as ``python -m benchmarks.tables``; with ``--check`` it writes nothing and fails where a table is out of date. A
-table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``.
+table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; below it stand what its file does not have yet, and
+how the figures came about: command, data, seed, budget, machine, day.
 """
 
 import json
 import re
 import sys
 from collections.abc import Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +36,18 @@ def table(name: str) -> str:
         return MISSING
     result = json.loads(path.read_text(encoding="utf-8"))
     figures = result["figures"]
-    lines = of_models(MATRICES[name], figures) if name in MATRICES else of_one(ROWS[name], figures)
+    lines, lacking = of_models(MATRICES[name], figures) if name in MATRICES else of_one(ROWS[name], figures)
     if not lines:
         return MISSING
+    if lacking:
+        lines.append(f"\nNot yet measured: {'; '.join(lacking)}.")
     told = f"`{result['command']}`, data `{result['data']['name']}`, seed {result['seed']}"
-    lines.append(f"\n{told}, {_circumstances(list(result.get('parts', {}).values()) or [result])}.")
+    budget = ", ".join(
+        f"{name.replace('_', ' ')} {value if isinstance(value, str) else shown(value)}"
+        for name, value in result["budget"].items()
+    )
+    where = _circumstances(list(result.get("parts", {}).values()) or [result])
+    lines.append(f"\n{told}; {f'budget: {budget}; ' if budget else ''}{where}.")
     return "\n".join(lines) + "\n"
 
 
@@ -50,27 +59,36 @@ def _circumstances(parts: Sequence[Figures]) -> str:
     return ", ".join(dict.fromkeys(where)) + ", " + " to ".join(dict.fromkeys([min(dates), max(dates)]))
 
 
-def of_one(rows: Sequence[tuple[str, str, str]], figures: Figures) -> list[str]:
-    """A row for each figure that was measured."""
+def of_one(rows: Sequence[tuple[str, str, str]], figures: Figures) -> tuple[list[str], list[str]]:
+    """A row for each figure that was measured, and what those are that were not."""
     head = ["| figure | value | unit and direction |", "|---|---:|---|"]
     found = [(at(figures, place), label, unit) for place, label, unit in rows]
-    return head + [f"| {label} | {shown(value, unit)} | {unit} |" for value, label, unit in found if value is not None]
+    lines = [f"| {label} | {shown(value, unit)} | {unit} |" for value, label, unit in found if value is not None]
+    return head + lines, [label for value, label, _ in found if value is None]
 
 
-def of_models(matrix: Matrix, figures: Figures) -> list[str]:
-    """A row for each model that has any figure, a column for each figure; what a model does not have is left empty."""
+def of_models(matrix: Matrix, figures: Figures) -> tuple[list[str], list[str]]:
+    """A row for each model and a column for each figure, and the rows and columns that nothing was measured of.
+
+    What a model does not have is left empty.
+    """
     figures = at(figures, matrix.under) or {} if matrix.under else figures
     rows = matrix.rows or [name for name in figures if not NO_MODEL.match(name) and isinstance(figures[name], dict)]
-    table = {row: [cell(at(figures, place.format(row))) for place, _, _ in matrix.columns] for row in rows}
-    table = {row: cells for row, cells in table.items() if any(cells)}
+    found = {row: [cell(at(figures, place.format(row))) for place, _, _ in matrix.columns] for row in rows}
+    table = {row: cells for row, cells in found.items() if any(cells)}
     if not table:  # as of a sum whose parts are not all there
-        return []
-    names = "".join(f" {label}, {unit} |" for _, label, unit in matrix.columns)
-    lines = [f"| {matrix.heading} |{names}", "|---|" + "---:|" * len(matrix.columns)]
-    for row, cells in table.items():
-        name = matrix.labels.get(row) or re.sub(r"\.(?!\d)", ": ", row.replace("_", " "))
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return lines
+        return [], []
+    there = list(map(any, zip(*table.values(), strict=True)))
+    columns = [column for column, its in zip(matrix.columns, there, strict=True) if its]
+    names = "".join(f" {label}, {unit} |" for _, label, unit in columns)
+    lines = [f"| {matrix.heading} |{names}", "|---|" + "---:|" * len(columns)]
+    lines += [f"| {_named(matrix, row)} | {' | '.join(compress(cells, there))} |" for row, cells in table.items()]
+    lacking = [_named(matrix, row) for row in found if row not in table]
+    return lines, lacking + [label for (_, label, _), its in zip(matrix.columns, there, strict=True) if not its]
+
+
+def _named(matrix: Matrix, row: str) -> str:
+    return matrix.labels.get(row) or re.sub(r"\.(?!\d)", ": ", row.replace("_", " "))
 
 
 def at(figures: Figures, place: str) -> Any:  # noqa: ANN401 - any JSON
@@ -86,11 +104,11 @@ def at(figures: Figures, place: str) -> Any:  # noqa: ANN401 - any JSON
     return None if head is None else at(figures[head], place.removeprefix(f"{head}."))
 
 
-def cell(value: float | Figures | None) -> str:
+def cell(value: float | str | Figures | None) -> str:
     """A figure, one over several seeds, or none."""
     if isinstance(value, dict):
         return f"{shown(value['mean'])} ({shown(value['least'])} to {shown(value['most'])})"
-    return "" if value is None else shown(value)
+    return "" if value is None else value if isinstance(value, str) else shown(value)
 
 
 def shown(value: float, unit: str = "") -> str:

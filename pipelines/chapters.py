@@ -4,6 +4,7 @@ A chapter is what its part of the template shows: plain lists and dicts. One who
 """
 
 import math
+import re
 from difflib import SequenceMatcher
 from pathlib import Path
 from statistics import NormalDist, fmean
@@ -12,6 +13,7 @@ from pipelines.charts import Chart, Series, lines, scatter
 from pipelines.glossary import FIGURES, NAMES, in_words, meaning, number, reason
 from pipelines.tables import Row, figures, short, shown, table, value
 from pipelines.tiles import Easel
+from vaetext.words import UNIT
 
 Chapter = dict[str, object]
 
@@ -25,6 +27,7 @@ CURVES = {
         "how well z tells held-out rows apart, at most ln(their number); higher is better",
     ),
 }
+_UNIT = re.compile(UNIT)
 PROMISED, NORMAL = [i / 20 for i in range(1, 20)], NormalDist()  # of intervals around a prediction
 DOTS = 1_000  # of one picture; more cannot be told apart
 # Of the rows of the importance-weighted bound.
@@ -241,14 +244,25 @@ def _pair(domain: str, row: Row, easel: Easel) -> Chapter:
     return pair | {"original": short(texts[0]), "words": different(texts[0], texts[1])}
 
 
-def different(before: str, after: str) -> list[tuple[str, bool | None]]:
-    """The words of ``after``, each with whether it is new since ``before``; with None, what is gone without others."""
-    old, new = short(before).split(), short(after).split()
+def different(before: str, after: str) -> list[tuple[str, bool | None, str]]:
+    """The words of ``after``, each with whether it is new since ``before``, and with what parts it from the one before.
+
+    With None in place of whether it is new, what is gone without others.
+    """
+    old, new = _words(short(before)), _words(short(after))
     if not new:
         return []
-    found: list[tuple[str, bool | None]] = []
-    for what, i, j, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    found: list[tuple[str, bool | None, str]] = []
+    matched = SequenceMatcher(None, [word for word, _ in old], [word for word, _ in new], autojunk=False)
+    for what, i, j, first, last in matched.get_opcodes():
         if what == "delete":
-            found.append((" ".join(old[i:j]), None))
-        found += [(word, what != "equal") for word in new[first:last]]
+            found.append(("".join(gap + word for word, gap in old[i:j]).strip(), None, old[i][1]))
+        found += [(word, what != "equal", gap) for word, gap in new[first:last]]
     return found
+
+
+def _words(text: str) -> list[tuple[str, str]]:
+    """The words of a text, each with what parts it from the one before: a space, or nothing in scripts without."""
+    places = [word.span() for word in _UNIT.finditer(text)]
+    ends = [-1, *(end for _, end in places)]
+    return [(text[i:j], "" if i == end else " ") for end, (i, j) in zip(ends, places, strict=False)]

@@ -34,7 +34,7 @@ from vaeseq.files import replacing, write_whole
 
 STAGES = ("fetch", "prepare", "train", "prior", "evaluate", "interpolate")
 TRAINING = 0.55  # share of the time that is left after preparing; prior, evaluation, paths and report take the rest
-GOING_ON = 2e-3  # learning rate of a model that was trained before
+GOING_ON, AGAIN = 5e-4, 40  # learning rate and most passes of a model that was trained before (LOG.md)
 EPOCHS, LEAST = 200, 200  # steps: at most so many passes, and at least so many steps
 PACED, TIMED, WARM = 10, 1.0, 3  # least steps and seconds that are timed, after a few steps that are not
 UNSEEN = 10_000  # steps: no look at held-out rows is timed
@@ -128,7 +128,7 @@ def _training(domain: Domain, folder: Path, stored: dict[str, Any], seconds: flo
     batch_size, pace = state.train.batch_size, _pace(state, corpus)
     del state
     torch.cuda.empty_cache()  # the stage is another process
-    most = EPOCHS * math.ceil(len(corpus.rows("train")) / batch_size)
+    most = (AGAIN if params.model.start else EPOCHS) * math.ceil(len(corpus.rows("train")) / batch_size)
     steps = max(LEAST, min(most, int(seconds / pace)))
     return settings | {"steps": steps, "evaluate_every": math.ceil(steps / 10)}
 
@@ -209,6 +209,7 @@ def _told(domain: Domain, folder: Path) -> dict[str, object]:
         "report": str(folder / "reports/index.html"),
         "rows": summary["accepted"],
         "rejected": sum(summary["rejected"].values()),
+        **({"cut": summary["cut"]} if domain == "sentences" else {}),
         "steps": trained["steps"],
         "rate": trained["rate"],
         **{name: test[name] for name in ("kl", "active_units", "mutual_information", "exact_reconstruction")},

@@ -96,7 +96,7 @@ FIGURES = {
         "Uniqueness", "fraction", "higher", "Different ones among the first 1,000 valid samples."
     ),
     "uniqueness": Meaning("Uniqueness", "fraction", "higher", "Different ones among the samples."),
-    "novelty": Meaning("Novelty", "fraction", "higher", "Different samples that are not in the training rows."),
+    "novelty": Meaning("Novelty", "fraction", "higher", "Different samples that are no training rows of this data."),
     "internal_diversity_1": Meaning(
         "Internal diversity", "1 less Tanimoto", "higher", "How unlike each other the samples are, mean over all pairs."
     ),

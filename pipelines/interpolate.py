@@ -11,7 +11,7 @@ from itertools import chain, groupby, islice
 from operator import itemgetter
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -22,6 +22,9 @@ from vaeseq.errors import InputError
 from vaeseq.files import write_table, write_whole
 from vaeseq.paths import places
 from vaeseq.walks import TextSpace, Walk, ends_of, neighbourhoods, walk
+
+if TYPE_CHECKING:
+    from vaetext.ngram import NgramModel
 
 # Both modules say, for their domain, when two texts are equal, what a step shows, and what a good walk is.
 PATHS = {"molecules": "vaemol.interpolation", "sentences": "vaetext.paths"}
@@ -54,14 +57,17 @@ def main(domain: str) -> None:
     readable = list(islice(known, max(2 * params.pairs, params.posterior_rows, 4 * params.imputed_rows)))
     pairs = list(_pairs(space, module, readable, params))
     sentences = domain == "sentences"
-    fluency = _fluency(texts, params.seed) if sentences and pairs else lambda _: {}
+    language = _language(params.seed) if sentences and pairs else None
+    real = {"held_out_perplexity": language.perplexity(texts).value} if language else {}
     spelled = space.spelled if sentences else lambda _: []
     figures, rows = {}, []
     for kind in params.kinds:
         walks = [_walked(domain, space, pair, params, kind) for pair in pairs]
         if walks:
             steps, figures[kind] = module.judged(walks, space.space.metadata)
-            figures[kind] |= fluency(walks)
+            if language:
+                steps = [_with_nats(language, its) for its in steps]
+                figures[kind] |= _fluency(language, walks, real)
             rows += _rows(pairs, steps, kind, spelled)
     rows.sort(key=lambda row: row["path"])
     write_table(out / "paths.csv", _written(rows))
@@ -84,26 +90,30 @@ def _of_split(prepared: Path, column: str, split: str, seed: int) -> list[str]:
     return np.random.default_rng(seed).permutation(np.asarray(rows.column(column))).tolist()
 
 
-def _fluency(held_out: Sequence[str], seed: int) -> Callable[[Sequence[Walk]], Row]:
-    """What says how likely the sentences between the ends of walks are, and held-out ones, to a model of words alone.
+def _language(seed: int) -> "NgramModel":
+    """What says how likely sentences are to a model of words alone, learnt from at most ``LEARNT`` training rows.
 
-    It has learnt from at most ``LEARNT`` training rows, of which those of these sentences are none.
+    Of these, the sentences that are walked between are none.
     """
     from vaetext.metrics import ORDER
     from vaetext.ngram import NgramModel
 
-    training = _of_split(Path("data/prepared/sentences"), "text", "train", seed)[:LEARNT]
-    language = NgramModel(training, order=ORDER)
-    real = {"held_out_perplexity": language.perplexity(held_out).value}
+    return NgramModel(_of_split(Path("data/prepared/sentences"), "text", "train", seed)[:LEARNT], order=ORDER)
 
-    def told(walks: Sequence[Walk]) -> Row:
-        between = [text for its in walks for _, text in its.points[1:-1]]
-        if not between:
-            return {}
-        found = language.perplexity(between)
-        return {"between_perplexity": found.value, "between_perplexity_of": found.of} | real
 
-    return told
+def _with_nats(language: "NgramModel", steps: Sequence[Row]) -> list[Row]:
+    """The steps of a path, each with what its sentence costs a word."""
+    nats = language.nats_a_word([row["text"] for row in steps]).tolist()
+    return [row | {"nats_a_word": its} for row, its in zip(steps, nats, strict=True)]
+
+
+def _fluency(language: "NgramModel", walks: Sequence[Walk], real: Row) -> Row:
+    """Perplexity of the sentences between the ends, beside that of held-out ones."""
+    between = [text for its in walks for _, text in its.points[1:-1]]
+    if not between:
+        return {}
+    found = language.perplexity(between)
+    return {"between_perplexity": found.value, "between_perplexity_of": found.of} | real
 
 
 def _identity(module: ModuleType, space: TextSpace, text: str) -> str:
@@ -174,9 +184,10 @@ def _posterior_rows(space: TextSpace, texts: Sequence[str], seed: int) -> list[R
 def _imputed(space: TextSpace, texts: Sequence[str], params: InterpolateParams) -> Iterator[Row]:
     """Sentences with words blanked out, each with the likeliest ways to fill it."""
     from vaetext.imputation import completed, with_blanks
+    from vaetext.words import units
 
     random = np.random.default_rng(params.seed)
-    for text in [text for text in texts if len(text.split()) > 2 * BLANKS][: params.imputed_rows]:
+    for text in [text for text in texts if len(units(text)) > 2 * BLANKS][: params.imputed_rows]:
         blanked = with_blanks(text, BLANKS, random)
         try:
             ways = completed(space, blanked, count=WAYS, seed=params.seed)

@@ -24,19 +24,20 @@ from vaeseq.errors import InputError, shown
 SEARCH = {"method": "ascent", "start": "training", "budget": 150, "require": list(REQUIREMENTS)}
 HELD, LOOKED = 0.1, 1_000  # least share of measured rows that must hold what is required; how many are looked at
 WIDE = 100  # the ratio of high values to low ones from which on a model should learn the logarithm
+KINDS = ("steady", "slerp", "lerp")
 # What differs from the defaults of pipelines.params, as in params.yaml: tests/pipelines/test_fit.py holds it.
 SETTINGS: dict[str, dict[str, dict[str, object]]] = {
     "molecules": {
         "model": {"embedding": 128, "encoder_hidden": 128, "decoder_hidden": 256, "language_hidden": 256},
         "train": {"rate": 75.0, "code_noise": 0.1, "batch_size": 64, "learning_rate": 4e-3},
         "prior": {"signal": 0.3, "steps": 1_500},
-        "interpolate": {"beams": 1, "pairs": 8, "random": 4},
+        "interpolate": {"beams": 1, "pairs": 8, "random": 4, "kinds": KINDS},
     },
     "sentences": {
         "model": {"embedding": 128, "encoder_hidden": 128, "decoder_hidden": 256, "language_hidden": 256},
         "train": {"rate": 50.0, "rate_start": 90.0, "code_noise": 0.1, "learning_rate": 8e-3},
         "prior": {"signal": 0.5, "steps": 700},
-        "interpolate": {"beams": 32},
+        "interpolate": {"beams": 32, "pairs": 16, "random": 8, "kinds": KINDS},
     },
 }
 # Fewer rows and draws than the pipeline judges by: they are to leave the time to training.
@@ -80,8 +81,10 @@ def settings_of(domain: Domain, asked: Asked, start: Path | None) -> dict[str, A
     model: Mapping[str, object] = SETTINGS[domain]["model"]
     if start:
         model = {"start": shipped.NAME if start == SHIPPED[domain].folder else str(start.resolve())}
-    prior = dict(SETTINGS[domain]["prior"])
-    prior["steps"] = math.ceil(prior["steps"] * min(1.0, asked.minutes / Asked.minutes))
+    time = min(1.0, asked.minutes / Asked.minutes)
+    prior, paths = SETTINGS[domain]["prior"], SETTINGS[domain]["interpolate"]
+    prior = prior | {"steps": math.ceil(prior["steps"] * time)}
+    paths = paths | {name: math.ceil(paths[name] * time) for name in ("pairs", "random")}
     settings = {
         "data": {"source": f"file:{asked.file.resolve()}", "column": asked.column} | seed,
         "prepare": _read_by(domain, start),
@@ -91,7 +94,7 @@ def settings_of(domain: Domain, asked: Asked, start: Path | None) -> dict[str, A
         | seed,
         "prior": prior | seed,
         "evaluate": EVALUATION | seed,
-        "interpolate": SETTINGS[domain]["interpolate"] | seed,
+        "interpolate": paths | seed,
     }
     if domain == "molecules":
         settings["prepare"] |= {"split": asked.split or ("scaffold" if asked.properties else "random")} | seed

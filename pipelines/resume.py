@@ -20,6 +20,11 @@ def work_folder(label: str, settings: str, *files: Path) -> Path:
     return Path(os.environ.get(WORK, "work"), f"{label}-{key_of(settings, *files)}")
 
 
+def place_of(domain: str, root: Path = Path(".")) -> Path:
+    """What who trains holds while it writes a domain's outputs, whatever its key is and wherever ``WORK`` lies."""
+    return root / "work" / f"output-{domain}"
+
+
 def code_of(*names: str) -> list[Path]:
     """What a result was made by: the modules of a package, or one module, ``pipelines.train``."""
     places = [Path(__file__).parents[1].joinpath(*name.split(".")) for name in names]
@@ -40,14 +45,15 @@ def locked(folder: Path, *, patience: float | None = None) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a") as file:
         until = time.monotonic() + (PATIENCE if patience is None else patience)
-        while not _held(file):
+        while not held(file):
             if time.monotonic() > until:
                 raise InputError(f"another process works in {str(folder)!r}; wait for it, or stop it")
             time.sleep(0.1)
         yield folder
 
 
-def _held(file: IO[str]) -> bool:
+def held(file: IO[str]) -> bool:
+    """Hold a file until it is closed, unless another process does; whether it is held now."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

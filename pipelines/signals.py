@@ -2,11 +2,13 @@
 
 import ctypes
 import os
+import select
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
 ASKING = signal.SIGINT, signal.SIGTERM
@@ -69,11 +71,36 @@ def end_with_parent() -> None:
     It then ends, or within ``asked_to_stop`` is asked to. So it does where ``WITH_PARENT`` names one that has ended
     already.
 
-    Between the two is the user's shell. bash, zsh and fish give their place to a lone command; dash stays, and this
-    process with it.
+    Between a stage and DVC is the user's shell. bash, zsh and fish give their place to a lone command; dash stays, and
+    so do those who spread a stage over several processes: DVC is then watched too.
     """
-    parent = os.environ.get(WITH_PARENT) or str(os.getppid())  # of DVC nothing better is known
+    told = os.environ.get(WITH_PARENT)
+    parent = told or str(os.getppid())  # of DVC nothing better is known
     os.environ[WITH_PARENT] = ""  # the worker processes of this one have another
     ctypes.CDLL(None).prctl(_SET_PDEATHSIG, ORPHANED)
     if str(os.getppid()) != parent:  # it has ended meanwhile
+        os.kill(os.getpid(), ORPHANED)
+    dvc = _dvc()
+    if told != "" and dvc != os.getppid():  # worker processes end with their stage
+        threading.Thread(target=_watch, args=(dvc,), daemon=True).start()
+
+
+def _dvc() -> int:
+    """The nearest process above that DVC has not told which stage it is part of."""
+    process = os.getppid()
+    with suppress(OSError):  # it has ended, or is another user's
+        while any(entry.startswith(b"DVC_STAGE=") for entry in _of(process, "environ").split(b"\0")):
+            process = int(_of(process, "stat").rpartition(b")")[2].split()[1])
+    return process
+
+
+def _of(process: int, what: str) -> bytes:
+    return Path("/proc", str(process), what).read_bytes()
+
+
+def _watch(process: int) -> None:
+    """Have this process told when that one ends."""
+    with suppress(OSError):  # of Linux before 5.3
+        with suppress(ProcessLookupError):  # it has ended already
+            select.select([os.pidfd_open(process)], [], [])
         os.kill(os.getpid(), ORPHANED)

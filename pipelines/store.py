@@ -1,12 +1,21 @@
-"""The store that MLflow writes to: where it is, whether it can be used, and whose turn it is."""
+"""The store that MLflow writes to: where it is, whether it can be used, whose turn it is, and how long it may take."""
 
-import fcntl
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+
+from pipelines.resume import held
+
+# MLflow's own 120 s and 7 attempts would hold a stage for many minutes.
+SETTINGS = {
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+}
 
 
 def address(root: Path) -> str:
@@ -14,14 +23,41 @@ def address(root: Path) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root.resolve() / 'mlflow.db'}"
 
 
+def _file(address: str) -> Path | None:
+    """Of a store that is one."""
+    start = "sqlite:///"
+    return Path(address.removeprefix(start).partition("?")[0]).resolve() if address.startswith(start) else None
+
+
 @contextmanager
-def lock(root: Path) -> Iterator[None]:
-    """Hold the store; other processes of this repository wait."""
-    path = root / "work" / "mlflow.lock"
+def lock(address: str, root: Path, patience: float) -> Iterator[None]:
+    """Hold the store: of a file for whoever writes there, of a server for the processes of this repository.
+
+    Raises:
+        TimeoutError: Another process has held it for ``patience`` seconds, as one that was stopped does.
+    """
+    file = _file(address)
+    path = file.with_name(f"{file.name}.lock") if file else root / "work" / "mlflow.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with path.open("a") as taken:
+        until = time.monotonic() + patience
+        while not held(taken):
+            if time.monotonic() > until:
+                raise TimeoutError(f"{str(path)!r} is held by another process, for {patience:.0f} s by now")
+            time.sleep(0.1)
         yield
+
+
+class Hurried:
+    """All that a client has, until its time is up: answers that each come within theirs may add up to hours."""
+
+    def __init__(self, client: object, seconds: float) -> None:
+        self._client, self._seconds, self._until = client, seconds, time.monotonic() + seconds
+
+    def __getattr__(self, name: str) -> object:
+        if time.monotonic() > self._until:
+            raise TimeoutError(f"not all was answered within {self._seconds:.0f} s")
+        return getattr(self._client, name)
 
 
 def check_writable(address: str) -> None:
@@ -31,8 +67,7 @@ def check_writable(address: str) -> None:
         sqlite3.Error: The file is no database, or cannot be written.
         OSError: Its folder cannot be made.
     """
-    if address.startswith("sqlite:///"):
-        path = Path(address.removeprefix("sqlite:///").partition("?")[0])
+    if path := _file(address):
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(path)) as store:
             store.execute("BEGIN IMMEDIATE")

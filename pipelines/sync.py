@@ -6,11 +6,11 @@ again.
 
 from pipelines.stage import DOMAINS, run
 
-import os
 from pathlib import Path
 
-from pipelines.outputs import last_file, stage_outputs
-from pipelines.resume import WORK, locked
+from pipelines.begun import begun
+from pipelines.outputs import last_file
+from pipelines.resume import locked, place_of
 from pipelines.tracking import mirror, send_all
 from vaeseq.errors import InputError
 
@@ -25,31 +25,27 @@ def main() -> None:
     """
     sent = send_all()
     for domain in DOMAINS:
-        if _given_up(domain):
-            mirror(domain, "train", status="FAILED")
+        if params := _given_up(domain):
+            mirror(domain, "train", status="FAILED", params=params)
             sent.append(f"{domain}/train (failed)")
     print(f"in MLflow now: {', '.join(sent) or 'nothing, because no stage has run yet'}")
 
 
-def _given_up(domain: str) -> bool:
-    """Whether a training of the params and rows that there are now has left a history, and nobody goes on with it."""
-    history, last = ROOT / "reports" / domain / "train" / "history.csv", last_file(domain, "train", ROOT)
-    if not history.is_file() or last.is_file() or _at_work(domain):
-        return False
-    begun = stage_outputs(domain, "train", {}, ROOT).started
-    made_of = [ROOT / "params.yaml", *(last_file(domain, stage, ROOT) for stage in ("fetch", "prepare"))]
-    return all(path.stat().st_mtime_ns // 1_000_000 <= begun for path in made_of if path.is_file())
+def _given_up(domain: str) -> dict[str, object] | None:
+    """The params of a training that has left a history, and that nobody goes on with."""
+    history = ROOT / "reports" / domain / "train" / "history.csv"
+    if not history.is_file() or last_file(domain, "train", ROOT).is_file() or _at_work(domain):
+        return None
+    return begun(domain, ROOT)
 
 
 def _at_work(domain: str) -> bool:
-    """Whether a process trains, which then sends what it has by itself; or may, where a lock is not ours to look at."""
-    for folder in Path(os.environ.get(WORK, "work")).glob(f"train-{domain}-*"):
-        try:
-            with locked(folder, patience=0.0):
-                continue
-        except (InputError, OSError):
-            return True
-    return False
+    """Whether a process trains, which sends what it has by itself; or may, where the lock is not ours to look at."""
+    try:
+        with locked(place_of(domain, ROOT), patience=0.0):
+            return False
+    except (InputError, OSError):
+        return True
 
 
 if __name__ == "__main__":

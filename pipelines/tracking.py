@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from pipelines import outputs, store
+from pipelines import begun, outputs, store
 from pipelines.outputs import Outputs
 from vaeseq.errors import InputError
 
@@ -30,12 +30,8 @@ if TYPE_CHECKING:
 
 Status = Literal["RUNNING", "FINISHED", "FAILED"]
 
-# MLflow's own 120 s and 7 attempts would hold a stage for many minutes.
-SETTINGS = {
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-}
+HURRY = 60.0  # seconds that a stage is held up, by a server and by other processes that write there
+PATIENCE = 600.0  # for these where no stage is to go on
 NOTE = """**{domain}** from `{name}` (licence: {licence}).
 
 [The report]({page}) is `index.html` under Artifacts. The runs below this one are the stages of the pipeline. All of it
@@ -65,18 +61,22 @@ def mirror(
         return  # the stage failed before it touched the files of an earlier run
     with _warning():
         found = outputs.stage_outputs(domain, stage, params or outputs.domain_params(domain, root), root)
-        with _client(root) as client:
+        with _client(root, HURRY, HURRY) as client:
             _send(client, found, root, status)
 
 
 def mirror_all(*, root: Path = Path(".")) -> None:
     """Send whatever MLflow does not have yet of all that is on disk; never raises because of the tracking server."""
     with _warning():
-        send_all(root=root)
+        send_all(root=root, seconds=HURRY)
 
 
-def send_all(*, root: Path = Path(".")) -> list[str]:
+def send_all(*, root: Path = Path("."), seconds: float = math.inf) -> list[str]:
     """Bring MLflow up to what is on disk, stages from DVC's cache and the report included; returns ``domain/stage``s.
+
+    Args:
+        root: The repository.
+        seconds: That all requests of one stage may take.
 
     Raises:
         InputError: The tracking server cannot be used, or a file cannot be read.
@@ -86,7 +86,7 @@ def send_all(*, root: Path = Path(".")) -> list[str]:
         params, stages = outputs.recorded(domain, root)
         for stage in stages:
             found = outputs.stage_outputs(domain, stage, params, root)
-            with _client(root) as client:
+            with _client(root, seconds, PATIENCE) as client:
                 parent = _send(client, found, root, "FINISHED")
                 if stage == stages[-1] and report.is_file():
                     _send_files(client, parent, {"index.html": report})
@@ -99,16 +99,20 @@ class Live:
 
     It sends every ``every`` seconds, or less often where sending is slow: at most a twentieth of the time goes into it.
     As a context it sends once more when the block ends: as failed where an exception ends it, else as finished. A stage
-    that was over, or asked to stop, before anything was sent is left to ``mirror_all``.
+    that was over, or asked to stop, before anything was sent is left to ``mirror_all``, and one that is given up to
+    ``sync``, for which the params are kept by the first call.
     """
 
     def __init__(self, domain: str, stage: str, *, root: Path = Path("."), every: float = 15.0) -> None:
         self.domain, self.stage, self.root, self.every = domain, stage, root, every
         self._params = outputs.domain_params(domain, root)
-        self._next, self._sent = time.monotonic() + every, False
+        self._next, self._sent, self._kept = time.monotonic() + every, False, False
 
     def __call__(self) -> None:
-        """Send now, if it is time."""
+        """Send now, if it is time; the stage's history is there."""
+        if not self._kept:
+            begun.keep(self.domain, self._params, self.root)
+            self._kept = True
         if self.due():
             started = time.monotonic()
             self._send("RUNNING")
@@ -120,6 +124,7 @@ class Live:
         return time.monotonic() >= self._next
 
     def __enter__(self) -> Self:
+        begun.forget_another(self.domain, self._params, self.root)
         return self
 
     def __exit__(
@@ -146,13 +151,13 @@ def _warning() -> Iterator[None]:
 
 
 @contextmanager
-def _client(root: Path) -> Iterator["MlflowClient"]:
-    """A client while no other process of this repository writes; ``InputError`` where the server cannot be used.
+def _client(root: Path, seconds: float = math.inf, patience: float = math.inf) -> Iterator["MlflowClient"]:
+    """A client, for so long, while no other process writes there; ``InputError`` where the server cannot be used.
 
     Processes that start together on a store that does not exist yet break it for good, and two that look for the same
     run before either has made it make it twice.
     """
-    for name, value in SETTINGS.items():
+    for name, value in store.SETTINGS.items():
         os.environ.setdefault(name, value)
     from google.protobuf import json_format
     from mlflow import MlflowClient
@@ -164,9 +169,9 @@ def _client(root: Path) -> Iterator["MlflowClient"]:
     address = store.address(root)
     nonsense = (json_format.Error, LookupError, ValueError)  # what MLflow lets through of answers that are none of its
     try:
-        with store.lock(root):
+        with store.lock(address, root, patience):
             store.check_writable(address)
-            yield MlflowClient(address)
+            yield store.Hurried(MlflowClient(address), seconds)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError, *nonsense) as error:
         raise InputError(store.complaint(address, error)) from error
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from pipelines.columns import groups_of, targets_of
 from pipelines.params import ModelParams, MoleculeParams, SentenceParams, TrainParams, domain_params
 from pipelines.progress import progress
-from pipelines.resume import code_of, locked, work_folder
+from pipelines.resume import code_of, locked, place_of, work_folder
 from pipelines.start import start_of
 from pipelines.team import joined, spread
 from pipelines.tracking import Live
@@ -31,7 +31,7 @@ from vaeseq.corpus import Corpus
 from vaeseq.device import device_of
 from vaeseq.diagnostics import summarise
 from vaeseq.errors import InputError
-from vaeseq.files import write_whole
+from vaeseq.files import replacing, write_whole
 from vaeseq.history import Record
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
@@ -48,7 +48,8 @@ def main(domain: str) -> None:
     """Write ``checkpoints/<domain>/``, ``reports/<domain>/train.json`` and the history."""
     spread()
     params, prepared, live = domain_params(domain), Path("data/prepared", domain), Live(domain, "train")
-    with joined() as leads:
+    # Another key has another state, but writes the same outputs.
+    with joined() as leads, locked(place_of(domain)) if leads else nullcontext():
         corpus, begun, state = opened(domain, params, prepared)
         work = _work(domain, params, prepared)
         if not leads:
@@ -215,7 +216,7 @@ def _train(
 
 
 def _write_history(path: Path, history: list[Record]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, [field.name for field in fields(Record)], lineterminator="\n")
         table.writeheader()
         table.writerows(asdict(record) for record in history)

@@ -32,7 +32,8 @@ def paths(domain: str, root: Path, easel: Easel) -> Chapter:
         if chosen:
             origins.append({"title": title, "paths": [_path(domain, steps, easel) for steps in chosen]})
     tables, shown_paths = _tables(found, "All paths", "By kind of path"), sum(len(its["paths"]) for its in origins)
-    return {"tables": tables, "origins": origins, "shown": shown_paths, "of": len(by_path)}
+    judged = bool(rows[0].get("nats_a_word"))
+    return {"tables": tables, "origins": origins, "judged": judged, "shown": shown_paths, "of": len(by_path)}
 
 
 def _tables(found: dict[str, object], alone_caption: str, nested_caption: str) -> list[Chapter]:
@@ -86,6 +87,7 @@ def _stops(domain: str, steps: list[Row], easel: Easel) -> list[Chapter]:
             "place": place,
             "words": different(before, row["text"]),
             "odd": row.get("parses", "").lower() in ("false", "0"),
+            "nats": shown(row, "nats_a_word"),
             "unknown": row.get("spelled", ""),
         }
         for (place, row), before in zip(stops, befores, strict=True)

@@ -42,6 +42,22 @@ def test_every_dependency_is_pinned_to_a_release_that_is_allowed(extra: str) -> 
             assert need.specifier.contains(PINS[canonicalize_name(need.name)]), need
 
 
+@pytest.mark.parametrize(
+    ("name", "release"),
+    [
+        ("jinja2", "3.1.5"),  # CVE-2025-27516: a template leaves the sandbox
+        ("torch", "2.5.1"),  # CVE-2025-32434: weights_only runs code
+        ("torch", "2.9.1"),  # CVE-2026-24747: weights_only writes beyond its memory
+        ("pyarrow", "14.0.0"),  # CVE-2023-47248: a file runs code
+        ("pyarrow", "23.0.0"),  # CVE-2026-25087: a file is read from memory that was given back
+        ("pillow", "12.1.0"),  # CVE-2026-25990: a picture is written beyond its memory
+    ],
+)
+def test_a_release_that_is_known_to_be_bad_is_not_allowed(name: str, release: str) -> None:
+    allowed = [need.specifier for need in map(Requirement, PROJECT["dependencies"]) if need.name == name]
+    assert [its.contains(release) for its in allowed] == [False]
+
+
 def test_nothing_is_reported_and_no_pickle_is_read() -> None:
     script = (
         "import os, pipelines.stage; from mlflow.environment_variables import MLFLOW_ALLOW_PICKLE_DESERIALIZATION as it"

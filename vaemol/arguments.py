@@ -34,6 +34,7 @@ def add_sample(command: ArgumentParser) -> None:
     """How many molecules, and what they must be."""
     options.add_count(command)
     _add_require(command)
+    _add_calls(command)
 
 
 def add_molecules(command: ArgumentParser) -> None:
@@ -47,6 +48,14 @@ def add_interpolate(command: ArgumentParser) -> None:
     command.add_argument("smiles", nargs="*", help="two ends; without any, or for -, two per line on standard input")
     options.add_column(command, "molecules, between spaces")
     options.add_path(command, beams=1)
+    command.add_argument(
+        "--draws",
+        type=options.whole(0, 1000),
+        default=0,
+        metavar="N",
+        help="draw so many texts of each point too: the column drawn has the other molecules that they are",
+    )
+    options.add_seed(command)
 
 
 def add_propose(command: ArgumentParser) -> None:
@@ -76,10 +85,12 @@ def add_propose(command: ArgumentParser) -> None:
         help="how often the gaps of a path are filled, at most; default: %(default)s",
     )
     _add_require(command)
+    _add_calls(command)
     command.add_argument(
         "--rank",
         metavar="OBJECTIVE",
-        help=f"give the best of five times as many, by a property, or {OBJECTIVES}{PREDICTED}; low ones after min:",
+        help="give the best of five times as many (of a path: all of it), the best first, by a property, or "
+        f"{OBJECTIVES}{PREDICTED}; low ones after min:",
     )
     command.add_argument(
         "--known",
@@ -150,6 +161,7 @@ def add_score(command: ArgumentParser) -> None:
         help=f"the name of a property, {OBJECTIVES}; repeatable; default: every property",
     )
     _add_limits(command)
+    _add_calls(command)
 
 
 def add_judge(command: ArgumentParser) -> None:
@@ -180,6 +192,15 @@ def _add_require(command: ArgumentParser) -> None:
         "NAME>=NUMBER or NAME<=NUMBER, NAME a property, an objective or property:NAME; repeatable",
     )
     _add_limits(command)
+
+
+def _add_calls(command: ArgumentParser) -> None:
+    command.add_argument(
+        "--calls",
+        type=Path,
+        metavar="FILE",
+        help="keep what a command: says in FILE.answers.csv, as `optimize` does: it is not asked for that again",
+    )
 
 
 def _add_reference(command: ArgumentParser) -> None:

@@ -7,26 +7,22 @@ others. Libraries that take a second to load are imported inside the commands.
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vaemol import arguments as takes
+from vaemol import tables
 from vaemol.shipped import MODEL
-from vaemol.tables import as_sdf, as_they_are, best_drawn, emit, front_kept, pairs_drawn, path_drawn, proposals_drawn
 from vaeseq import commands, console, options
 from vaeseq.console import Line, Row
-from vaeseq.ends import tell_missed_ends
 from vaeseq.errors import InputError
 
 if TYPE_CHECKING:
-    from vaemol.constraints import Constraint
     from vaemol.oracles import Oracle
-    from vaemol.proposals import Asked
     from vaemol.space import MoleculeSpace
-    from vaeseq.calls import Answers
 
-PATH = ("path", "t", "smiles", "similarity_start", "similarity_end", "qed", "log_p", "sa_score", "error")
+PATH = ("path", "t", "smiles", "similarity_start", "similarity_end", "qed", "log_p", "sa_score", "drawn", "error")
 PROPOSAL = ("set", "step", "smiles", "similarities", "qed", "log_p", "sa_score", "value", "known", "error")
 LIKE_THE_LEAD = 0.4
 CALL = ("call", "smiles", "value", "best_so_far", "seconds")
@@ -65,7 +61,7 @@ def _sample(arguments: Namespace) -> int:
         from vaemol.constraints import all_of
 
         draw["admits"] = all_of(arguments.require, named=_named(space, arguments))
-    return emit(commands.sampled(space, arguments.count, "smiles", **draw), ["smiles"], arguments)
+    return tables.emit(commands.sampled(space, arguments.count, "smiles", **draw), ["smiles"], arguments)
 
 
 def _molecules(arguments: Namespace, lines: Iterator[Line] | None = None) -> Iterator[Line]:
@@ -78,21 +74,23 @@ def _encode(arguments: Namespace) -> int:
     """Write the code of each molecule, the mean of its posterior."""
     space, lines = _space(arguments), _molecules(arguments)
     columns = ["smiles", *commands.code_columns(space.latent), "error"]
-    return console.emit(_noted(space, commands.encoded(space, lines, "smiles")), columns, arguments, carried=True)
+    return console.emit(tables.noted(space, commands.encoded(space, lines, "smiles")), columns, arguments, carried=True)
 
 
 def _predict(arguments: Namespace) -> int:
     """Predict the properties that the model was taught; inside: whether it knows molecules like it."""
     space, lines = _space(arguments), _molecules(arguments)
     columns = ["smiles", *commands.predicted_columns(space), "error"]
-    return console.emit(_noted(space, commands.predicted(space, lines, "smiles")), columns, arguments, carried=True)
+    return console.emit(
+        tables.noted(space, commands.predicted(space, lines, "smiles")), columns, arguments, carried=True
+    )
 
 
 def _decode(arguments: Namespace) -> int:
     """Read codes from a csv table and write the molecule of each; blank where the model writes no molecule."""
     space, lines = _space(arguments), console.given_file(arguments.codes, "codes")
     draw = {"temperature": arguments.temperature, "top_p": arguments.top_p, "seed": arguments.seed}
-    return emit(commands.decoded(space, lines, "smiles", **draw), ["smiles", "error"], arguments, carried=True)
+    return tables.emit(commands.decoded(space, lines, "smiles", **draw), ["smiles", "error"], arguments, carried=True)
 
 
 def _reconstruct(arguments: Namespace) -> int:
@@ -100,7 +98,9 @@ def _reconstruct(arguments: Namespace) -> int:
     space, lines = _space(arguments), _molecules(arguments)
     rows = commands.reconstructed(space, lines, "smiles", partial(_compared, space))
     columns = ["smiles", "reconstruction", "exact", "similarity", "error"]
-    return emit(_noted(space, rows), columns, arguments, pairs_drawn, molecule="reconstruction", carried=True)
+    return tables.emit(
+        tables.noted(space, rows), columns, arguments, tables.pairs_drawn, molecule="reconstruction", carried=True
+    )
 
 
 def _compared(space: "MoleculeSpace", text: str, answer: str) -> Row:
@@ -114,29 +114,15 @@ def _compared(space: "MoleculeSpace", text: str, answer: str) -> Row:
 def _interpolate(arguments: Namespace) -> int:
     """Decode points between two molecules; for a path of like molecules in small steps see propose."""
     from vaemol.strangers import sets_in
+    from vaemol.walking import path_rows
 
     commands.check_fill(arguments)
     space = _space(arguments)
     pairs = enumerate(sets_in(space, arguments.smiles, "two molecules", arguments.column), start=1)
-    rows = (console.beside(pair, _path(space, arguments, number, pair, ends)) for number, (pair, ends) in pairs)
-    return emit(_noted(space, rows), PATH, arguments, partial(path_drawn, columns=arguments.steps), carried=True)
-
-
-def _path(
-    space: "MoleculeSpace", arguments: Namespace, number: int, pair: Line, ends: list[str] | InputError
-) -> list[Row]:
-    from vaemol.interpolation import interpolate
-
-    try:
-        if isinstance(ends, InputError):
-            raise ends
-        if len(ends) != 2:
-            raise InputError(f"a path needs two molecules, got {pair.text[:80]!r}")
-        how = {"steps": arguments.steps, "kind": arguments.kind, "beams": arguments.beams, "most": arguments.fill}
-        points = interpolate(space, *ends, **how)
-    except InputError as error:
-        return [{"path": number, "error": str(error)}]
-    return tell_missed_ends(number, ends, [{"path": number, **point._asdict()} for point in points], "smiles")
+    rows = (console.beside(pair, path_rows(space, arguments, number, pair, ends)) for number, (pair, ends) in pairs)
+    columns = [name for name in PATH if arguments.draws or name != "drawn"]
+    draw = partial(tables.path_drawn, columns=arguments.steps)
+    return tables.emit(tables.noted(space, rows), columns, arguments, draw, carried=True)
 
 
 def _propose(arguments: Namespace) -> int:
@@ -145,6 +131,7 @@ def _propose(arguments: Namespace) -> int:
     from vaemol.proposals import Asked
     from vaemol.reference import known_in
     from vaemol.strangers import sets_in
+    from vaemol.walking import proposal_rows
 
     space = _space(arguments)
     named = _named(space, arguments)
@@ -154,40 +141,13 @@ def _propose(arguments: Namespace) -> int:
         raise InputError(f"similarity must be two shares, the lower first, got {arguments.similarity}")
     asked = Asked(arguments.count, tuple(arguments.similarity), arguments.rounds, arguments.kind)
     holds = all_of(arguments.require, named=named)
-    propose = partial(_proposed, space, holds, asked, rank, known, arguments.seed)
+    propose = partial(proposal_rows, space, holds, asked, rank, known, arguments.seed)
     columns = [name for name in PROPOSAL if (rank or name != "value") and (known is not None or name != "known")]
     sets = enumerate(sets_in(space, arguments.smiles, "molecules", arguments.column), start=1)
     rows = (console.beside(line, propose(number, given)) for number, (line, given) in sets)
-    return emit(_noted(space, rows), columns, arguments, partial(proposals_drawn, ranked=bool(rank)), carried=True)
-
-
-def _proposed(
-    space: "MoleculeSpace",
-    holds: "Constraint",
-    asked: "Asked",
-    rank: "Oracle | None",
-    known: Container[str] | None,
-    seed: int,
-    number: int,
-    given: list[str] | InputError,
-) -> list[Row]:
-    from vaemol.proposals import few, ranked
-
-    try:
-        if isinstance(given, InputError):
-            raise given
-        rows = ranked(space, given, holds, asked, rank, seed=seed)
-    except InputError as error:
-        return [{"set": number, "error": str(error)}]
-    told = [{"set": number, "known": known is not None and row.smiles in known, **row._asdict()} for row in rows]
-    if len(given) != 2:
-        if len(told) < asked.count:
-            print(f"set {number}: {len(told)} of {asked.count} molecules: {few(len(given))}", file=sys.stderr)
-        return [row | {"step": ""} for row in told]
-    tell_missed_ends(number, given, sorted(told, key=lambda row: row["step"]), "smiles")
-    if not all(holds(given)):
-        print(f"path {number}: an end does not hold what is required; only what is between them must", file=sys.stderr)
-    return told
+    return tables.emit(
+        tables.noted(space, rows), columns, arguments, partial(tables.proposals_drawn, ranked=bool(rank)), carried=True
+    )
 
 
 def _optimize(arguments: Namespace) -> int:
@@ -197,7 +157,6 @@ def _optimize(arguments: Namespace) -> int:
     from vaemol.prediction import KIND, LOW, together
     from vaemol.space import MoleculeSpace
     from vaemol.strangers import to_start_with
-    from vaeseq.calls import Answers
     from vaeseq.rounds import SearchConfig
 
     names, weights = arguments.objective or ["qed"], arguments.weight
@@ -209,7 +168,7 @@ def _optimize(arguments: Namespace) -> int:
     require = list(arguments.require)
     if lead:
         require.append(f"similarity:{lead}>={arguments.similarity or LIKE_THE_LEAD}")
-    named = _named(space, arguments, Answers(arguments.calls) if arguments.calls else None)
+    named = _named(space, arguments)
     oracles = [named(name) for name in names]
     oracle = together(oracles) if several else oracles[0]
     how = {
@@ -226,25 +185,26 @@ def _optimize(arguments: Namespace) -> int:
     parts = {name: name.removeprefix(LOW) for name in names} if several else {}
     kept = {"called": ", ".join(names), "model": folder, "weights": weights, "lead": lead, "required": bool(require)}
     kept["settings"] = [arguments.max_heavy_atoms, arguments.seconds, weights, require, *start]
-    rows = as_they_are(commands.searched(search, arguments, "smiles", parts=list(parts), **kept), parts, start)
+    rows = tables.as_they_are(commands.searched(search, arguments, "smiles", parts=list(parts), **kept), parts, start)
     if arguments.front:
-        rows = front_kept(rows, parts, arguments.front)
+        rows = tables.front_kept(rows, parts, arguments.front)
     one_value = weights or not several
     columns = [*(CALL[:-1] if one_value else CALL[:2]), *parts.values(), CALL[-1], *(["given"] if start else [])]
-    draw = partial(best_drawn, parts={} if one_value else parts)
-    return emit(rows, columns, arguments, draw, kept=arguments.budget, live=True)
+    draw = partial(tables.best_drawn, parts={} if one_value else parts)
+    return tables.emit(rows, columns, arguments, draw, kept=arguments.budget, live=True)
 
 
 def _score(arguments: Namespace) -> int:
     """Compute properties and objectives of each molecule, on all cores or the cluster that LATENTPATH_DASK names."""
+    from vaemol.prediction import PROGRAM
     from vaemol.properties import PROPERTIES
     from vaemol.scoring import noting_values, scored
 
     names, valued = arguments.objective or list(PROPERTIES), dict[str, bool]()
     lines = _molecules(arguments)
-    rows = scored(lines, names, max_heavy_atoms=arguments.max_heavy_atoms, seconds=arguments.seconds)
-    told, columns = console.chunks(noting_values(rows, names, valued)), ["smiles", *names, "error"]
-    code = console.emit(told, columns, arguments, {"sdf": as_sdf}, carried=True)
+    told = console.chunks(noting_values(scored(lines, names, **_limits(arguments)), names, valued))
+    columns, paid = ["smiles", *names, "error"], any(name.startswith(PROGRAM) for name in names)
+    code = console.emit(told, columns, arguments, {"sdf": tables.as_sdf}, live=paid, carried=True)
     if lacking := [name for name, found in valued.items() if not found]:
         print(f"error: no molecule has a value of {', '.join(lacking)}", file=sys.stderr)
     return 1 if lacking else code
@@ -275,22 +235,18 @@ def _judge_paths(arguments: Namespace) -> int:
     return console.emit([rows], ["figure", "value"], arguments)
 
 
-def _named(space: "MoleculeSpace", arguments: Namespace, answers: "Answers | None" = None) -> "Callable[[str], Oracle]":
+def _named(space: "MoleculeSpace", arguments: Namespace) -> "Callable[[str], Oracle]":
     """From the name of an objective to what it asks, within the limits that are given."""
     from vaemol.prediction import objective_in
 
-    limits = {"max_heavy_atoms": arguments.max_heavy_atoms, "seconds": arguments.seconds}
-    return partial(objective_in, space, **limits, answers=answers)
+    return partial(objective_in, space, **_limits(arguments))
 
 
-def _noted(space: "MoleculeSpace", rows: Iterable[list[Row]]) -> Iterator[list[Row]]:
-    """The same rows; at their end it is said how many molecules the model read as others."""
-    from vaemol.strangers import PARENTS
+def _limits(arguments: Namespace) -> dict[str, Any]:
+    from vaeseq.calls import Answers
 
-    yield from rows
-    count, given, read = space.reread
-    if count:
-        print(f"molecules read as others ({PARENTS}): {count}, such as {given!r} as {read!r}", file=sys.stderr)
+    answers = Answers(arguments.calls) if arguments.calls else None
+    return {"max_heavy_atoms": arguments.max_heavy_atoms, "seconds": arguments.seconds, "answers": answers}
 
 
 def _space(arguments: Namespace) -> "MoleculeSpace":

@@ -32,11 +32,16 @@ class _Failed(Exception):
     """An objective has no answer for several molecules together, or for one; the message says why."""
 
 
+class _Late(_Failed):
+    """It took too long."""
+
+
 class _Counted(ABC):
     """An objective that may fail: what it fails on is counted.
 
     Attributes:
         failures: Molecules without a value so far, and why the last one has none.
+        late: Those of them that took too long by themselves.
     """
 
     def __init__(self, must: str) -> None:
@@ -45,6 +50,7 @@ class _Counted(ABC):
         self._failed, self._in_row = set[str](), 0  # the molecules of the batch that failed last, and how many did
         self._told: dict[str, float] = {}  # of the last batch: where another objective fails on it, it comes again
         self.failures: tuple[int, str] = (0, "")
+        self.late = 0
 
     def __call__(self, smiles: Sequence[str]) -> np.ndarray:
         """One value a molecule, nan where there is none.
@@ -75,9 +81,11 @@ class _Counted(ABC):
             if len(smiles) > 1:
                 raise Unanswered(why) from failure
             values = [math.nan]
+            self.late += isinstance(failure, _Late)
         if lacking := sum(map(math.isnan, values)):
             self.failures = self.failures[0] + lacking, why
-            print(f"objective: {lacking} of {len(values)} molecules have no value: {why}", file=sys.stderr)
+            so_far = f"{self.failures[0]} so far" + (f", {self.late} took too long" if self.late else "")
+            print(f"objective: {lacking} of {len(values)} molecules have no value ({so_far}): {why}", file=sys.stderr)
         return values
 
     def _count(self, smiles: Sequence[str], failure: _Failed) -> None:
@@ -145,7 +153,7 @@ class CommandOracle(_Counted):
         try:
             done = _ran(self._argv, lines, seconds)
         except subprocess.TimeoutExpired as error:
-            raise _Failed(f"it took more than {seconds:g} s") from error
+            raise _Late(f"it took more than {seconds:g} s") from error
         except UnicodeDecodeError as error:
             raise _Failed("it printed what is no UTF-8") from error
         except OSError as error:

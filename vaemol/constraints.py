@@ -18,7 +18,7 @@ from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 from vaemol.filters import kept_patterns, passes
 from vaemol.modifiers import holds, pattern_of
 from vaemol.molecule import parse, scaffold, shared
-from vaemol.oracles import Oracle, oracle_of
+from vaemol.oracles import Oracle, oracle_of, range_of
 from vaeseq.asking import in_pieces
 from vaeseq.errors import InputError
 
@@ -75,9 +75,13 @@ def all_of(texts: Sequence[str], *, named: Callable[[str], Oracle] = oracle_of) 
     """Holds where every constraint (see ``constraint``) does; without any, of every molecule.
 
     Raises:
-        InputError: One is no constraint, or two leave no room between them.
+        InputError: One is no constraint, or leaves no room in the range of its values, or two leave none between them.
     """
     windows = [(window, text) for text in texts if (window := _window(text))]
+    for window, text in windows:
+        low, high = range_of(window.name)
+        if window.bound > high if window.sign > 0 else window.bound < low:
+            raise InputError(f"constraint must be one that a molecule can hold, {low:g} to {high:g}, got {text!r}")
     for (least, text), (most, other) in itertools.permutations(windows, 2):
         if least.name == most.name and least.sign > most.sign and least.bound > most.bound:
             raise InputError(f"constraints must not exclude each other, got {text!r} and {other!r}")

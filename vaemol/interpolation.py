@@ -1,12 +1,13 @@
 """Ways from one molecule to another: what is met on them, and how good a way is."""
 
 import math
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice, pairwise
 from statistics import fmean, median
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from vaemol.molecule import parse, tanimoto
@@ -15,7 +16,7 @@ from vaemol.properties import log_p, qed, sa_score
 from vaemol.space import MoleculeSpace
 from vaeseq.errors import InputError
 from vaeseq.paths import PathKind
-from vaeseq.walks import Walk, dense, ends_of, once, walk
+from vaeseq.walks import Walk, dense, ends_of, once, walk, way
 
 Row = dict[str, Any]
 
@@ -24,6 +25,7 @@ SPACE = MoleculeSpace
 COLUMN = "smiles"
 
 APART = 0.4  # 1 less the similarity of neighbours; beyond it a path is filled
+JUMP = 0.3  # similarity of neighbours below which a step is a jump
 
 
 def random_ends(space: MoleculeSpace, count: int, *, seed: int = 0) -> list[tuple[Tensor, Tensor]]:
@@ -54,6 +56,7 @@ class PathPoint(NamedTuple):
         qed: Drug-likeness, 0 to 1.
         log_p: Octanol-water partition coefficient, log10.
         sa_score: Synthetic accessibility, 1 (easy) to 10.
+        drawn: Canonical SMILES of the other molecules that were drawn there, with spaces between.
     """
 
     t: float
@@ -63,6 +66,7 @@ class PathPoint(NamedTuple):
     qed: float
     log_p: float
     sa_score: float
+    drawn: str = ""
 
 
 class PathMeasures(NamedTuple):
@@ -99,6 +103,8 @@ def interpolate(
     kind: PathKind = "slerp",
     beams: int = 1,
     most: int = 0,
+    draws: int = 0,
+    seed: int = 0,
 ) -> list[PathPoint]:
     """The way between two molecules, from and to the codes that decode to them, one greedy pass at each step.
 
@@ -111,6 +117,8 @@ def interpolate(
         beams: Width of the beam search between the ends, see ``LatentSpace.decode``; 1 is greedy.
         most: Where it is above ``steps``, points are put in between neighbours that are less alike than .6, up to so
             many, and no molecule comes twice (``vaeseq.walks.dense``).
+        draws: Texts that are drawn of each point beside, at temperature 1.
+        seed: Of these.
 
     Raises:
         InputError: A molecule cannot be read by this model, or there are fewer than two steps.
@@ -120,7 +128,16 @@ def interpolate(
     points = walk(space, ends, steps=steps, kind=kind, beams=beams)
     if most > steps:
         points = once(dense(space, ends, points, unlike, apart=APART, most=most, kind=kind, beams=beams))
-    return described(points, start, end)
+    found = described(points, start, end)
+    if draws:
+        codes = way(space, ends, kind)(torch.tensor([point.t for point in found], dtype=ends[0].dtype))
+        texts = iter(space.decode(codes.repeat_interleave(draws, dim=0), temperature=1.0, seed=seed))
+        found = [point._replace(drawn=_others(islice(texts, draws), point.smiles)) for point in found]
+    return found
+
+
+def _others(smiles: Iterable[str], known: str) -> str:
+    return " ".join(text for text in dict.fromkeys(smiles) if text not in ("", known))
 
 
 def unlike(a: str, b: str) -> float:
@@ -195,6 +212,7 @@ def judged(walks: Sequence[Walk], metadata: Row) -> tuple[list[list[Row]], Row]:
 
 def _row(point: PathPoint) -> Row:
     values = point._asdict()
+    del values["drawn"]
     return {"t": values.pop("t"), "text": values.pop("smiles"), "valid": bool(point.smiles), **values}
 
 

@@ -8,12 +8,10 @@ from statistics import fmean, median
 from typing import NamedTuple
 
 from vaemol.filters import share_passing
-from vaemol.interpolation import measures, of_known
+from vaemol.interpolation import JUMP, measures, of_known
 from vaemol.strangers import canonical_each
 from vaeseq.console import Line
 from vaeseq.errors import InputError, shown
-
-JUMP = 0.3  # Tanimoto similarity of neighbours below which a step is a jump
 
 
 class PathFigures(NamedTuple):

@@ -126,6 +126,13 @@ def oracle_of(name: str, *, max_heavy_atoms: int = 38, seconds: float = SECONDS)
     )
 
 
+def range_of(name: str) -> tuple[float, float]:
+    """The least and the largest value of what ``oracle_of`` names, as far as its definition sets any."""
+    if name == "qed" or name in TASKS or name.partition(":")[0] in ("similarity", "rediscovery", "isomers", "smarts"):
+        return 0.0, 1.0
+    return (1.0, 10.0) if name == "sa_score" else (-math.inf, math.inf)
+
+
 def _similar(target: str, kind: modifiers.Fingerprint) -> Oracle:
     modifiers.of_reference(kind, target)
     return functools.partial(values, functools.partial(modifiers.similarity, target=target, fingerprint=kind))

@@ -5,6 +5,7 @@ Each function gives canonical SMILES, none of them twice.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vaemol.constraints import Constraint
-from vaemol.interpolation import APART, identity, properties_of, unlike
+from vaemol.interpolation import APART, JUMP, identity, properties_of, unlike
 from vaemol.molecule import tanimoto
 from vaemol.oracles import Oracle
 from vaemol.smooth import ROUNDS, smooth_path
@@ -92,6 +93,16 @@ def few(given: int) -> str:
     """Why fewer molecules than asked for are proposed around one, or among so many."""
     alike = ", are as similar to it as asked" if given == 1 else ""
     return f"{PATIENCE * CHUNK:,} codes give no others that are new{alike} and hold what is required"
+
+
+def lacks_of(path: Sequence[str], given: Sequence[str], holds: Constraint) -> Iterator[str]:
+    """What a path between two molecules lacks: molecules between, small steps, ends that hold what is required."""
+    if len(path) == 2:
+        yield "nothing was found between the two that is new and holds what is required"
+    if (least := min(tanimoto(*pair) for pair in pairwise(path))) < JUMP:
+        yield f"the widest step is between molecules of a similarity of {least:.2f}"
+    if not all(holds(given)):
+        yield "an end does not hold what is required; only what is between them must"
 
 
 def ranked(

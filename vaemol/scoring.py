@@ -10,6 +10,7 @@ from vaemol.oracles import Oracle, oracle_of
 from vaemol.properties import PROPERTIES
 from vaemol.record import REASONS
 from vaeseq.asking import in_pieces
+from vaeseq.calls import Answers
 from vaeseq.console import Line, Row, chunks
 from vaeseq.errors import Rejected
 from vaeseq.parallel import ordered_map
@@ -21,6 +22,7 @@ def scored(
     *,
     max_heavy_atoms: int = 38,
     seconds: float = SECONDS,
+    answers: Answers | None = None,
     workers: int | None = None,
 ) -> Iterator[Row]:
     """A row for each line, in order: ``smiles``, canonical, a column of each name, ``error``, and its ``others``.
@@ -32,6 +34,7 @@ def scored(
         names: Of ``vaemol.properties.PROPERTIES``, or objectives as ``vaemol.oracles.oracle_of`` takes them.
         max_heavy_atoms: Of ``penalised_log_p``.
         seconds: That a program may take for each molecule.
+        answers: What programs said before, and now say.
         workers: Processes of this machine, see ``vaeseq.parallel.ordered_map``.
 
     Raises:
@@ -40,7 +43,8 @@ def scored(
     how = {"max_heavy_atoms": max_heavy_atoms, "seconds": seconds}
     oracles = {name: oracle_of(name, **how) for name in names if name not in PROPERTIES}
     # A program that runs for hours is no matter of a worker that is given up after a minute.
-    programs = {name: in_pieces(oracles[name]) for name in names if isinstance(oracles.get(name), CommandOracle)}
+    programs = {name: each for name, each in oracles.items() if isinstance(each, CommandOracle)}
+    programs = {name: in_pieces(answers.of(name, each) if answers else each) for name, each in programs.items()}
     own = [name for name in names if name not in programs]
     score = functools.partial(_score, names=own, oracles={name: oracles[name] for name in own if name in oracles})
     for chunk in chunks(ordered_map(score, lines, workers=workers, preload=("vaemol.scoring",))):

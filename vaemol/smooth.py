@@ -63,13 +63,17 @@ def smooth_path(
         seed: Of all that is drawn.
 
     Raises:
-        InputError: A molecule cannot be read by this model, the two are one, or their codes decode to one.
+        InputError: A molecule cannot be read by this model, or the code of one decodes to none; or the two are one, or
+            their codes decode to one.
     """
     given = identity(space, start), identity(space, end)
     if given[0] == given[1]:
         raise InputError(f"a path needs two different molecules, got {start!r} twice")
     (ends,) = ends_of(space, [given])
     path = smooth_between(space, ends, given, holds=holds, rounds=rounds, kind=kind, seed=seed)
+    for text, found in zip(given, (path[0], path[-1]), strict=True):
+        if not found:
+            raise InputError(f"a path needs ends that this model gives back, {text!r} decodes to no molecule")
     if path[0] == path[-1]:
         raise InputError(f"a path needs ends that this model tells apart, both decode to {path[0]!r}")
     return path
@@ -87,11 +91,13 @@ def smooth_between(
 ) -> list[str]:
     """``smooth_path`` between two codes, each ``(latent,)``; the ends alone where there is no way between them.
 
-    That is where both decode to one molecule, or one of them to none and the molecule ``given`` for it is none.
+    That is where both decode to one molecule, or one of them to none and the molecule ``given`` for it is none. An end
+    that decodes to none is '', and the way between is sought as from the molecule ``given``.
     """
-    first, last = (text or end for text, end in zip(space.decode(torch.stack(ends)), given, strict=True))
+    decoded = space.decode(torch.stack(ends))
+    first, last = (text or end for text, end in zip(decoded, given, strict=True))
     if first == last or not (first and last):
-        return [first, last]
+        return decoded
     again = Rereadable(space)
     met, rng = _Met(again, holds, first, last), np.random.default_rng(seed)
     way = placed(space, ends, PLACES + 2, kind)[1][1:-1]
@@ -104,7 +110,7 @@ def smooth_between(
         if done == rounds or not gaps:
             break
         codes = _sought(again, gaps, {first: ends[0], last: ends[1]}, met.largest, rng)
-    return path
+    return [decoded[0], *path[1:-1], decoded[1]]
 
 
 class _Met:

@@ -1,16 +1,21 @@
 """Tables and pictures of the command line ``vaemol``."""
 
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from math import isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vaeseq import console
 from vaeseq.console import Row
 from vaeseq.errors import InputError
 from vaeseq.files import replacing
+
+if TYPE_CHECKING:
+    from vaemol.space import MoleculeSpace
 
 DRAWN = 60  # molecules in a picture at most
 
@@ -116,9 +121,19 @@ def front_kept(rows: Iterable[list[Row]], parts: Mapping[str, str], path: str) -
     finally:
         if seen:
             best = sorted(_front(seen, list(parts)), key=lambda row: -float(str(row[next(iter(parts))])))
-            columns = ["smiles", *parts.values(), *({"given"} & best[0].keys())]
+            columns = ["smiles", *parts.values(), *({"given"} & seen[0].keys())]
             with replacing(Path(path)) as whole:
                 whole.write_text("".join(console.as_csv([best], columns)), encoding="utf-8")
+
+
+def noted(space: "MoleculeSpace", rows: Iterable[list[Row]]) -> Iterator[list[Row]]:
+    """The same rows; at their end it is said how many molecules the model read as others."""
+    from vaemol.strangers import PARENTS
+
+    yield from rows
+    count, given, read = space.reread
+    if count:
+        print(f"molecules read as others ({PARENTS}): {count}, such as {given!r} as {read!r}", file=sys.stderr)
 
 
 def _front(rows: list[Row], parts: Sequence[str]) -> list[Row]:

@@ -51,7 +51,7 @@ def resumed(path: Path, run: Run, start: Start, *, alone: bool = False) -> Itera
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # A file of its own is locked: that of the calls is another one once it has been mended.
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
+    with path.with_name(f"{path.name}.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as as_bytes
 
 from vaeseq.config import DecoderConfig, EncoderConfig, PriorConfig, VAEConfig
 from vaeseq.errors import InputError, shown
@@ -38,8 +39,8 @@ def save(folder: Path, checkpoint: Checkpoint, *, card: str) -> None:
     config = {"format_version": FORMAT_VERSION, "domain": checkpoint.domain} | asdict(checkpoint.config)
     write_whole(folder / "config.json", json.dumps(config, indent=2) + "\n")
     for part, module in checkpoint.vae.named_children():
-        with replacing(folder / f"{part}.safetensors") as partial:
-            save_file({k: v.cpu().contiguous() for k, v in module.state_dict().items()}, partial)
+        with replacing(folder / f"{part}.safetensors") as partial:  # whose name the next takes, if a kill leaves it
+            partial.write_bytes(as_bytes({k: v.cpu().contiguous() for k, v in module.state_dict().items()}))
     with replacing(folder / "tokenizer.json") as partial:
         checkpoint.tokenizer.save(partial)
     write_whole(folder / "README.md", card)

@@ -4,7 +4,8 @@ A text is its observed symbols x_o and its missing ones x_m; how many are missin
 came before, so ``p(x_o | z) = sum over x_m of p(x_o, x_m | z)`` has a term for every way to fill the places. Sequential
 Monte Carlo estimates it without bias, for codes with importance weights as in MIWAE. They are of ``q(z | x_o)``, the
 encoder seeing ``<mask>`` at the missing places, and where the model has a language model beside it also of ``q(z | x)``
-of the text as that fills it: an encoder that has not learnt to read gaps says little of ``p(z | x_o)``.
+of the text as that fills it: an encoder that has not learnt to read gaps says little of ``p(z | x_o)``. Where x_m is
+known and only ``p(x_o)`` is asked for, they may be of ``q(z | x)`` of the text itself too.
 
 A place is filled with symbols that people can read: not with ``<unk>``, and not with ``<eos>``, for the text goes on;
 and with such as fit there, where the caller says which. The sum is over those completions alone: what the model gives
@@ -65,7 +66,13 @@ class Completions(NamedTuple):
 
 @torch.no_grad()
 def observed_log_prob(
-    vae: SequenceVAE, batch: Batch, *, samples: int, particles: int, generator: torch.Generator | None = None
+    vae: SequenceVAE,
+    batch: Batch,
+    *,
+    samples: int,
+    particles: int,
+    whole: Tensor | None = None,
+    generator: torch.Generator | None = None,
 ) -> Tensor:
     """Log of an unbiased estimate of ``p(x_o)``, nats, ``(batch,)``.
 
@@ -74,17 +81,27 @@ def observed_log_prob(
     with K and N. With nothing missing it is ``iwae``. Discrete codes are one code, which leaves all others out: an
     estimate that is too low.
 
+    ``log p(x_m | x_o) = log p(x) - log p(x_o)`` is the difference of two such estimates, and comes out too high where
+    the second misses the codes that the first is made of. With ``whole`` half of the codes are of ``q(z | x)``. The
+    estimate stays unbiased, for it is so whatever the density that codes are drawn from and weighed by, one that x_m
+    decides too: ``E_q[p(z) / q(z) p_hat(x_o | z)] = p(x_o)``, and ``p_hat`` sums over all that may stand at the missing
+    places, as before. Since ``p(x_o | z) >= p(x | z)`` where x_m is readable, such a code gives ``p(x_o)`` no less than
+    it gives ``p(x)``, but for the noise of the particles.
+
     Args:
         vae: The model.
         batch: Texts; what ``tokens`` holds at the places that are not observed is never read.
         samples: K, codes of each row.
         particles: N, particles of each code.
+        whole: The texts with their missing symbols, ``(batch, length)``. Not used where K is 1, nor where posteriors
+            are no Gaussians.
         generator: Source of randomness, on the batch's device.
 
     Raises:
         InputError: A missing place is not inside its text, or an observed symbol is one that no text holds.
     """
-    return torch.cat([weight.logsumexp(dim=1) for _, weight in _weighed(vae, batch, samples, particles, generator)])
+    found = _weighed(vae, batch, samples, particles, generator, whole=whole)
+    return torch.cat([weight.logsumexp(dim=1) for _, weight in found])
 
 
 @torch.no_grad()
@@ -136,11 +153,12 @@ def _weighed(
     particles: int,
     generator: torch.Generator | None,
     fits: Tensor | None = None,
+    whole: Tensor | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """By groups of rows, particles ``(rows, any, length)`` and log-weights ``(rows, any)``, in sum log p(x_o)."""
     _check_counts(samples=samples, particles=particles)
     _check_places(vae, batch)
-    z, ratio = _codes(vae, batch, samples, generator, fits)
+    z, ratio = _codes(vae, batch, samples, generator, fits, whole)
     steps = Steps(vae.decoder)
     side_by_side = max(1, ROOM // (particles * steps.floats))  # codes; a row may have more than fit
     groups = [part.split(max(1, side_by_side // samples)) for part in (z, ratio, batch.tokens, ~batch.observed)]
@@ -159,18 +177,29 @@ def codeless(language: LanguageModel) -> SequenceVAE:
 
 
 def _codes(
-    vae: SequenceVAE, batch: Batch, samples: int, generator: torch.Generator | None, fits: Tensor | None
+    vae: SequenceVAE,
+    batch: Batch,
+    samples: int,
+    generator: torch.Generator | None,
+    fits: Tensor | None,
+    whole: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """K codes of each row ``(rows, K, latent)``, and ``log p(z) - log q(z)``, ``(rows, K)``.
 
     q is an even mixture of ``q(z | x_o)`` and those of the text as the language model fills it, each as often as it is
-    drawn from; without a language model, or where the posterior is no Gaussian, ``q(z | x_o)`` alone.
+    drawn from; without a language model, or where the posterior is no Gaussian, ``q(z | x_o)`` alone. Where ``whole``
+    is given it has half of the weight, and that of the whole text the other half.
     """
     posteriors = [vae.posterior(batch.tokens, batch.observed)]
-    if vae.language is not None and isinstance(posteriors[0], Independent) and samples > 1:
-        fills = _fills(vae.language, batch, min(FILLS, samples - 1), generator, fits)
+    gaussian = isinstance(posteriors[0], Independent)
+    informed = samples // 2 if gaussian and whole is not None else 0
+    blind = samples - informed
+    if vae.language is not None and gaussian and blind > 1:
+        fills = _fills(vae.language, batch, min(FILLS, blind - 1), generator, fits)
         posteriors += [vae.posterior(tokens) for tokens in fills.unbind(dim=1)]
-    turns, prior = [k % len(posteriors) for k in range(samples)], vae.prior()
+    turns, prior = [k % len(posteriors) for k in range(blind)] + [len(posteriors)] * informed, vae.prior()
+    if informed:
+        posteriors.append(vae.posterior(whole))
     codes = [drawn(posteriors[turn], standard_noise(posteriors[turn], generator)) for turn in turns]
     z, log_q = (torch.stack(part) for part in zip(*codes, strict=True))
     if len(posteriors) > 1:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as as_bytes
 from torch import Tensor
 
 from vaeseq.device import Precision
@@ -160,7 +160,8 @@ class TrainState:
         told = json.dumps(scalars)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as partial:
-            save_file(on_cpu, partial, {"scalars": told, "sha256": _digest(told, on_cpu)})
+            # Its ``save_file`` writes to a file of another name first, which a kill would leave for good.
+            partial.write_bytes(as_bytes(on_cpu, {"scalars": told, "sha256": _digest(told, on_cpu)}))
 
     def load(self, path: Path) -> None:
         """Take up a state that ``save`` wrote for the same model and settings.

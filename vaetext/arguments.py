@@ -39,6 +39,12 @@ def add_path(command: ArgumentParser) -> None:
         default=0.0,
         help="above 0, what lies between the ends is drawn: with --plain and --beams 1; default: %(default)s",
     )
+    command.add_argument(
+        "--judge",
+        metavar="FILE",
+        help="sentences, one per line; a column nats_a_word then says what each sentence of a path costs a word by a "
+        "5-gram model of these: lower is likelier",
+    )
     options.add_seed(command)
 
 

@@ -22,6 +22,7 @@ from vaetext import arguments as takes
 from vaetext.shipped import MODEL
 
 if TYPE_CHECKING:
+    from vaetext.ngram import NgramModel
     from vaetext.space import SentenceSpace
 
 
@@ -53,10 +54,12 @@ def _sample(arguments: Namespace) -> int:
     """Draw new sentences from the prior."""
     draw = {"temperature": arguments.temperature, "top_p": arguments.top_p, "seed": arguments.seed}
     if arguments.words:
+        from vaetext.words import units
+
         least, most = arguments.words
         if least > most:
             raise InputError(f"words must be LEAST and MOST, the first no larger, got {least} and {most}")
-        draw["admits"] = lambda texts: [least <= len(text.split()) <= most for text in texts]
+        draw["admits"] = lambda texts: [least <= len(units(text)) <= most for text in texts]
     return console.emit(commands.sampled(_space(arguments), arguments.count, "text", **draw), ["text"], arguments)
 
 
@@ -99,9 +102,23 @@ def _path(arguments: Namespace) -> int:
     commands.check_fill(arguments)
     _check_drawn(arguments)
     space = _space(arguments)
-    pairs = console.given(["\t".join(arguments.text)] if arguments.text not in ([], ["-"]) else [], "two sentences")
+    given = arguments.text
+    if len(given) > 1:  # a tab parts two sentences; one within a sentence is a space
+        given = ["\t".join(" ".join(text.split()) for text in given)]
+    pairs = console.given(given, "two sentences")
     rows = (_walked(space, arguments, number, pair) for number, pair in enumerate(pairs, start=1))
-    return console.emit(rows, ["path", "t", "text", "error"], arguments)
+    columns = ["path", "t", "text", "error"]
+    if arguments.judge is not None:
+        from vaetext.ngram import NgramModel
+
+        columns.insert(3, "nats_a_word")
+        rows = map(partial(_scored, NgramModel(_sentences_in(space, arguments.judge))), rows)
+    return console.emit(rows, columns, arguments)
+
+
+def _scored(judge: "NgramModel", rows: list[Row]) -> list[Row]:
+    """The points of a path, each with what its sentence costs a word."""
+    return [row | ({"nats_a_word": float(*judge.nats_a_word([row["text"]]))} if "text" in row else {}) for row in rows]
 
 
 def _check_drawn(arguments: Namespace) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vaetext.sentence import word_count
+from vaetext.words import units
 
 IDENTITY = "text"  # the column by which two rows are the same
 SIMILARITY = "word_similarity"
@@ -21,17 +22,18 @@ def readable(texts: Sequence[str], metadata: Row) -> list[str]:
 
 
 def similarity(original: str, other: str) -> float:
-    """Share of words in common, in order: 2 M / T of ``difflib`` over words."""
-    return difflib.SequenceMatcher(None, original.split(), other.split(), autojunk=False).ratio()
+    """Share of words in common, in order: 2 M / T of ``difflib`` over words (``vaetext.words.units``)."""
+    return difflib.SequenceMatcher(None, units(original), units(other), autojunk=False).ratio()
 
 
 def likelihood_per_unit(nats: float, records: Sequence[Row]) -> Row:
     """Bits per character and perplexity per word, the end of a sentence counted as one of either.
 
-    Where a word is a whole text, in a script without spaces, no number may hold the perplexity; it is then left out.
+    Words are those of ``vaetext.words.units``. Where no number holds the perplexity, as of very long words, it is left
+    out.
     """
     characters = sum(len(record["text"]) + 1 for record in records)
-    words = sum(word_count(record["text"]) + 1 for record in records)
+    words = sum(len(units(record["text"])) + 1 for record in records)
     figures = {"bits_per_character": nats / math.log(2) / characters}
     with contextlib.suppress(OverflowError):
         figures["word_perplexity"] = math.exp(nats / words)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from vaetext.space import SentenceSpace
-from vaetext.words import WORD
+from vaetext.words import WORD, units
 
 _WORD = re.compile(WORD)
 
@@ -44,7 +44,7 @@ class Fluency:
         """Nats a word and end of each text, and in sum those of its symbols that spell a word which is not known."""
         tokenizer, found = self.space.space.tokenizer, self.space.space.language_symbol_log_prob(texts)
         nats = [(-log_prob).tolist() for log_prob in found]
-        whole = [sum(its) / (len(text.split()) + 1) for text, its in zip(texts, nats, strict=True)]
+        whole = [sum(its) / (len(units(text)) + 1) for text, its in zip(texts, nats, strict=True)]
         spelt = [
             sum(its[i] for i in spelling(text, tokenizer.starts(ids), self._known))
             for text, its, ids in zip(texts, nats, tokenizer.encode_batch(texts), strict=True)

@@ -14,6 +14,7 @@ import numpy as np
 
 from vaeseq.errors import InputError
 from vaetext.ngram import NgramModel, Perplexity
+from vaetext.words import units
 
 ORDER = 5
 
@@ -40,7 +41,7 @@ def reverse_perplexity(samples: Sequence[str], held_out: Sequence[str], *, order
     Raises:
         InputError: There are no samples or no held-out sentences.
     """
-    vocabulary = {word for sentence in held_out for word in sentence.split()}
+    vocabulary = {word for sentence in held_out for word in units(sentence)}
     return NgramModel(samples, order=order, vocabulary=vocabulary).perplexity(held_out)
 
 

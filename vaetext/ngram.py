@@ -1,8 +1,9 @@
 """A language model that is not the VAE, to judge sampled sentences by: interpolated modified Kneser-Ney over words.
 
-Words are the pieces between white space, and the end of a sentence counts as one. p(sentence) is the product over its
-words and its end of p(w | h), where h is the up to ``order - 1`` words before, the start of the sentence among them.
-For each length of h, with h' that lacks the first word of h,
+Words are those of ``vaetext.words.units``: the pieces between white space, or letters in scripts that put none between
+words. The end of a sentence counts as one. p(sentence) is the product over its words and its end of p(w | h), where h
+is the up to ``order - 1`` words before, the start of the sentence among them. For each length of h, with h' that lacks
+the first word of h,
 
     p(w | h) = (c(hw) - D(c(hw))) / c(h) + g(h) p(w | h'),    c(h) = sum over w of c(hw),
     g(h) = sum over w of D(c(hw)) / c(h),    g(h) = 1 where c(h) = 0.
@@ -30,6 +31,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vaeseq.errors import InputError
+from vaetext.words import units
 
 _TOO_LITTLE = (0.5, 1.0, 1.5)
 _NONE = -1  # in place of an n-gram that the text does not have, or that would begin before its sentence
@@ -92,7 +94,7 @@ class NgramModel:
         if order < 1:
             raise InputError(f"order must be at least 1, got {order!r}")
         if vocabulary is None:
-            vocabulary = (word for sentence in sentences for word in sentence.split())
+            vocabulary = (word for sentence in sentences for word in units(sentence))
         self.words = tuple(sorted(set(vocabulary)))
         self._number = {word: i for i, word in enumerate(self.words)}
         self._end, self._unknown, self._start = range(len(self.words), len(self.words) + 3)
@@ -115,6 +117,14 @@ class NgramModel:
         ids, place = self._numbered(sentences)
         return np.add.reduceat(np.log(self._probabilities(ids, place)), np.flatnonzero(place == 0))
 
+    def nats_a_word(self, sentences: Sequence[str]) -> np.ndarray:
+        """What each sentence costs a word, its end counted as one, nats, shape (sentences,); the lower, the likelier.
+
+        Raises:
+            InputError: No sentence, or a single string.
+        """
+        return -self.log_probs(sentences) / np.array([len(units(sentence)) + 1 for sentence in sentences])
+
     def perplexity(self, sentences: Sequence[str]) -> Perplexity:
         """Perplexity per word, ends of sentences counted as words; the lower, the better predicted.
 
@@ -131,7 +141,7 @@ class NgramModel:
 
         They are those of ``words``, then of the end, then of an unknown word.
         """
-        before = [self._start, *(self._number.get(word, self._unknown) for word in text.split())]
+        before = [self._start, *(self._number.get(word, self._unknown) for word in units(text))]
         row = [*before[-len(self._orders) :], _NONE]
         ids = np.tile(row, (self._start, 1))
         ids[:, -1] = np.arange(self._start)
@@ -140,7 +150,7 @@ class NgramModel:
     def _numbered(self, sentences: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """The ids of all sentences one after the other, with start and end; the place of each in its sentence."""
         number, unknown, start, end = self._number, self._unknown, self._start, self._end
-        rows = [[start, *(number.get(word, unknown) for word in sentence.split()), end] for sentence in sentences]
+        rows = [[start, *(number.get(word, unknown) for word in units(sentence)), end] for sentence in sentences]
         lengths = np.array([len(row) for row in rows])
         ids = np.fromiter(itertools.chain.from_iterable(rows), np.int64, lengths.sum())
         return ids, np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths)

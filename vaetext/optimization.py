@@ -16,9 +16,8 @@ from torch.distributions import Independent
 from vaeseq.errors import InputError
 from vaeseq.rounds import Call, Oracle, SearchConfig
 from vaeseq.search import search
-from vaetext.sentence import word_count
 from vaetext.space import SentenceSpace
-from vaetext.words import WORD
+from vaetext.words import WORD, units
 
 _WORD = re.compile(WORD)
 
@@ -110,5 +109,5 @@ def _likeness(word: str, sentence: str) -> float:
 
 
 def closeness_to_length(sentences: Sequence[str], words: int) -> np.ndarray:
-    """Minus the number of words by which a sentence misses a length; 0 is best. Shape (sentences,)."""
-    return np.array([-abs(word_count(sentence) - words) for sentence in sentences], dtype=np.float64)
+    """Minus the words (``vaetext.words.units``) by which a sentence misses a length; 0 is best. Shape (sentences,)."""
+    return np.array([-abs(len(units(sentence)) - words) for sentence in sentences], dtype=np.float64)

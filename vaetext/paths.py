@@ -24,6 +24,7 @@ from vaetext.evaluation import of_grammar
 from vaetext.everyday import LABELS, parse
 from vaetext.fluency import Fluency
 from vaetext.space import SentenceSpace
+from vaetext.words import units
 
 Row = dict[str, Any]
 
@@ -149,18 +150,18 @@ def measures(sentences: Sequence[str], start: str, end: str) -> PathMeasures:
 
 
 def word_edits(a: str, b: str) -> int:
-    """Fewest words put in, taken out or exchanged that turn one sentence into the other.
+    """Fewest words (``vaetext.words.units``) put in, taken out or exchanged that turn one sentence into the other.
 
     References:
         Levenshtein (1966), Binary codes capable of correcting deletions, insertions, and reversals
     """
-    return Levenshtein.distance(a.split(), b.split())
+    return Levenshtein.distance(units(a), units(b))
 
 
 def all_word_edits(texts: Sequence[str]) -> np.ndarray:
     """``word_edits`` between any two of so many sentences, ``(texts, texts)``."""
     words: dict[str, str] = {}  # each as one character, for the sake of speed
-    short = ["".join(words.setdefault(word, chr(len(words))) for word in text.split()) for text in texts]
+    short = ["".join(words.setdefault(word, chr(len(words))) for word in units(text)) for text in texts]
     return cdist(short, short, scorer=Levenshtein.distance, dtype=np.int32)
 
 

@@ -44,7 +44,7 @@ def normalised(text: str) -> str:
 
 
 def word_count(text: str) -> int:
-    """Pieces between white space: the unit of word perplexity."""
+    """Pieces between white space, in any script: what ``max_words`` limits."""
     return len(text.split())
 
 

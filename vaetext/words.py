@@ -1,5 +1,6 @@
 """What counts as a word, in any script: letters and digits with the marks that are put on them."""
 
+import re
 import unicodedata
 from itertools import groupby
 
@@ -17,3 +18,14 @@ def _ranges(category: str) -> str:
 MARKS = _ranges("M")
 LETTER = rf"(?:(?![{UNSPACED}])[\w{MARKS}])"  # of a script that puts spaces between words
 WORD = rf"[{UNSPACED}][{MARKS}]*|{LETTER}+(?:['\u2019-]{LETTER}+)*"
+# What stands between spaces, punctuation and all, but a letter of the scripts above by itself.
+UNIT = rf"[{UNSPACED}][{MARKS}]*|[^\s{UNSPACED}]+"
+_UNIT = re.compile(UNIT)
+
+
+def units(text: str) -> list[str]:
+    """What sentences are compared and counted by: words with their punctuation; where no space parts words, letters.
+
+    Of a text without letters of such scripts, ``text.split()``.
+    """
+    return text.split() if text.isascii() else _UNIT.findall(text)

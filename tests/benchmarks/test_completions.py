@@ -1,4 +1,5 @@
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -12,13 +13,15 @@ from benchmarks.completions import (
     pairs,
     posterior_fills,
     random_fills,
+    runs_of_words,
     without_end,
     without_run,
 )
 from vaeseq.config import DecoderConfig, VAEConfig
 from vaeseq.corpus import batch_of
 from vaeseq.model import SequenceVAE
-from vaeseq.tokenizer import BOS, EOS, UNK
+from vaeseq.tokenizer import BOS, EOS, UNK, Tokenizer
+from vaetext.words import WORD
 
 READABLE = range(5, 8)
 
@@ -40,18 +43,49 @@ def test_the_last_fifth_is_missing_rounded_up_and_the_end_is_given():
     assert missing == [[9, 10], [9, 10, 11], [5, 6]]
 
 
-def test_a_run_is_inside_its_sentence_and_anywhere_there():
+def test_a_run_begins_at_any_of_its_places():
     whole = batch_of([[BOS, *[5] * n, EOS] for n in (3, 6)] * 100)
-    batch, first = without_run(whole, 3, torch.Generator().manual_seed(0))
+    batch, first = without_run(whole, 3, [[1], [1, 2, 4]] * 100, torch.Generator().manual_seed(0))
     for i, row in enumerate(~batch.observed):
         assert row.nonzero().flatten().tolist() == [int(first[i]) + k for k in range(3)]
     assert set(first[::2].tolist()) == {1}
-    assert set(first[1::2].tolist()) == {1, 2, 3, 4}
+    assert set(first[1::2].tolist()) == {1, 2, 4}
+
+
+TEXTS = ["I don't know, a well-known red-brown dog.", '"Go on," he said - to us.', "我今天 went home.", "Oh no!", "Hm."]
+
+
+@pytest.mark.parametrize("cut", [Tokenizer.of_bpe, Tokenizer.of_words])
+@pytest.mark.parametrize("words", [1, 2])
+def test_a_run_of_words_begins_with_one_and_cuts_none(cut, words):
+    tokenizer, some = cut(TEXTS, size=550 if cut == Tokenizer.of_words else 330), 0
+    for ids in tokenizer.encode_batch(TEXTS):
+        found = runs_of_words(tokenizer, ids, 3, words)
+        for place in range(1, len(ids) - 3):
+            parts = [tokenizer.decode(part) for part in (ids[1:place], ids[place : place + 3], ids[place + 3 :])]
+            before, within, after = (re.findall(WORD, part) for part in parts)
+            whole = before + within + after == re.findall(WORD, "".join(parts))
+            right = whole and len(within) >= words and re.match(rf" ?(?:{WORD})", parts[1])
+            assert found.get(place) == (len(within) if right else None), parts
+        assert found.keys() <= set(range(1, len(ids) - 3))
+        some += len(found)
+    assert some > 5
+
+
+def test_runs_of_words_by_hand():
+    tokenizer = Tokenizer.of_words(TEXTS, size=600)
+    (ids,) = tokenizer.encode_batch(TEXTS[:1])
+    assert [tokenizer.symbol(i) for i in ids[1:-1]] == (
+        ["I", " don't", " know", ",", " a", " well", "-", "known", " red", "-", "brown", " dog", "."]
+    )
+    assert runs_of_words(tokenizer, ids, 3, 2) == {1: 3, 2: 2, 3: 2}
+    assert runs_of_words(tokenizer, ids, 4, 2) == {1: 3, 2: 3, 5: 2, 9: 2}
 
 
 def test_a_wide_beam_finds_the_likeliest_of_all_completions(language):
     texts = [[BOS, 5, 6, 7, 5, 6, 7, EOS], [BOS, 7, 7, 6, 5, 5, 5, EOS], [BOS, 6, 5, EOS]]
-    batch, _ = without_run(batch_of(texts), 2, torch.Generator().manual_seed(1))
+    places = [range(1, len(text) - 2) for text in texts]
+    batch, _ = without_run(batch_of(texts), 2, places, torch.Generator().manual_seed(1))
     found = beam_fills(language, 9, batch)
     for row, text in enumerate(texts):
         gap = (~batch.observed[row]).nonzero().flatten().tolist()

@@ -41,10 +41,11 @@ def test_a_fit_is_given_a_file_of_so_many_different_rows(tmp_path: Path, monkeyp
         return {"model": str(folder), "report": "there", "kl": 3.0}
 
     corpus = tmp_path / "corpus.txt"
-    corpus.write_text("".join(f"english {i % 40}\tfrench\n" for i in range(90)))
+    corpus.write_text("".join(f"english {i % 40}\tfrench {i % 50}\n" for i in range(90)))
     monkeypatch.setattr(fits, "fit", fit)
     monkeypatch.setattr(fits, "obtain", lambda *_, **__: corpus)
-    monkeypatch.setitem(fits.TASKS, "tatoeba", fits.Task(rows=30))
+    for name in ("tatoeba", "tatoeba_french"):
+        monkeypatch.setitem(fits.TASKS, name, fits.TASKS[name]._replace(rows=30))
     source = fits.load_sources(fits.SOURCES)["tatoeba"]
     table = source.tables[0].model_copy(update={"member": None})
     monkeypatch.setattr(fits, "load_sources", lambda _: {"tatoeba": source.model_copy(update={"tables": [table]})})
@@ -52,10 +53,12 @@ def test_a_fit_is_given_a_file_of_so_many_different_rows(tmp_path: Path, monkeyp
         found = fits.made("tatoeba", tmp_path)
         assert found["kl"] == 3.0
         assert found.keys() == {"kl", "seconds"}
-    (domain, asked), again = given
+    fits.made("tatoeba_french", tmp_path)
+    (domain, asked), again, french = given
     assert (domain, asked) == again
     assert domain == "sentences"
     assert (asked.start, asked.properties, asked.minutes) == (None, (), 15.0)
     lines = asked.file.read_text().splitlines()
     assert len(set(lines)) == len(lines) == 30
     assert all(line.startswith("english ") for line in lines)
+    assert all(line.startswith("french ") for line in french[1].file.read_text().splitlines())

@@ -1,15 +1,20 @@
 import csv
+import json
+import random
 import sys
 from collections import Counter
+from itertools import islice
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import fuzz, pages
+from benchmarks import fuzz, hostile, pages
 from benchmarks.fuzz import accounted, as_read
 from benchmarks.programs import ended
 from pipelines import report
+from vaemol.builtin import builtin_molecules
+from vaemol.notation import to_smiles
 
 
 def prepared(folder, accepted, rejected):
@@ -68,8 +73,67 @@ def test_every_line_of_a_batch_goes_through_encode_and_decode(monkeypatch):
     reported = []
     monkeypatch.setattr(fuzz, "_reported", lambda domain, texts, place: reported.append(len(texts)) or Counter())
     found = fuzz.done("molecules", 0, 40)
-    assert (found["inputs"], found["lines"], found["unaccounted_rows"]) == (40, 40, 0)
-    assert 3 < reported[0] <= 6
+    assert (found["inputs"], found["lines"], found["report_inputs"]) == (40, 40, 40)
+    assert (found["unaccounted_rows"], found["swapped_rows"]) == (0, 0)
+    assert 40 < reported[0] <= 43
+
+
+def test_a_text_that_comes_out_for_another_line_is_told_from_one_that_is_as_likely():
+    once = ["a", "b", "c", "d", ""]
+    assert fuzz.swapped(once, once) == {"swapped_rows": 0, "decoded_otherwise": 0}
+    assert fuzz.swapped(once, ["a", "c", "b", "e", "x"]) == {"swapped_rows": 2, "decoded_otherwise": 2}
+
+
+def test_a_line_that_kills_its_reader_is_counted(tmp_path, monkeypatch):
+    def through(domain, lines, place):
+        whys = ("", "got 'C': crashed", "got 'N': timeout", "got 'crashed': no text")
+        told = [{"smiles": line.decode(), "error": why} for line, why in zip(lines, whys, strict=True)]
+        return told, [{"smiles": "C" if not row["error"] else "", "error": row["error"]} for row in told], Counter()
+
+    monkeypatch.setattr(fuzz, "_through", through)
+    _, found = fuzz._commanded("molecules", ["O", "C", "N", "crashed"], tmp_path)
+    assert (found["lines_crashed"], found["lines_timed_out"], found["encoded"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_a_row_is_to_hold_what_stands_in_its_line(tmp_path, exchanged):
+    texts = {2: "The  old boat", 3: "A letter", 4: "<b>", 5: "word " * 99, 6: "w" * 600}
+    kept = ["A letter", "The old boat"] if exchanged else ["The old boat", "A letter"]
+    pq.write_table(pa.table({"source_line": [2, 3, 4], "text": [*kept, "anything"]}), tmp_path / "rows.parquet")
+    with (tmp_path / "rejects.csv").open("w", newline="") as file:
+        refused = [(5, texts[6] if exchanged else texts[5]), (6, texts[5] if exchanged else texts[6])]
+        csv.writer(file).writerows([["source_line", "text"], *refused])
+    (tmp_path / "summary.json").write_text('{"settings": {"max_words": 50, "max_characters": 500, "lower": false}}')
+    found = fuzz.misplaced("sentences", texts, tmp_path, random.Random(0))
+    assert found == {"misplaced_rows": 4 if exchanged else 0, "looked_into": 4}
+
+
+@pytest.mark.parametrize("suffix", fuzz.SUFFIXES["molecules"])
+def test_a_molecule_is_to_be_that_of_its_line(tmp_path, suffix):
+    texts = hostile.written(["CCO", "OCc1ccccc1", "C N", ""], tmp_path / f"hostile{suffix}", column="smiles")
+    how = {"notation": "smiles", "standardise": True, "max_characters": 250, "max_heavy_atoms": 50}
+    titled = [smiles for _, smiles in islice(builtin_molecules(), 4)] if suffix == ".sdf" else [*texts.values()]
+    (tmp_path / "summary.json").write_text(json.dumps({"settings": how}))
+    (tmp_path / "rejects.csv").write_text("source_line,text\n")
+    plain = {
+        line: text for (line, own), text in zip(texts.items(), titled, strict=True) if fuzz._plain("molecules", own)
+    }
+    rows = {line: fuzz._read("molecules", texts[line], how) for line in plain}
+    if suffix != ".sdf":  # a block without places of atoms has no stereo
+        assert rows == {line: to_smiles(text, "smiles") for line, text in plain.items()}
+    for shift in (0, 1):
+        held = [*rows.values()][shift:] + [*rows.values()][:shift]
+        pq.write_table(pa.table({"source_line": [*rows], "text": held}), tmp_path / "rows.parquet")
+        found = fuzz.misplaced("molecules", texts, tmp_path, random.Random(0))
+        assert found == {"misplaced_rows": len(rows) * shift, "looked_into": len(rows)}
+
+
+@pytest.mark.parametrize("domain", ["molecules", "sentences"])
+def test_every_text_is_laid_into_a_table_of_its_report(tmp_path, domain):
+    texts = [f"text {number}" for number in range(fuzz.PAGE)]
+    root = pages.laid_out(domain, texts, tmp_path, proposals=fuzz.PROPOSALS)
+    cells = {cell for path in root.rglob("*.csv") for row in csv.reader(path.read_text().splitlines()) for cell in row}
+    assert {*texts} <= cells
 
 
 @pytest.mark.parametrize("domain", ["molecules", "sentences"])

@@ -1,7 +1,7 @@
 import pytest
 
 from benchmarks import hostile
-from benchmarks.fuzz import SUFFIXES
+from benchmarks.fuzz import SUFFIXES, _plain
 from pipelines.readers import rows
 from pipelines.sources import Table
 
@@ -29,10 +29,14 @@ def test_sentences_hold_all_that_is_promised():
 def test_rows_start_where_the_reader_finds_them(tmp_path, domain, suffix):
     column = {"molecules": "smiles", "sentences": "text"}[domain]
     file, texts = tmp_path / f"hostile{suffix}", INPUTS[domain](400, 0, 2)
-    starts = hostile.written(texts, file, column=column)
-    assert [row.line for row in rows(file, Table(file=file.name, format=suffix[1:]), domain)] == starts
+    written = hostile.written(texts, file, column=column)
+    read = [*rows(file, Table(file=file.name, format=suffix[1:]), domain)]
+    assert [row.line for row in read] == [*written]
     by_line = suffix in (".smi", ".txt")
-    assert len(texts) - 40 < len(starts) <= len(texts) if by_line else len(starts) == len(texts)
+    assert len(texts) - 40 < len(written) <= len(texts) if by_line else len(written) == len(texts)
+    plain = [(row.text, written[row.line]) for row in read if _plain(domain, written[row.line])]
+    assert len(plain) > 20
+    assert [held for held, _ in plain] == [text[: len(held)] for held, text in plain]
 
 
 def test_texts_stand_in_records_that_may_still_be_molecules(tmp_path):

@@ -8,6 +8,7 @@ import torch
 from benchmarks import gap_model, imputation, judges, record
 from benchmarks.imputation import differences, fillers, gaps, verdict
 from benchmarks.judges import Setting
+from vaeseq.imputation import observed_log_prob
 
 
 @pytest.fixture(autouse=True)
@@ -47,8 +48,15 @@ def test_a_model_that_corrects_no_language_model_is_judged_beside_its_twin_alone
     monkeypatch.setattr(subject.vae, "language", None)
     imputation.main(model, 5)
     assert asked == [("control", 0), ("model", 0), ("model", 1), ("twin", 0), ("twin", 1)]
-    found = json.loads((record.RESULTS / "imputation_tatoeba.json").read_text())["figures"]
-    assert 1 <= found["effective_codes"] <= imputation.SAMPLES
+    found = json.loads((record.RESULTS / "imputation_tatoeba.json").read_text())
+    assert 1 <= found["figures"]["effective_codes"] <= imputation.SAMPLES
+    assert found["budget"]["judges_learn_from"] == imputation.LEARNT
+    monkeypatch.setattr(imputation, "effective", lambda subject, rows: 3.5)
+    monkeypatch.setattr(imputation, "EFFECTIVE_ROWS", 4)
+    imputation.main(model, 5)
+    assert len(asked) == 5, "what was judged is not judged again"
+    found = json.loads((record.RESULTS / "imputation_tatoeba.json").read_text())
+    assert found["figures"]["effective_codes"] == 3.5, "of other rows"
 
 
 def test_the_language_model_that_is_corrected_is_one_without_a_code(subject):
@@ -58,9 +66,19 @@ def test_the_language_model_that_is_corrected_is_one_without_a_code(subject):
     assert subject.language.latent == 0
 
 
-def test_a_gap_costs_as_much_as_all_that_may_stand_there(subject):
+def test_a_gap_costs_as_much_as_all_that_may_stand_there(subject, monkeypatch):
+    known = []
+
+    def noted(vae, left, *, whole, **others):
+        known.append(whole.equal(left.tokens) and not left.observed.all(dim=1).any())
+        return observed_log_prob(vae, left, whole=whole, **others)
+
+    monkeypatch.setattr(imputation, "observed_log_prob", noted)
     found = gaps(subject, 12)
+    assert len(known) == 3
+    assert all(known)
     assert found["gaps"] == 12
+    assert 2 <= found["gap_words"] <= 3
     assert found["masked_lm_parameters"] == pytest.approx(found["parameters"], rel=0.1)
     uniform = 3 * math.log(subject.config.vocabulary - 5)
     for name in ("gap_nats", "gap_nats_masked_lm", "gap_nats_twin"):  # nothing has learnt much yet
@@ -72,12 +90,13 @@ def test_a_gap_costs_as_much_as_all_that_may_stand_there(subject):
 def test_the_nats_of_a_model_without_a_code_are_those_of_its_chain(subject, monkeypatch):
     # A gap of one symbol has an exact answer: Bayes' rule over the vocabulary.
     monkeypatch.setattr(imputation, "GAP", 1)
+    monkeypatch.setattr(imputation, "GAP_WORDS", 1)
     monkeypatch.setattr(imputation, "GAP_PARTICLES", 100)
     seen = []
     real = imputation.without_run
 
-    def noted(whole, length, generator):
-        left, first = real(whole, length, generator)
+    def noted(whole, length, places, generator):
+        left, first = real(whole, length, places, generator)
         seen.append((whole.tokens, first))
         return left, first
 

@@ -42,6 +42,17 @@ def test_every_recipe_is_read(path: Path) -> None:
     assert [read.molecules, read.sentences].count(None) == 1
 
 
+@pytest.mark.parametrize("path", sorted(recipe.RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_recipe_goes_on_from_another_beside_it_and_not_from_what_it_makes(path: Path) -> None:
+    read = load_params(path)
+    start = (read.molecules or read.sentences).model.start
+    if start:
+        above, other, *folder = Path(start).parts
+        assert (above, *folder) == ("..", "checkpoints", "molecules" if read.molecules else "sentences")
+        assert (recipe.RECIPES / f"{other}.yaml").exists()
+        assert other != path.stem
+
+
 @pytest.mark.parametrize("looks", [1, 11, 12, 13, 40])
 def test_a_curve_has_few_looks_and_the_last(looks: int) -> None:
     held_out = {"split": "valid", "elbo": "-3", "reconstruction": "1", "kl": "2", "language": "", "active_units": "1"}

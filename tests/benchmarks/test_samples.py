@@ -1,5 +1,8 @@
+import json
+
 import pytest
 
+from benchmarks import record, samples
 from benchmarks.samples import Judge
 from vaetext.everyday import sentences
 from vaetext.metrics import reverse_perplexity
@@ -26,3 +29,18 @@ def test_ratios_are_to_what_is_told_of_text():
     assert told["forward_perplexity_of_text"] == pytest.approx(
         Judge(TRAINING, OTHERS, OTHERS).of_draws(HELD_OUT)["forward_perplexity"]
     )
+
+
+def test_draws_of_a_model_are_judged_once(subject, model, monkeypatch):
+    monkeypatch.setattr(samples.Subject, "of", lambda folder: subject)
+    samples.main(model, 30)
+    written = (record.RESULTS / "samples_tatoeba.json").read_text(encoding="utf-8")
+    found = json.loads(written)
+    assert (found["budget"], found["data"]["model"]) == ({"draws": 30}, subject.digest)
+    assert list(found["parts"]) == ["text", "prior"], "there is one prior"
+    drawn, bench = subject.space.space.sample(30, seed=0), subject.bench
+    judge = Judge(*(bench.texts(split, count) for split, count in (("train", 300), ("test", 300), ("train", 30))))
+    assert found["figures"] == judge.of_text() | judge.of_draws(drawn)
+    monkeypatch.setattr(Judge, "of_draws", lambda *_: pytest.fail("measured again"))
+    samples.main(model, 30)
+    assert (record.RESULTS / "samples_tatoeba.json").read_text(encoding="utf-8") == written

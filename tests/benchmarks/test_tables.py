@@ -20,8 +20,15 @@ def test_a_table_shows_the_figures_of_its_file(tmp_path: Path, monkeypatch: pyte
     assert tables.table("thing") == "Not yet measured.\n"
     _write(tmp_path / "thing.json", {"a": {"b": 0.12345}})
     assert "| what | 0.123 | nats |" in tables.table("thing")
-    assert "not yet" not in tables.table("thing")
-    assert "`make it`, data `set`, seed 0, 2 CPU cores, P, 2026-01-01." in tables.table("thing")
+    assert "| not yet |" not in tables.table("thing")
+    assert "\nNot yet measured: not yet.\n" in tables.table("thing")
+    told = (
+        "`make it`, data `set`, seed 0; budget: steps 4,000, batch size 64, seconds 12.3, method plain; 2 CPU cores, P"
+    )
+    assert f"{told}, 2026-01-01." in tables.table("thing")
+    _write(tmp_path / "thing.json", {"a": {"b": 0.12345, "c": 1.0}}, {})
+    assert "`make it`, data `set`, seed 0; 2 CPU cores, P, 2026-01-01." in tables.table("thing")
+    assert "Not yet" not in tables.table("thing")
 
 
 def test_a_matrix_has_a_row_for_each_model_and_empty_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +39,8 @@ def test_a_matrix_has_a_row_for_each_model_and_empty_cells(tmp_path: Path, monke
     seeds = {"first_one": {"nats": {"mean": 3.0, "least": 2.5, "most": 4.0}}}
     matrices = {"all": tables.Matrix("file", "model", columns)}
     matrices |= {"seeds": tables.Matrix("file", "model", columns, under="over_seeds")}
-    matrices |= {"rates": tables.Matrix("file", "rate", (("kl_{}", "KL", "nats"),), rows=("5",))}
+    rates = (("kl_{}", "KL", "nats"), ("active_{}", "active", "fraction"))
+    matrices |= {"rates": tables.Matrix("file", "rate", rates, rows=("5", "10"), labels={"10": "ten"})}
     monkeypatch.setattr(tables, "MATRICES", matrices)
     _write(tmp_path / "file.json", found | {"over_seeds": seeds, "kl_5": 4.9})
     assert tables.table("all").splitlines()[:5] == [
@@ -42,14 +50,23 @@ def test_a_matrix_has_a_row_for_each_model_and_empty_cells(tmp_path: Path, monke
         "| linear |  | 1.25 |",
         "",
     ]
-    assert tables.table("seeds").splitlines()[2] == "| first one | 3 (2.5 to 4) |  |"
-    assert tables.table("rates").splitlines()[2] == "| 5 | 4.9 |"
+    assert tables.table("seeds").splitlines()[2:5] == ["| first one | 3 (2.5 to 4) |", "", "Not yet measured: KL."]
+    assert tables.table("rates").splitlines()[:5] == [
+        "| rate | KL, nats |",
+        "|---|---:|",
+        "| 5 | 4.9 |",
+        "",
+        "Not yet measured: ten; active.",
+    ]
     _write(tmp_path / "file.json", {"pace": {"first_one": 2.0}})
     assert tables.table("all") == tables.table("seeds") == "Not yet measured.\n"
 
 
-def _write(path: Path, figures: dict[str, object]) -> None:
-    result = {"figures": figures, "machine": {"gpu": None, "cores": 2, "processor": "P"}}
+BUDGET = {"steps": 4_000, "batch_size": 64, "seconds": 12.345, "method": "plain"}
+
+
+def _write(path: Path, figures: dict[str, object], budget: dict[str, object] = BUDGET) -> None:
+    result = {"figures": figures, "machine": {"gpu": None, "cores": 2, "processor": "P"}, "budget": budget}
     result |= {"command": "make it", "data": {"name": "set"}, "seed": 0, "date": "2026-01-01"}
     path.write_text(json.dumps(result), encoding="utf-8")
 

@@ -18,8 +18,8 @@ from ruamel.yaml import YAML
 
 from pipelines import cli, fit, plan
 from pipelines.fit import GOING_ON
-from pipelines.params import load_params
-from pipelines.plan import COVERED, SEARCH, SETTINGS, Asked, covered
+from pipelines.params import InterpolateParams, load_params
+from pipelines.plan import COVERED, SEARCH, SETTINGS, Asked, covered, settings_of
 from pipelines.start import SHIPPED
 from vaemol.constraints import all_of
 from vaemol.shipped import MODEL
@@ -40,8 +40,15 @@ def test_settings_are_those_of_the_pipeline(domain: str) -> None:
     for section, values in settings.items():
         for name, value in values.items():
             assert getattr(getattr(params, section), name) == value, f"{section}.{name}"
+    assert InterpolateParams(**settings["interpolate"]) == params.interpolate.model_copy(update={"named": ()})
     if domain == "molecules":
         assert tuple(SEARCH["require"]) == params.optimize.require
+
+
+def test_less_time_is_less_of_all() -> None:
+    short, usual = (settings_of("molecules", Asked(Path("mine.smi"), minutes), None) for minutes in (3.0, 15.0))
+    assert (short["prior"]["steps"], short["interpolate"]["pairs"], short["interpolate"]["random"]) == (300, 2, 1)
+    assert settings_of("molecules", Asked(Path("mine.smi"), 60.0), None) == usual
 
 
 def test_a_corpus_of_few_words_is_cut_into_words_and_one_without_spaces_is_not() -> None:

@@ -14,7 +14,7 @@ from pipelines.glossary import meaning
 from pipelines.tables import table
 from vaemol.constraints import all_of
 from vaemol.notation import SELFIES_PATTERN, symbols, to_text
-from vaemol.smooth import smooth_path
+from vaemol.smooth import smooth_between
 from vaemol.space import MoleculeSpace
 from vaeseq import checkpoint
 from vaeseq.checkpoint import Checkpoint
@@ -22,6 +22,7 @@ from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.files import write_table
 from vaeseq.model import SequenceVAE
 from vaeseq.tokenizer import Tokenizer
+from vaeseq.walks import ends_of
 from vaetext.everyday import sentences
 from vaetext.ngram import NgramModel
 
@@ -92,7 +93,8 @@ def test_a_steady_path_of_molecules_is_that_of_propose(house):
     for _, steps in groupby(rows, key=lambda row: row["path"]):
         steps = list(steps)
         ends = steps[0]["given"], steps[-1]["given"]
-        assert [row["text"] for row in steps] == smooth_path(space, *ends, holds=all_of([]), seed=seed)
+        (codes,) = ends_of(space, [ends])
+        assert [row["text"] for row in steps] == smooth_between(space, codes, ends, holds=all_of([]), seed=seed)
         assert [float(row["t"]) for row in (steps[0], steps[-1])] == [0, 1]
 
 
@@ -102,7 +104,9 @@ def test_a_pair_that_is_one_molecule_has_a_path_of_it_alone(house):
     interpolate.main("molecules")
     rows = table(house / "reports/molecules/interpolate/paths.csv")
     named = [row for row in rows if row["origin"] == "named" and row["kind"] == "steady"]
-    assert [row["text"] for row in named] == ["CC(=O)Oc1ccccc1C(=O)O"] * 2
+    assert [row["given"] for row in named] == ["CC(=O)Oc1ccccc1C(=O)O"] * 2
+    space = MoleculeSpace.load(Path("models/molecules"))
+    assert [row["text"] for row in named] == space.decode(space.pinned([row["given"] for row in named]).codes)
 
 
 def test_molecules_are_described_and_drawn(house):
@@ -115,6 +119,7 @@ def test_molecules_are_described_and_drawn(house):
     figures = json.loads((house / "reports/molecules/interpolate.json").read_text())
     assert figures["lerp"]["validity_of"] == 27
     drawn = sorted(path.name for path in out.glob("*.png"))
+    assert "nats_a_word" not in rows[0]
     assert drawn == [f"path_{number}_{kind}.png" for number in range(3) for kind in ("lerp", "slerp", "steady")]
     assert list(table(out / "posterior_table.csv")[0]) == ["input", "mean", "sample_1", "sample_2", "sample_3"]
 
@@ -142,6 +147,9 @@ def test_sentences_on_the_way_are_as_likely_as_words_alone_say(house, monkeypatc
         told = [figures[name] for name in ("between_perplexity", "between_perplexity_of", "held_out_perplexity")]
         assert told == [pytest.approx(value), of, pytest.approx(real)]
         assert all(meaning(name).text for name in figures if not name.endswith("_of"))
+    expected = language.nats_a_word([row["text"] for row in paths])
+    assert [float(row["nats_a_word"]) for row in paths] == pytest.approx(expected, rel=1e-5)
+    assert len({row["nats_a_word"] for row in paths}) > 1
 
 
 def test_of_an_end_that_is_missed_the_words_without_a_symbol_are_shown(house):

@@ -1,3 +1,4 @@
+import re
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -133,7 +134,7 @@ def test_annealing_needs_a_length(tmp_path: Path) -> None:
 def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    path.write_text(text.replace("learning_rate: 2.0e-3", "learning_rate: 1e-3"), encoding="utf-8")
+    path.write_text(re.sub(r"learning_rate: \S+", "learning_rate: 1e-3", text, count=1), encoding="utf-8")
     assert load_params(path).molecules.train.learning_rate == 0.001
 
 

@@ -51,7 +51,8 @@ def test_the_page_is_small_and_has_every_chapter(page):
     assert len(page) < report.LARGEST
     found = {attrs["id"] for _, attrs in Page(page.decode()).elements if "id" in attrs}
     chapters = {"data", "training", "figures", "samples", "reconstructions", "map", "paths", "posterior"}
-    assert found >= {f"{domain}-{chapter}" for domain in DOMAINS for chapter in chapters} | {"molecules-optimisation"}
+    own = {"molecules-optimisation", "sentences-imputed"}
+    assert found >= {f"{domain}-{chapter}" for domain in DOMAINS for chapter in chapters} | own
 
 
 def test_every_link_has_its_place(page):
@@ -276,8 +277,8 @@ def test_a_plane_without_room_for_all_pictures_shows_none(tmp_path, write_output
 
 
 def test_words_that_differ_are_marked(page):
-    assert chapters.different("I had a very good time.", "We had a good time.")[0] == ("We", True)
-    assert chapters.different("I had a very good time.", "I had a good time.")[3] == ("very", None)
+    assert chapters.different("I had a very good time.", "We had a good time.")[0][:2] == ("We", True)
+    assert chapters.different("I had a very good time.", "I had a good time.")[3][:2] == ("very", None)
     assert chapters.different("I had a very good time.", "") == []
     assert "The <mark>young</mark> <mark>teacher</mark> did not sell the house." in page.decode()
 

@@ -183,6 +183,33 @@ def test_a_server_that_does_not_answer_is_asked_less_often_and_costs_one_warning
     _recovered(root, monkeypatch)
 
 
+def test_a_server_that_is_slow_to_answer_each_time_is_given_up_and_costs_one_warning(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    run = {"info": {"run_id": "1", "experiment_id": "1", "status": "RUNNING"}, "data": {}}
+    all_of_it = {"experiment": {"experiment_id": "1", "lifecycle_stage": "active"}, "run": run}
+
+    def slowly(request: BaseHTTPRequestHandler) -> None:
+        time.sleep(0.2)
+        _answer(request, 200, all_of_it)
+
+    with _server(slowly) as (address, asked):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        tracking.mirror("molecules", "train", root=root, status="RUNNING")
+        assert len(asked) > 8, "what time enough would be for"
+        asked.clear()
+        monkeypatch.setattr(tracking, "HURRY", 0.5)
+        live = tracking.Live("molecules", "train", root=root, every=0)
+        for _ in range(1000):  # as a training that goes on
+            live()
+        assert 0 < len(asked) < 5
+    said = capfd.readouterr().err
+    assert said.startswith("warning: MLflow at ")
+    assert "got TimeoutError: not all was answered within" in said
+    assert said.count("\n") == 1
+    _recovered(root, monkeypatch)
+
+
 def test_a_clock_that_jumps_back_loses_no_metric_and_sends_none_twice(
     root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ) -> None:

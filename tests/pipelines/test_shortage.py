@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipelines import train
+from pipelines.outputs import SECTIONS, last_file
 from vaeseq.config import DecoderConfig, EncoderConfig, VAEConfig
 from vaeseq.model import SequenceVAE
 from vaeseq.objectives import ObjectiveConfig
@@ -87,11 +89,58 @@ def test_a_disk_too_full_for_what_a_stage_writes_is_said(tmp_path: Path) -> None
     assert done.stderr.count("\n") == 1
 
 
+FULL = Path("/dev/full")  # takes no byte
+
+
+def _said_of(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> str:
+    monkeypatch.setattr(sys, "argv", ["stage"])
+    with pytest.raises(SystemExit) as ended:
+        run(main)
+    assert ended.value.code == 1
+    return capsys.readouterr().err
+
+
+def test_where_none_may_mount_a_disk_that_takes_no_byte_leaves_the_save_before_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    vae = SequenceVAE.build(VAEConfig(10, 4, 6, EncoderConfig(hidden=64), DecoderConfig(hidden=64)))
+    state, path = TrainState(vae, TrainConfig(), ObjectiveConfig(), seed=0), tmp_path / "state"
+    state.step = 1
+    state.save(path)
+    state.step = 2
+    (tmp_path / "state.partial").symlink_to(FULL)
+    assert _said_of(lambda: state.save(path), monkeypatch, capsys).startswith("error: the disk must have room")
+    assert list(tmp_path.iterdir()) == [path]
+    state.load(path)
+    assert state.step == 1
+
+
+def test_a_history_that_the_disk_does_not_hold_is_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    path = tmp_path / "history.csv"
+    path.write_text("as it was")
+    (tmp_path / "history.csv.partial").symlink_to(FULL)
+    said = _said_of(lambda: train._write_history(path, []), monkeypatch, capsys)
+    assert said.startswith("error: the disk must have room")
+    assert path.read_text() == "as it was"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize("module", sorted((ROOT / "pipelines").glob("*.py")), ids=lambda path: path.stem)
 def test_no_stage_leaves_a_part_of_the_file_that_says_it_is_done(module: Path) -> None:
-    told_by_the_way = {"interpolate", "reference", "unbroken"}  # nothing is taken for done where their files are
-    in_place = re.search(r"(?<!partial)\.write_(text|bytes)\(", module.read_text(encoding="utf-8"))
+    told_by_the_way = {"fetch", "interpolate", "reference", "rowtable", "unbroken"}  # no file of theirs says it
+    in_place = re.search(
+        r"""(?<!partial)\.(write_(text|bytes)\(|open\(["'][wx])|json\.dump\(""", module.read_text(encoding="utf-8")
+    )
     assert not in_place or module.stem in told_by_the_way
+
+
+@pytest.mark.parametrize("stage", SECTIONS)
+def test_the_file_that_says_that_a_stage_is_done_is_written_whole(stage: str) -> None:
+    module = ROOT / "pipelines" / f"{'sources' if stage == 'fetch' else stage}.py"
+    name = last_file("molecules", stage, ROOT).name
+    assert re.search(rf'write_whole\([^\n]*["/]{name}"', module.read_text(encoding="utf-8"))
 
 
 def _of_python() -> None:

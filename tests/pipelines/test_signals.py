@@ -1,14 +1,22 @@
 """Signals, and processes that end with the one above."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from pipelines.signals import WITH_PARENT
+import psutil
+import pytest
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+from pipelines.signals import WITH_PARENT
+from pipelines.team import PROCESSES
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 
 
 def test_two_signals_at_once_end_the_process() -> None:
@@ -58,3 +66,52 @@ if sys.argv[1:]:
     command, parent = [sys.executable, "-c", script, script], {WITH_PARENT: str(os.getpid())}
     done = subprocess.run(command, env=ENVIRONMENT | parent, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (0, b"stage\nstage\n")
+
+
+# Before it has loaded anything; spread over processes where that is asked for.
+HELD = """
+import pipelines.stage, os, pathlib, time
+if "RANK" not in os.environ:
+    from pipelines.team import spread
+    spread()
+pathlib.Path("began" + os.environ.get("RANK", "0")).touch()
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("shell", ["bash", None])
+def test_a_stage_ends_with_the_dvc_that_started_it(shell: str | None, count: int, tmp_path: Path) -> None:
+    """A shell that gives its place to what it runs, and /bin/sh, which DVC takes where none is named."""
+    if shell and not shutil.which(shell):
+        pytest.skip(f"needs {shell}")
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "pipelines/__init__.py").write_text(f"__path__.append({str(ROOT / 'pipelines')!r})\n")
+    (tmp_path / "pipelines/held.py").write_text(HELD)
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    (tmp_path / "dvc.yaml").write_text(f"stages: {{held: {{cmd: {sys.executable} -m pipelines.held}}}}\n")
+    environment = {name: value for name, value in ENVIRONMENT.items() if name != "SHELL"}
+    environment |= {"SHELL": shutil.which(shell)} if shell else {}
+    environment |= {PROCESSES: str(count)}
+    command = [sys.executable, "-m", "dvc", "repro", "--quiet"]
+    above = psutil.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+    _until(lambda: len(list(tmp_path.glob("began*"))) == count, 120)
+    below = above.children(recursive=True)
+    above.kill()
+    above.wait()
+    _until(lambda: not any(map(_lives, below)), 20)
+
+
+def _until(done: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not done() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert done()
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE  # whoever has taken it over may not ask for it at once
+    except psutil.NoSuchProcess:
+        return False

@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -14,13 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 import torch
 from torch import Tensor
 from torch.testing import assert_close
 
 from pipelines import train
+from pipelines.resume import locked, place_of
 from pipelines.train import STATE
 from pipelines.unbroken import BROKEN, HALVINGS, SAVE_SECONDS
 from vaeseq import training
@@ -151,32 +150,20 @@ def test_what_was_trained_is_saved_before_a_server_is_told_of_it(corpus: Corpus,
     assert steps == list(range(LOOK, STEPS + 1, LOOK))
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
-def test_a_stage_ends_with_the_dvc_that_started_it() -> None:
-    stage = "import pipelines.stage, os, time; print(os.getpid()); time.sleep(60)"  # before it has loaded anything
-    # As DVC does it: through a shell, whose place a lone command takes; dash keeps it.
-    shell = "import subprocess, sys; subprocess.run(['bash', '-c', sys.argv[1]])"
-    above = subprocess.Popen(
-        [sys.executable, "-c", shell, shlex.join([sys.executable, "-u", "-c", stage])],
-        env=os.environ | {"PYTHONPATH": str(ROOT), "DVC_STAGE": "train@molecules"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with above.stdout:
-        below = psutil.Process(int(above.stdout.readline()))
-    above.kill()
-    above.wait()
-    deadline = time.monotonic() + 20
-    while _lives(below) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _lives(below)
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE  # whoever has taken it over may not ask for it at once
-    except psutil.NoSuchProcess:
-        return False
+@pytest.mark.parametrize("work", [None, "elsewhere"])
+def test_two_never_train_for_the_same_outputs(
+    work: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one checkout, whatever their parameters are and wherever they keep their states."""
+    monkeypatch.chdir(tmp_path)
+    if work:
+        monkeypatch.setenv("LATENTPATH_WORK", str(tmp_path / work))
+    monkeypatch.setattr("pipelines.resume.PATIENCE", 0.0)
+    shutil.copy(ROOT / "tests/tiny.yaml", "params.yaml")
+    with locked(place_of("sentences")), pytest.raises(InputError, match="another process works in 'work/output-sent"):
+        train.main("sentences")
+    with pytest.raises(InputError, match="prepared data"):
+        train.main("sentences")
 
 
 def _breaking(monkeypatch: pytest.MonkeyPatch, at: int, as_long_as: Callable[[int], bool]) -> list[int]:

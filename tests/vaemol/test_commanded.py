@@ -68,10 +68,16 @@ def _assert_fails_on_nitrogen(oracle, why):
     assert why in oracle.failures[1]
 
 
-def test_a_program_that_hangs_is_stopped(program):
-    oracle = program("time.sleep(60 if 'N' in lines else 0)\nfor line in lines: print(1)", seconds=0.5)
+def test_a_program_that_hangs_is_stopped_and_counted(program, capsys):
+    oracle = program("time.sleep(60 if 'N' in lines[0] else 0)\nfor line in lines: print(1)", seconds=0.5)
     assert math.isnan(oracle(["N"])[0])
     assert "more than 0.5 s" in oracle.failures[1]
+    assert math.isnan(oracle(["NN"])[0])
+    assert (oracle.failures[0], oracle.late) == (2, 2)
+    assert math.isnan(program("sys.exit(1)")(["N"])[0])
+    told = capsys.readouterr().err
+    assert "1 of 1 molecules have no value (2 so far, 2 took too long): it took more" in told
+    assert "1 of 1 molecules have no value (1 so far): it ended with 1" in told
 
 
 def test_the_messages_of_a_program_do_not_fill_memory_nor_outlast_its_time(program):

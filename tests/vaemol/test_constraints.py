@@ -78,6 +78,10 @@ def test_a_value_that_is_not_there_holds_nothing():
     [
         (["qed>=0.5", "qed<=0.4"], "exclude each other, got 'qed>=0.5' and 'qed<=0.4'"),
         (["qed<=0.4", "log_p<=1", "qed>=0.5"], "exclude each other"),
+        (["qed>=1.01"], "that a molecule can hold, 0 to 1, got 'qed>=1.01'"),
+        (["log_p<=1", "sa_score<=0.9"], "1 to 10, got 'sa_score<=0.9'"),
+        ([f"similarity:{ASPIRIN}<=-.1"], "0 to 1"),
+        (["zaleplon_mpo>=2"], "0 to 1"),
         (["qed>=much"], "end in a number"),
         (["qed>=nan"], "end in a number"),
         (["round"], "constraint must be"),
@@ -97,3 +101,4 @@ def test_what_is_no_constraint_is_said(texts, message):
 
 def test_windows_that_touch_leave_room():
     assert all_of(["rings>=1", "rings<=1"])([ASPIRIN, ETHANOL]).tolist() == [True, False]
+    assert all_of(["qed>=0", "qed<=1", "sa_score>=1", "log_p>=-99"])([ASPIRIN]).all()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from vaemol.interpolation import described, identity, interpolate, judged, measures, random_ends, spearman
 from vaemol.molecule import tanimoto
 from vaeseq.errors import InputError
-from vaeseq.walks import Walk
+from vaeseq.walks import Walk, ends_of, placed
 
 ETHANOL, PROPANOL, BENZENE = "CCO", "CCCO", "c1ccccc1"
 POINTS = [(0.0, ETHANOL), (0.25, PROPANOL), (0.5, ""), (0.75, PROPANOL), (1.0, BENZENE)]
@@ -22,7 +22,19 @@ def test_a_point_has_its_similarities_and_properties():
     assert 0 < points[1].similarity_start < 1
     assert points[-1].log_p == pytest.approx(1.6866, abs=1e-3)  # Wildman & Crippen: 6 (0.1581 + 0.1230)
     assert points[2][:2] == (0.5, "")
-    assert all(math.isnan(value) for value in points[2][2:])
+    assert all(math.isnan(value) for value in points[2][2:-1])
+
+
+def test_of_each_point_the_other_molecules_are_told_that_its_draws_are(space):
+    ends, how = ("CC(=O)Oc1ccccc1C(=O)O", "NC1CCCC1O"), {"steps": 4, "kind": "lerp"}
+    points = interpolate(space, *ends, **how, draws=6, seed=2)
+    assert [point._replace(drawn="") for point in points] == interpolate(space, *ends, **how)
+    assert points == interpolate(space, *ends, **how, draws=6, seed=2) != interpolate(space, *ends, **how, draws=6)
+    (codes,) = ends_of(space, [ends])
+    texts = space.decode(placed(space, codes, 4, "lerp")[1].repeat_interleave(6, dim=0), temperature=1.0, seed=2)
+    for i, point in enumerate(points):
+        assert set(point.drawn.split()) == set(texts[6 * i : 6 * i + 6]) - {"", point.smiles}
+    assert any(point.drawn for point in points)
 
 
 def test_measures_against_a_table_by_hand():

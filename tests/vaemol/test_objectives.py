@@ -53,6 +53,14 @@ def test_of_several_objectives_those_are_kept_that_no_other_beats(vaemol, tmp_pa
     assert (tmp_path / "calls.csv").read_text().count("\n") == 25
 
 
+def test_a_front_without_any_molecule_is_an_empty_table(vaemol, tmp_path):
+    (tmp_path / "none.py").write_text("import sys\nfor line in sys.stdin: print()\n")
+    asked = ("--objective", "qed", "--objective", f"command:{sys.executable} {tmp_path / 'none.py'}")
+    code, rows, _ = vaemol(*asked, "--front", tmp_path / "front.csv", "--method", "genetic")
+    assert (code, len(rows)) == (0, 24)
+    assert (tmp_path / "front.csv").read_text().splitlines() == [",".join(["smiles", *asked[1::2]])]
+
+
 def test_a_search_that_does_not_start_leaves_the_front_before_it(vaemol, tmp_path):
     (tmp_path / "pool.smi").write_text("nonsense\n")
     (tmp_path / "front.csv").write_text("smiles,qed,log_p\nCCO,0.4,0\n")

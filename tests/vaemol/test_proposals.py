@@ -7,7 +7,7 @@ from vaemol.cli import main
 from vaemol.constraints import all_of
 from vaemol.molecule import canonical, parse, tanimoto
 from vaemol.oracles import qed
-from vaemol.proposals import Asked, analogues, mixtures, proposed, shown
+from vaemol.proposals import Asked, analogues, lacks_of, mixtures, proposed, shown
 from vaemol.smooth import smooth_path
 from vaeseq.errors import InputError
 
@@ -61,6 +61,18 @@ def test_one_molecule_has_analogues_two_a_path_and_more_a_mixture(space):
 def test_what_cannot_be_proposed_is_said(space, given, holds, message):
     with pytest.raises(InputError, match=message):
         proposed(space, given, holds, Asked(count=2))
+
+
+def test_what_a_path_lacks_is_told():
+    near, large = "COC(=O)c1ccccc1OC(C)=O", all_of(["heavy_atoms>=7"])
+    assert list(lacks_of([A, near], [A, near], ANY)) == [
+        "nothing was found between the two that is new and holds what is required"
+    ]
+    assert list(lacks_of([A, near, C], [A, C], large)) == [
+        f"the widest step is between molecules of a similarity of {tanimoto(near, C):.2f}",
+        "an end does not hold what is required; only what is between them must",
+    ]
+    assert list(lacks_of([A, near, A], [A, A], ANY)) == []
 
 
 def test_the_best_come_first(space):

@@ -10,7 +10,7 @@ from vaemol.cli import main
 from vaemol.molecule import parse
 from vaemol.properties import PROPERTIES, properties
 from vaemol.scoring import scored
-from vaeseq.console import Line
+from vaeseq.console import CHUNK, Line
 
 GIVEN = ["OCC", "nonsense", "CC(=O)Oc1ccccc1C(=O)O", "", "C" * 39]
 OBJECTIVES = ["log_p", "penalised_log_p", "similarity:CCO", "zaleplon_mpo", "isomers:C2H6O"]
@@ -84,6 +84,33 @@ def test_a_program_is_started_once_for_many_molecules_and_may_know_none(tmp_path
     assert [bool(row["qed"]) for row in rows] == [True, True, False, True, True, True]
     assert (tmp_path / "log").read_text() == "['C', 'CCO', 'N', 'O', 'S']"
     assert "4 of 5 molecules have no value" in err
+
+
+def test_what_a_program_said_is_kept_when_it_breaks_and_not_asked_for_again(tmp_path, capsys):
+    (tmp_path / "once.py").write_text(
+        f"import sys\nlines = sys.stdin.read().split()\nopen({str(tmp_path / 'log')!r}, 'a').write(f'{{lines}}')\n"
+        "sys.exit(1) if 'N' in lines else [print(len(line)) for line in lines]\n"
+    )
+    broken, out = f"command:{sys.executable} {tmp_path / 'once.py'}", tmp_path / "scores.csv"
+    files = ["--calls", str(tmp_path / "calls.csv"), "--output", str(out)]
+    asked = ["score", "--objective", broken, *files]
+    assert main([*asked, "C", "CC", "N"]) == 0
+    assert [line.split(",")[:2] for line in out.read_text().splitlines()[1:]] == [["C", "1"], ["CC", "2"], ["N", ""]]
+    (tmp_path / "log").unlink()
+    assert main([*asked, "CC", "O", "N"]) == 0
+    assert "CC" not in (tmp_path / "log").read_text()
+    assert "holds 2 answers of programs" in capsys.readouterr().err
+
+
+def test_a_file_keeps_the_scores_that_came_before_a_program_broke(tmp_path, monkeypatch):
+    monkeypatch.setattr("vaemol.commanded.PATIENCE", 1)
+    (tmp_path / "breaks.py").write_text(
+        "import sys\nlines = sys.stdin.read().split()\nsys.exit(1) if 'N' in lines[0] else [print(1) for _ in lines]\n"
+    )
+    command = f"command:{sys.executable} {tmp_path / 'breaks.py'}"
+    out, many = tmp_path / "scores.csv", ["C"] * CHUNK + ["N", "O"]
+    assert main(["score", "--objective", command, "--output", str(out), *many]) == 1
+    assert out.read_text().splitlines()[1:] == ["C,1,"] * CHUNK
 
 
 def test_an_objective_without_any_value_is_an_error_and_keeps_the_others(capsys, tmp_path):

@@ -1,3 +1,4 @@
+import re
 from itertools import pairwise
 
 import pytest
@@ -49,29 +50,31 @@ def test_what_the_language_model_finds_unlikely_is_avoided(space, monkeypatch):
 
 
 @pytest.fixture
-def unwritten(space, monkeypatch):
-    """A function after which the model writes nothing for the codes of two molecules."""
+def written(space, monkeypatch):
+    """A function after which the model writes two texts for the codes of two molecules."""
     decode = MoleculeSpace.decode
 
-    def of(*given):
+    def of(given, texts):
         ends = space.pinned(given).codes
         monkeypatch.setattr(
-            MoleculeSpace, "decode", lambda its, z, **how: [""] * 2 if z.equal(ends) else decode(its, z, **how)
+            MoleculeSpace, "decode", lambda its, z, **how: texts if z.equal(ends) else decode(its, z, **how)
         )
+        return ends
 
     return of
 
 
-def test_an_end_that_no_code_decodes_to_is_still_the_end(space, unwritten):
-    unwritten(A, B)
-    path = smooth_path(space, A, B, holds=ANY)
-    assert (path[0], path[-1]) == (A, B)
+def test_an_end_that_decodes_to_nothing_is_none_but_the_way_is_from_the_molecule_given(space, written):
+    whole = smooth_between(space, tuple(written((A, B), [A, B])), (A, B), holds=ANY)
+    assert smooth_between(space, tuple(written((A, B), [A, ""])), (A, B), holds=ANY) == [*whole[:-1], ""]
+    with pytest.raises(InputError, match=re.escape(f"{B!r} decodes to no molecule")):
+        smooth_path(space, A, B, holds=ANY)
 
 
-def test_between_molecules_that_are_alike_others_are_sought_and_need_not_be(space, unwritten, monkeypatch):
+def test_between_molecules_that_are_alike_others_are_sought_and_need_not_be(space, written, monkeypatch):
     alike, sought = "COC(=O)c1ccccc1OC(C)=O", []
     assert tanimoto(A, alike) > 1 - APART
-    unwritten(A, alike)
+    written((A, alike), [A, alike])
     monkeypatch.setattr("vaemol.smooth._sought", lambda space, gaps, *_: sought.append(gaps) or torch.zeros(1, 6))
     assert proposed(space, [A, alike], all_of(["heavy_atoms<=0"]), Asked(rounds=2)) == [A, alike]
     assert sought == [[(A, alike)]] * 2

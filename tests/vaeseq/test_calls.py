@@ -143,6 +143,12 @@ def test_what_is_infinite_is_no_best():
     assert best_calls(calls, 1)[0].value == 0.5
 
 
+def test_a_file_that_is_called_like_the_lock_keeps_its_text(tmp_path):
+    (tmp_path / "requirements.lock").write_text("mine")
+    list(resumed(tmp_path / "requirements", RUN, lambda calls: iter([[Call("a", 1.0, 0.0)]])))
+    assert (tmp_path / "requirements.lock").read_text() == "mine"
+
+
 def test_a_search_that_begins_anew_beside_others_says_so(tmp_path, capsys):
     path, call = tmp_path / "calls.csv", Call("a", 1.0, 0.0)
 

@@ -72,10 +72,8 @@ def test_a_loaded_model_is_ready_to_be_used_and_not_to_be_trained(folder: Path) 
 
 
 def test_the_folder_holds_what_it_says(folder: Path) -> None:
-    assert {path.name for path in folder.iterdir()} == {
-        "config.json", "encoder.safetensors", "decoder.safetensors", "prior.safetensors", "language.safetensors",
-        "tokenizer.json", "README.md",
-    }  # fmt: skip
+    names = {path.name for path in folder.iterdir()}
+    assert names == {*WEIGHTS, "prior.safetensors", "config.json", "tokenizer.json", "README.md"}
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert config["format_version"] == checkpoint.FORMAT_VERSION
     assert (config["vocabulary"], config["latent"]) == (TOKENIZER.size, 3)
@@ -167,10 +165,21 @@ class Trap:
 
 
 @pytest.mark.parametrize("name", [*WEIGHTS, "config.json", "tokenizer.json"])
-def test_nothing_in_a_folder_is_executed(name: str, folder: Path) -> None:
-    (folder / name).write_bytes(pickle.dumps(Trap()))
+@pytest.mark.parametrize("dump", [pickle.dump, torch.save])  # the latter within a zip archive, as in a `pt2`
+def test_nothing_in_a_folder_is_executed(dump: Callable[..., None], name: str, folder: Path) -> None:
+    with (folder / name).open("wb") as file:
+        dump(Trap(), file)
     with pytest.raises(InputError):
         checkpoint.load(folder)
+
+
+def test_what_else_is_in_a_folder_is_not_read(folder: Path) -> None:
+    before = LatentSpace.load(folder).sample(3)
+    for name in ("model.pt2", "pytorch_model.bin", "prior.pkl"):
+        torch.save(Trap(), folder / name)
+    for name in ("modeling.py", "__init__.py", "chat_template.jinja"):
+        (folder / name).write_text("raise SystemExit('executed') # {{ 1 / 0 }}")
+    assert LatentSpace.load(folder).sample(3) == before
 
 
 @pytest.mark.parametrize("version", [0, 3, "4", None, [4]])

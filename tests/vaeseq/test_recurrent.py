@@ -1,4 +1,9 @@
-"""The LSTM of all models is that of torch, and on a GPU in float32."""
+"""The LSTM of all models is that of torch, on a GPU in float32, and its memory does not grow with lengths."""
+
+import os
+import platform
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -40,3 +45,37 @@ def test_on_a_gpu_it_runs_in_float32_within_autocast(loses, monkeypatch):
     finally:
         torch.set_autocast_enabled("cuda", False)
     assert seen == [(False, torch.float32, torch.float32)]
+
+
+_GROWTH = """
+import ctypes, torch
+from vaeseq.recurrent import LSTM
+
+class Told(ctypes.Structure):  # struct mallinfo2 of malloc.h
+    _fields_ = [(name, ctypes.c_size_t) for name in "arena ord small maps mapped _ __ used free top".split()]
+
+torch.set_num_threads(1)
+used = ctypes.CDLL(None).mallinfo2
+used.restype = Told
+lstm = LSTM(64, 64, batch_first=True, bidirectional=True)
+
+def read(lengths):
+    for length in lengths:
+        lstm(torch.randn(8, length, 64, requires_grad=True))[0].sum().backward()
+    return used().used
+
+print(-read(range(10, 20)) + read(range(20, 120)))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it asks glibc how much is held")
+def test_what_is_kept_for_texts_of_each_length_is_bounded(monkeypatch):
+    def grown(**environment):
+        run = subprocess.run(
+            [sys.executable, "-c", _GROWTH], capture_output=True, text=True, check=True, env=os.environ | environment
+        )
+        return int(run.stdout)
+
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", raising=False)  # this process has set it
+    bounded, asked_for = grown(), grown(ONEDNN_PRIMITIVE_CACHE_CAPACITY="1024")
+    assert bounded < asked_for / 3

@@ -1,6 +1,7 @@
 import itertools
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -226,3 +227,52 @@ def test_numbers_that_are_none_are_refused(scalars: str, tmp_path: Path) -> None
     save_file({}, tmp_path / "state", {"scalars": scalars, "sha256": _digest(scalars, {})})
     with pytest.raises(InputError, match="is damaged"):
         _state().load(tmp_path / "state")
+
+
+def _gone(*_: object) -> None:
+    os._exit(9)
+
+
+def _half(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content[: len(content) // 2])
+    _gone()
+
+
+def _gone_in_a_folder(path: Path) -> None:
+    if path.is_dir():
+        _gone()
+
+
+DEATHS = {
+    "before": ("pathlib.Path.write_bytes", _gone, 1),
+    "half": ("pathlib.Path.write_bytes", _half, 1),
+    "not on disk": ("vaeseq.files._to_disk", _gone, 1),
+    "not named": ("pathlib.Path.replace", _gone, 1),
+    "name not on disk": ("vaeseq.files._to_disk", _gone_in_a_folder, 2),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the child does no more than save
+@pytest.mark.parametrize(("where", "dies", "step"), DEATHS.values(), ids=DEATHS)
+def test_a_process_that_dies_while_it_saves_leaves_one_state_or_the_other(
+    where: str, dies: Callable[..., None], step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, state, kept = tmp_path / "state", _state(), _state()
+    state.step = 1
+    state.save(path)
+    state.step = 2
+    monkeypatch.setattr(where, dies)
+    if (child := os.fork()) == 0:
+        try:
+            state.save(path)
+        finally:
+            os._exit(1)
+    monkeypatch.undo()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    kept.load(path)
+    assert kept.step == step
+    state.save(path)  # over what was left
+    kept.load(path)
+    assert kept.step == 2
+    assert list(tmp_path.iterdir()) == [path]

@@ -10,6 +10,7 @@ from vaeseq.attributes import Neighbours, changed, direction, shifted, trait
 from vaeseq.console import CHUNK
 from vaeseq.walks import neighbourhoods
 from vaetext.cli import main
+from vaetext.ngram import NgramModel
 from vaetext.paths import edits_to, homotopy, steady_homotopy
 from vaetext.shipped import MODEL
 
@@ -75,7 +76,7 @@ def test_bad_rows_are_kept_and_the_others_go_on(vaetext):
     assert "4 of 6 rows failed" in err
 
 
-@pytest.mark.parametrize("kind", ["slerp", "lerp"])
+@pytest.mark.parametrize("kind", ["slerp", "lerp", "density"])
 def test_path_is_the_function(vaetext, space, kind):
     def walked(*arguments):
         _, rows, _ = vaetext("path", *ENDS, "--steps", 5, "--kind", kind, *arguments)
@@ -118,6 +119,28 @@ def test_pairs_come_from_standard_input(vaetext):
     assert [row["path"] for row in rows] == [1, 1, 1, 2, 3]
     assert "two sentences" in rows[3]["error"]
     assert "empty" in rows[4]["error"]
+
+
+def test_a_tab_within_a_sentence_is_a_space(vaetext, space):
+    code, rows, _ = vaetext("path", "Take off\tthe black\n tie.", ENDS[1], "--steps", 3)
+    assert code == vaetext("path", *ENDS, "--steps", 3)[0]
+    assert [row["text"] for row in rows] == [point.text for point in steady_homotopy(space, *ENDS, steps=3)]
+    assert vaetext("path", "\t".join(ENDS), "--steps", 3)[1] == rows, "one argument is a line"
+    assert "two sentences" in vaetext("path", *ENDS, "Take off\tthe tie.")[1][0]["error"]
+
+
+def test_a_model_that_is_none_of_the_paths_says_what_each_sentence_costs(vaetext, tmp_path):
+    learnt = [ENDS[0], "Take off the tie.", "I did not sell it."]
+    (tmp_path / "judge.txt").write_text("\n".join([*learnt[:2], "", learnt[2]]) + "\n")
+    pairs = f"{ENDS[0]}\t{ENDS[1]}\nalone\n".encode()
+    _, rows, _ = vaetext("path", "--steps", 4, "--judge", tmp_path / "judge.txt", stdin=pairs)
+    assert list(rows[0]) == ["path", "t", "text", "nats_a_word", "error"]
+    expected = NgramModel(learnt).nats_a_word([row["text"] for row in rows[:4]])
+    assert [row["nats_a_word"] for row in rows[:4]] == pytest.approx(expected)
+    assert [rows[4][name] for name in ("text", "nats_a_word")] == ["", ""]
+    assert "nats_a_word" not in vaetext("path", *ENDS, "--steps", 2)[1][0]
+    code, rows, err = vaetext("path", *ENDS, "--judge", tmp_path / "none.txt")
+    assert (code, rows, "none.txt" in err) == (1, [], True)
 
 
 def test_a_text_like_a_formula_is_safe_in_csv(model, capsys):

@@ -4,7 +4,7 @@ import pytest
 
 from vaeseq.walks import Walk
 from vaetext import paths
-from vaetext.evaluation import likelihood_per_unit, same_label, sample_figures
+from vaetext.evaluation import likelihood_per_unit, same_label, sample_figures, similarity
 from vaetext.everyday import parse, sentences
 
 
@@ -22,9 +22,16 @@ def test_labels_are_compared_place_by_place_and_what_is_no_sentence_has_none():
 
 
 def test_a_perplexity_that_no_number_holds_is_left_out():
-    found = likelihood_per_unit(2_000.0, [{"text": "\u4e00" * 400}])
+    found = likelihood_per_unit(2_000.0, [{"text": "w" * 400}])
     assert found == {"bits_per_character": pytest.approx(2_000 / math.log(2) / 401)}, "of 2 words, 1,000 nats each"
     assert likelihood_per_unit(2.0, [{"text": "a"}])["word_perplexity"] == pytest.approx(math.e)
+
+
+def test_in_a_script_without_spaces_letters_are_the_words():
+    found = likelihood_per_unit(2_005.0, [{"text": "\u4e00" * 400}])
+    assert found["word_perplexity"] == pytest.approx(math.exp(5))
+    assert similarity("我喝茶", "我喝水") == pytest.approx(2 / 3)
+    assert similarity("I drink tea.", "I drink water.") == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize(("metadata", "judged"), [({}, True), ({"lower": False}, True), ({"lower": True}, False)])

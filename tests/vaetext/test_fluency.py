@@ -22,6 +22,12 @@ def test_a_sentence_costs_what_it_is_less_likely_or_likelier_by_than_both_ends(s
     assert costs[3] == pytest.approx(min(nats[:2]) - nats[3], rel=1e-4)
 
 
+def test_in_a_script_without_spaces_a_letter_counts_as_a_word(shipped):
+    text, other = "我喝茶。", "茶喝我。"
+    nats = [-float(shipped.space.language_log_prob([its])) / 5 for its in (text, other)]
+    assert Fluency(shipped, [text, text])([other])[0] == pytest.approx(abs(nats[0] - nats[1]), rel=1e-3)
+
+
 def test_a_word_that_is_none_costs_its_nats_unless_an_end_has_it(shipped):
     plain, odd = "Something is going on.", "Something blorfish is going on."
     free, dear = (Fluency(shipped, ends)([odd])[0] for ends in ([plain, odd], [plain, plain]))

@@ -77,6 +77,33 @@ def test_a_bigram_by_hand():
     )
 
 
+def test_what_a_sentence_costs_a_word_is_the_logarithm_of_its_perplexity():
+    model, texts = NgramModel(["a b", "a"], order=2), ["a b", "x", ""]
+    expected = [math.log(model.perplexity([text]).value) for text in texts]
+    assert model.nats_a_word(texts) == pytest.approx(expected)
+
+
+def test_figures_of_english_are_to_the_bit_those_of_words_between_spaces(monkeypatch):
+    texts = [*_walks(200), "I didn't sell it.", "A café — naïve,  don’t\u00a0you?"]  # noqa: RUF001
+    found = NgramModel(texts[::2])
+    monkeypatch.setattr("vaetext.ngram.units", str.split)
+    plain = NgramModel(texts[::2])
+    assert found.words == plain.words
+    assert found.perplexity(texts) == plain.perplexity(texts)
+    assert (found.nats_a_word(texts) == plain.nats_a_word(texts)).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "spaced"), [("我喝茶。", "我 喝 茶 。"), ("私は書く", "私 は 書 く"), ("ฉันรักแมว", "ฉั น รั ก แ ม ว")]
+)
+def test_in_a_script_without_spaces_letters_are_predicted(text, spaced):
+    model, by_letters = NgramModel([text]), NgramModel([spaced])
+    assert model.words == by_letters.words == tuple(sorted(spaced.split()))
+    assert model.perplexity([text]) == by_letters.perplexity([spaced])
+    assert model.nats_a_word([text]) == by_letters.nats_a_word([spaced])
+    assert len(model.next_probabilities(text[:1])) == len(spaced.split()) + 2
+
+
 def test_discounts_by_hand():
     # t = 4, 2, 1, 1: Y = 4 / 8, D = 1 - 2 Y 2/4, 2 - 3 Y 1/2, 3 - 4 Y 1/1.
     assert discounts(np.array([1, 1, 1, 1, 2, 2, 3, 4, 7])) == pytest.approx((0.5, 1.25, 1.0))

@@ -15,6 +15,7 @@ def test_words_are_found_whatever_their_case():
 
 def test_length_is_missed_by_words():
     assert objective("length:3")(["one", "one two three", "one two three four."]).tolist() == [-2, 0, -1]
+    assert objective("length:3")(["我喝茶", "我 喝"]).tolist() == [0, -1]
 
 
 @pytest.mark.parametrize("name", ["", "words:", "words: ,", "length:0", "length:-3", "length:x", "length:²", "poetry"])

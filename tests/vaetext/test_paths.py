@@ -36,6 +36,21 @@ def test_word_edits_by_hand():
     assert word_edits("", "three new words") == 3
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "edits"),
+    [
+        ("我今天去了学校。", "他昨天没有回家。", 6),
+        ("我今天去了学校。", "我今天去学校。", 1),
+        ("私は本を読む。", "私は本を書く。", 2),
+        ("ฉันรักแมว", "ฉันรักหมา", 2),
+        ("Tom喝茶。", "Mary喝茶。", 1),
+    ],
+)
+def test_where_no_space_parts_words_letters_are_edited(a, b, edits):
+    assert word_edits(a, b) == word_edits(b, a) == edits
+    assert all_word_edits([a, b]).tolist() == [[0, edits], [edits, 0]]
+
+
 def test_measures_against_a_table_by_hand():
     found = measures(["a b", "a c", "a c", "d c e"], "a b", "d c e")
     assert found == (True, 3, 4, 1.0)
@@ -55,7 +70,7 @@ def test_labels_are_those_of_the_grammar():
 
 
 @pytest.mark.parametrize("beams", [1, 8])
-@pytest.mark.parametrize("kind", ["slerp", "lerp"])
+@pytest.mark.parametrize("kind", ["slerp", "lerp", "density"])
 def test_a_homotopy_walks_between_posterior_means(space, kind, beams):
     points = homotopy(space, FIRST, LAST, steps=5, kind=kind, beams=beams)
     assert [point.t for point in points] == [0, 0.25, 0.5, 0.75, 1]
@@ -64,7 +79,7 @@ def test_a_homotopy_walks_between_posterior_means(space, kind, beams):
         homotopy(space, FIRST, LAST, steps=1, kind=kind)
 
 
-@pytest.mark.parametrize("kind", ["slerp", "lerp"])
+@pytest.mark.parametrize("kind", ["slerp", "lerp", "density"])
 def test_a_steady_homotopy_goes_in_smaller_steps_by_sentences(shipped, kind):
     plain = homotopy(shipped, FIRST, LAST, steps=6, beams=4, kind=kind)
     found = steady_homotopy(shipped, FIRST, LAST, steps=6, beams=4, kind=kind)

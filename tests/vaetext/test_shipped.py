@@ -1,3 +1,8 @@
+import csv
+import io
+import re
+from pathlib import Path
+
 from vaetext.cli import main
 from vaetext.shipped import MODEL
 from vaetext.space import SentenceSpace
@@ -18,3 +23,19 @@ def test_a_command_in_an_empty_folder_takes_the_model_of_the_package_and_says_so
     out, err = capsys.readouterr()
     assert [line.split(",")[2] for line in out.splitlines()[1:]][::4] == list(KNOWN[:2])
     assert "comes with the package" in err
+
+
+def test_it_has_learnt_from_tatoeba_and_says_under_which_licence():
+    assert SentenceSpace.load(MODEL.folder, "cpu").space.metadata["source"] == "tatoeba"
+    card = (MODEL.folder / "README.md").read_text(encoding="utf-8")
+    assert "https://tatoeba.org" in card
+    assert "[CC BY 2.0 FR](https://creativecommons.org/licenses/by/2.0/fr/)" in card
+
+
+def test_the_path_in_the_readme_is_the_one_that_is_printed(capsys):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"\(`vaetext path --model shipped`\):\n```\n(.*?)\n```", readme, re.DOTALL)
+    lines = shown.splitlines()
+    assert main(["path", lines[0], lines[-1], "--model", "shipped"]) == 0
+    assert [row["text"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))] == lines
+    assert len(lines) == 9

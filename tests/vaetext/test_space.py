@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from vaeseq.errors import InputError
+from vaeseq.paths import KNOTS, path
 from vaetext.space import SentenceSpace
 
 
@@ -34,3 +35,14 @@ def test_what_cannot_be_read_is_named(space, sentence, reason):
 def test_a_missing_model_is_named(tmp_path):
     with pytest.raises(InputError, match="nowhere"):
         SentenceSpace.load(tmp_path / "nowhere")
+
+
+def test_a_denser_way_keeps_its_ends_and_is_likelier_where_it_was_unlikely(shipped):
+    ends = shipped.encode(["The cat sleeps on the sofa.", "My parents will not buy a new car."]).mean
+    way = path(*ends, KNOTS, "slerp")
+    found = shipped.denser(way)
+    assert found[[0, -1]].equal(way[[0, -1]])
+    vae = shipped.space.vae
+    with torch.no_grad():
+        before, after = (vae.prior().log_prob(vae.signal**2 * codes).min() for codes in (way[1:-1], found[1:-1]))
+    assert after > before
