@@ -196,7 +196,7 @@ def _optimize(arguments: Namespace) -> int:
 
 def _score(arguments: Namespace) -> int:
     """Compute properties and objectives of each molecule, on all cores or the cluster that LATENTPATH_DASK names."""
-    from vaemol.prediction import PROGRAM
+    from vaemol.oracles import PROGRAM
     from vaemol.properties import PROPERTIES
     from vaemol.scoring import noting_values, scored
 
@@ -243,10 +243,12 @@ def _named(space: "MoleculeSpace", arguments: Namespace) -> "Callable[[str], Ora
 
 
 def _limits(arguments: Namespace) -> dict[str, Any]:
-    from vaeseq.calls import Answers
+    limits = {"max_heavy_atoms": arguments.max_heavy_atoms, "seconds": arguments.seconds}
+    if arguments.calls:
+        from vaeseq.calls import Answers
 
-    answers = Answers(arguments.calls) if arguments.calls else None
-    return {"max_heavy_atoms": arguments.max_heavy_atoms, "seconds": arguments.seconds, "answers": answers}
+        limits["answers"] = Answers(arguments.calls)
+    return limits
 
 
 def _space(arguments: Namespace) -> "MoleculeSpace":

@@ -25,6 +25,7 @@ from vaeseq.errors import InputError
 LOG_P_ZINC = (2.4570953396190123, 1.434324401111988)
 SA_SCORE_ZINC = (3.0525811293166134, 0.8335207024513095)
 RING_PENALTY_ZINC = (0.0485696876403053, 0.2860212110245455)
+PROGRAM = "command:"  # what the name of a program's oracle begins with
 
 
 def qed(smiles: Sequence[str]) -> np.ndarray:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from vaemol.commanded import SECONDS
-from vaemol.oracles import Oracle, oracle_of
+from vaemol.oracles import PROGRAM, Oracle, oracle_of
 from vaemol.properties import PROPERTIES
 from vaemol.space import MoleculeSpace
 from vaeseq.calls import Answers
 from vaeseq.errors import InputError
 
-KIND, LOW, PROGRAM = "property:", "min:", "command:"
+KIND, LOW = "property:", "min:"
 
 
 def objective_in(

@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from vaemol.commanded import SECONDS, CommandOracle
 from vaemol.molecule import parse, settled
@@ -10,10 +11,12 @@ from vaemol.oracles import Oracle, oracle_of
 from vaemol.properties import PROPERTIES
 from vaemol.record import REASONS
 from vaeseq.asking import in_pieces
-from vaeseq.calls import Answers
 from vaeseq.console import Line, Row, chunks
 from vaeseq.errors import Rejected
 from vaeseq.parallel import ordered_map
+
+if TYPE_CHECKING:
+    from vaeseq.calls import Answers
 
 
 def scored(
@@ -22,7 +25,7 @@ def scored(
     *,
     max_heavy_atoms: int = 38,
     seconds: float = SECONDS,
-    answers: Answers | None = None,
+    answers: "Answers | None" = None,
     workers: int | None = None,
 ) -> Iterator[Row]:
     """A row for each line, in order: ``smiles``, canonical, a column of each name, ``error``, and its ``others``.

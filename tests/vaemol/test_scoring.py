@@ -1,5 +1,6 @@
 import csv
 import io
+import subprocess
 import sys
 
 import numpy as np
@@ -44,6 +45,11 @@ def test_what_stands_beside_a_molecule_is_in_its_row(capsys, monkeypatch):
 def test_a_larger_molecule_may_have_a_value():
     (row,) = scored([Line("C" * 39)], ["penalised_log_p"], max_heavy_atoms=39, workers=1)
     assert np.isfinite(row["penalised_log_p"])
+
+
+def test_its_workers_do_not_load_torch():
+    script = "import sys, vaemol.scoring; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
 
 
 def test_every_property_by_default(capsys):
