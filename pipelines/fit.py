@@ -33,7 +33,7 @@ from vaeseq.errors import InputError
 from vaeseq.files import replacing, write_whole
 
 STAGES = ("fetch", "prepare", "train", "prior", "evaluate", "interpolate")
-TRAINING = 0.55  # share of the time that is left after preparing; prior, evaluation, paths and report take the rest
+TRAINING = 0.7  # share of the time that is left after preparing; prior, evaluation, paths and report take the rest
 GOING_ON, AGAIN = 5e-4, 40  # learning rate and most passes of a model that was trained before (LOG.md)
 EPOCHS, LEAST = 200, 200  # steps: at most so many passes, and at least so many steps
 PACED, TIMED, WARM = 10, 1.0, 3  # least steps and seconds that are timed, after a few steps that are not

@@ -38,7 +38,7 @@ from vaeseq.objectives import ObjectiveConfig
 from vaeseq.regression import PropertyHead
 from vaeseq.state import TrainConfig, TrainState
 from vaeseq.tokenizer import Tokenizer
-from vaeseq.training import fit, held_out_rows
+from vaeseq.training import fit, held_out_rows, look_at
 
 STATE, FINISHED = "state.safetensors", "finished.safetensors"
 Config = TypeVar("Config", ObjectiveConfig, TrainConfig)
@@ -62,6 +62,10 @@ def main(domain: str) -> None:
                 print(f"going on from a model of latent {begun.config.latent}: its sizes count", file=sys.stderr)
             saved = _saved(work)
             report = Path("reports", domain)
+            resume(state, saved)
+            if params.model.start and not (params.train.properties or state.history):
+                # Rows like those that the model learnt from may have nothing to teach it; a property is new to it.
+                state.history.append(look_at(state, corpus, held_out_rows(state, corpus)))
             _train(state, corpus, saved, report / "train" / "history.csv", live, live.due)
             state.vae.load_state_dict(state.best)
             if state.vae.properties:
@@ -200,7 +204,6 @@ def _train(
     due: Callable[[], bool],
 ) -> None:
     """Write the history as it comes, and have it mirrored, which ``due`` says will take its time."""
-    resume(state, saved)
     history.parent.mkdir(parents=True, exist_ok=True)
     _write_history(history, state.history)
     done = state.step

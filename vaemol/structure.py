@@ -1,7 +1,7 @@
 """Search in the space of structures: a Gaussian process over graphs chooses among what the latent space proposes.
 
 The process sees molecules, not codes, so it does not matter how the latent space is bent; the latent space gives what
-is worth looking at: neighbours of good molecules, and what lies between two of them.
+is worth looking at: neighbours of good molecules, what lies between two of them, and draws of the prior.
 
 References:
     Moss, Ober and Diethe (2025), Return of the latent space COWBOYS, https://arxiv.org/abs/2507.03910
@@ -28,6 +28,7 @@ BEST, OTHERS = 600, 400  # calls that the process is fitted to: of the highest v
 FINAL = 400  # candidates that the functions are drawn at: those of the highest optimistic value
 STEPS = 0.05, 1.0  # noise around a code, in standard deviations of N(0, I)
 CROSSED = 0.5  # share of the codes that are between two parents
+DRAWN = 0.1  # share of the codes that are drawn from the prior
 ENCODED = 100  # molecules that are encoded together
 
 
@@ -35,7 +36,7 @@ class Structural:
     """Proposes the molecules that promise the most by a Gaussian process over structures.
 
     Args:
-        space: Gives candidates: decoded from codes around and between those of good molecules.
+        space: Gives candidates: decoded from codes around and between those of good molecules, and from the prior.
         source: Texts of the first round, and where few candidates are new.
         seed: Of all that is random.
         candidates: Of each round from the space, and as many from a genetic algorithm.
@@ -89,19 +90,27 @@ class Structural:
         return TanimotoProcess([chosen[i].text for i in order], [chosen[i].value for i in order])
 
     def _decoded(self, calls: Sequence[Call], rng: np.random.Generator) -> list[str]:
-        """Molecules of codes around and between those of good ones, none that was asked for."""
-        read = [call for call in calls if self._space.reads(call.text)] if self._share else []
-        if not (parents := parents_of(read, 2 * self._candidates, rng)):
+        """Molecules of codes around and between those of good ones, and from the prior; none that was asked for."""
+        if not self._share:
             return []
+        drawn = math.ceil(DRAWN * self._candidates)
+        codes = self._space.prior_sample(drawn, seed=mixed_seed(self._seed, len(calls), 4))
+        codes = torch.cat([codes, self._near(calls, self._candidates - drawn, rng)])
+        known = {"", *(call.text for call in calls)}
+        return [text for text in dict.fromkeys(self._space.molecules(codes)) if text not in known]
+
+    def _near(self, calls: Sequence[Call], count: int, rng: np.random.Generator) -> Tensor:
+        """Codes around and between those of good molecules, ``(count, latent)``; none where none is read."""
+        read = [call for call in calls if self._space.reads(call.text)]
+        if not (parents := parents_of(read, 2 * count, rng)):
+            return torch.empty(0, self._space.latent)
         place = {call.text: i for i, call in enumerate(read)}
         # In blocks, for the calls only grow: those of whole blocks are encoded once, and a resumed search sees the very
         # same numbers.
         texts = tuple(place)
         blocks = [texts[start : start + ENCODED] for start in range(0, len(texts), ENCODED)]
         codes = torch.cat([self._codes(block) for block in blocks])
-        pairs = torch.stack([codes[[place[text] for text in parents[i::2]]] for i in (0, 1)], dim=1)
-        known = {"", *(call.text for call in calls)}
-        return [text for text in dict.fromkeys(self._space.molecules(around(pairs, rng))) if text not in known]
+        return around(torch.stack([codes[[place[text] for text in parents[i::2]]] for i in (0, 1)], dim=1), rng)
 
 
 def around(pairs: Tensor, rng: np.random.Generator) -> Tensor:

@@ -85,7 +85,7 @@ def fit(
         records = [window.record(state, epoch)]
         state.seconds = records[0].seconds
         if look and team.rank == 0:
-            records.append(_look(state, corpus, held_out, epoch))
+            records.append(look_at(state, corpus, held_out, epoch))
         state.history += records
         yield records
         if stopped:
@@ -218,7 +218,8 @@ def _as_averaged(state: TrainState) -> Iterator[None]:
         state.vae.load_state_dict(own, strict=False)
 
 
-def _look(state: TrainState, corpus: Corpus, rows: np.ndarray, epoch: float) -> Record:
+def look_at(state: TrainState, corpus: Corpus, rows: np.ndarray, epoch: float = 0.0) -> Record:
+    """What held-out rows say of the state, whose weights become the best where they are."""
     with _as_averaged(state):
         summary = summarise(state.vae, corpus, rows, seed=state.seed)
         worth = badness(summary, state.aim.rate)

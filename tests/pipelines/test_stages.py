@@ -161,6 +161,9 @@ def test_a_model_is_gone_on_from_on_other_rows(here: Path) -> None:
     for name in ("encoder", "decoder", "language"):
         for old, new in zip(*(getattr(model.vae, name).parameters() for model in (begun, found)), strict=True):
             torch.testing.assert_close(new, old, atol=1e-6, rtol=0)
+    _with(here, train={"learning_rate": 1.0})  # steps that can only spoil it
+    train.main("sentences")
+    assert json.loads((here / "reports/sentences/train.json").read_text(encoding="utf-8"))["best_step"] == 0
     _with(here, prepare={"lower": True}, model={"start": None})
     prepare.main("sentences")
     _with(here, model={"start": "begun"})

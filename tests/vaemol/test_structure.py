@@ -30,6 +30,9 @@ class Chains:
         mean = torch.tensor([[1.0 + self.smiles.index(text), 0.0] for text in texts])
         return Independent(Normal(mean, torch.ones_like(mean)), 1)
 
+    def prior_sample(self, count: int, *, seed: int = 0) -> torch.Tensor:
+        return torch.randn(count, 2, generator=torch.Generator().manual_seed(seed))
+
     def molecules(self, z: torch.Tensor) -> list[str]:
         return [self.smiles[int(code.abs().sum() * 7) % len(self.smiles)] for code in z]
 
@@ -78,6 +81,27 @@ def test_without_the_space_nothing_is_decoded():
     found = propose(calls_of(CHAINS[:3], [1.0, 2.0, 3.0]), 6)
     assert len(found) == 6
     assert not set(found) & set(STEREO)
+
+
+class Drawn(Chains):
+    """Chains that reads none of them, and whose prior knows iodides alone."""
+
+    def reads(self, text: str) -> bool:
+        return False
+
+    def prior_sample(self, count: int, *, seed: int = 0) -> torch.Tensor:
+        return 100 + super().prior_sample(count, seed=seed)
+
+    def molecules(self, z: torch.Tensor) -> list[str]:
+        return [f"{'C' * (2 + i % 20)}I" if code.sum() > 50 else "" for i, code in enumerate(z)]
+
+
+def test_draws_of_the_prior_are_candidates():
+    found = Structural(Drawn(CHAINS), Spent(), seed=0, candidates=40, share=1.0)(
+        calls_of(CHAINS[:6], [*map(float, range(6))]), 3
+    )
+    assert len(found) == 3
+    assert all(text.endswith("I") for text in found)
 
 
 class Counted(Chains):
