@@ -62,11 +62,8 @@ def main(domain: str) -> None:
                 print(f"going on from a model of latent {begun.config.latent}: its sizes count", file=sys.stderr)
             saved = _saved(work)
             report = Path("reports", domain)
-            resume(state, saved)
-            if params.model.start and not (params.train.properties or state.history):
-                # Rows like those that the model learnt from may have nothing to teach it; a property is new to it.
-                state.history.append(look_at(state, corpus, held_out_rows(state, corpus)))
-            _train(state, corpus, saved, report / "train" / "history.csv", live, live.due)
+            whole = bool(params.model.start) and not params.train.properties  # these are new to it
+            _train(state, corpus, saved, report / "train" / "history.csv", live, live.due, whole=whole)
             state.vae.load_state_dict(state.best)
             if state.vae.properties:
                 calibrate(state.vae, corpus)
@@ -202,8 +199,17 @@ def _train(
     history: Path,
     mirror: Callable[[], None],
     due: Callable[[], bool],
+    *,
+    whole: bool = False,
 ) -> None:
-    """Write the history as it comes, and have it mirrored, which ``due`` says will take its time."""
+    """Write the history as it comes, and have it mirrored, which ``due`` says will take its time.
+
+    A model that is whole before the first step may be kept as it is: rows like those that it learnt from may have
+    nothing to teach it.
+    """
+    resume(state, saved)
+    if whole and not state.history:
+        state.history.append(look_at(state, corpus, held_out_rows(state, corpus)))
     history.parent.mkdir(parents=True, exist_ok=True)
     _write_history(history, state.history)
     done = state.step
