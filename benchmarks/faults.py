@@ -16,7 +16,7 @@ from benchmarks.record import write
 
 LIST = Path(__file__).with_suffix(".toml")
 COPIED = ("pipelines", "vaemol", "vaeseq", "vaetext", "benchmarks", "tests", "data/sources.yaml", "data/README.md")
-FILES = ("dvc.yaml", "params.yaml", "pyproject.toml", "README.md", "LICENSE")
+FILES = ("Makefile", "constraints.txt", "dvc.yaml", "params.yaml", "pyproject.toml", "README.md", "LICENSE")
 
 
 class Fault(NamedTuple):
