@@ -10,6 +10,7 @@ from vaemol.constraints import all_of
 from vaemol.optimization import METHODS, optimize
 from vaemol.oracles import FunctionOracle
 from vaemol.pool import PoolTexts
+from vaemol.rereadable import Rereadable
 from vaeseq import retraining
 from vaeseq.errors import InputError
 from vaeseq.rounds import SearchConfig
@@ -109,6 +110,22 @@ def test_an_unknown_method_is_said(space):
 def test_ascent_climbs_only_what_the_model_predicts(space, climbing):
     with pytest.raises(InputError, match=rf"must climb what the model predicts: pIC50; got '{climbing}'"):
         optimize(space, oracles.qed, SMALL, method="ascent", climbing=climbing)
+
+
+def test_at_least_half_of_all_calls_are_decoded_from_codes(space, monkeypatch):
+    decoded, molecules = set(), Rereadable.molecules
+
+    def noted(self, z, **how):
+        found = molecules(self, z, **how)
+        decoded.update(found)
+        return found
+
+    monkeypatch.setattr(Rereadable, "molecules", noted)
+    config, pool = SearchConfig(budget=50, initial=10, batch=8), [text for _, text in builtin_molecules()][::40]
+    calls = [call for batch in optimize(space, oracles.qed, config, start=pool) for call in batch]
+    assert len(calls) == config.budget
+    assert not decoded & {call.text for call in calls[: config.initial]}
+    assert config.budget / 2 <= sum(call.text in decoded for call in calls) < config.budget - config.initial
 
 
 def test_changes_of_graphs_find_better_molecules_than_chance(space):
