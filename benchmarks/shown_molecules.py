@@ -117,6 +117,17 @@ ROWS = {
         ("train.parameters", "parameters, without the prior", "count"),
         ("train.seconds", "training", "seconds"),
     ),
+    "recipe_zinc_cpu": (
+        ("evaluate.test.exact_reconstruction", "exact reconstruction of 5,000, mean of the posterior, greedy", _FRACTION),
+        ("evaluate.train.exact_reconstruction", "the same of as many training molecules", _FRACTION),
+        ("evaluate.test.elbo", "bound without the fitted prior", "nats a molecule, higher is better"),
+        ("evaluate.test.kl", "KL to a standard normal", "nats"),
+        ("evaluate.test.active_units", "active dimensions, of 64", _FRACTION),
+        ("evaluate.test.iwae_fitted", "weighted bound of codes as drawn, 300 molecules", "nats, higher is better"),
+        *LESS_LANGUAGE,
+        ("evaluate.test.language", "language model alone", "nats a molecule, lower is better"),
+        ("train.seconds", "training", "seconds"),
+    ),
     "zinc_generation": (
         ("exact_reconstruction_test", "come back exactly, mean of the posterior, greedy", _FRACTION),
         ("exact_reconstruction_test_of", "of so many", "count"),
