@@ -118,7 +118,7 @@ ROWS = {
         ("train.seconds", "training", "seconds"),
     ),
     "recipe_zinc_cpu": (
-        ("evaluate.test.exact_reconstruction", "exact reconstruction of 5,000, mean of the posterior, greedy", _FRACTION),
+        ("evaluate.test.exact_reconstruction", "exact reconstruction of 5,000, from the mean, greedy", _FRACTION),
         ("evaluate.train.exact_reconstruction", "the same of as many training molecules", _FRACTION),
         ("evaluate.test.elbo", "bound without the fitted prior", "nats a molecule, higher is better"),
         ("evaluate.test.kl", "KL to a standard normal", "nats"),
