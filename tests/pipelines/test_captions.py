@@ -71,3 +71,11 @@ def test_the_card_of_a_shipped_model_is_that_of_its_domain(root: Path) -> None:
 
 def test_the_prior_is_called_normal_nowhere(root: Path) -> None:
     assert "a standard normal" not in report.page(root).decode()
+
+
+@pytest.mark.parametrize(("step", "says"), [(0, "the one before the first step"), (5500, "at step 5,500 of 6,000")])
+def test_the_state_that_is_kept_is_told(root: Path, step: int, says: str) -> None:
+    for domain in DOMAINS:
+        trained = root / "reports" / domain / "train.json"
+        trained.write_text(json.dumps(json.loads(trained.read_text()) | {"best_step": step}))
+    assert report.page(root).decode().count(says) == len(DOMAINS)
